@@ -1,0 +1,1 @@
+"""Artifacts at rest: the load guard, which scans the bytes it is about to load."""

@@ -1,0 +1,1 @@
+"""Signers, verifiers and where their keys live."""

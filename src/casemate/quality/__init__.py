@@ -1,0 +1,1 @@
+"""What a defense costs: accuracy overall and by group, and calibration."""

@@ -1,0 +1,1 @@
+"""A model as something that can be asked: access enforced, queries counted."""

@@ -1,0 +1,1 @@
+"""Recipes, batched shadow pools and leave-one-out influence."""

@@ -1,0 +1,1 @@
+"""Adversarial examples against tabular models."""

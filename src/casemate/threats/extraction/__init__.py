@@ -1,0 +1,1 @@
+"""Model theft: how many questions it takes to copy a model."""

@@ -1,0 +1,1 @@
+"""Membership and attribute inference: what a model gives away about the people it was trained on."""

@@ -1,0 +1,1 @@
+"""Corrupted training labels: the attack, the ranking that finds it, the cleansing."""

@@ -1,0 +1,88 @@
+"""A table with labels, a schema and, where rows belong to people, whose they are."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from casemate.core.digests import Digest
+from casemate.core.errors import DataError
+from casemate.data.schema import Schema
+
+Rows = npt.NDArray[np.intp] | npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Features, labels as class codes, and what is known about both.
+
+    Attributes:
+        name: what the report calls it.
+        features: (n, d) data frame whose columns are the schema's, in its order.
+        labels: (n,) int64 codes into ``classes``.
+        classes: the label values, as text.
+        schema: what the columns mean.
+        subjects: (n,) whose row each one is, or None where rows are not about people.
+    """
+
+    name: str
+    features: pd.DataFrame
+    labels: Codes
+    classes: tuple[str, ...]
+    schema: Schema
+    subjects: npt.NDArray[np.object_] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.features) != len(self.labels):
+            raise DataError(
+                f"data set {self.name!r} has {len(self.features)} rows but {len(self.labels)} labels",
+                next_step="give one label a row",
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Rows, name: str | None = None) -> Dataset:
+        """The rows at these positions (or where this mask is true), in this order."""
+        chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return replace(
+            self,
+            name=name or self.name,
+            features=self.features.iloc[chosen].reset_index(drop=True),
+            labels=self.labels[chosen],
+            subjects=None if self.subjects is None else self.subjects[chosen],
+        )
+
+    def relabel(self, labels: Codes) -> Dataset:
+        """The same rows with other labels."""
+        return replace(self, labels=labels)
+
+    @cached_property
+    def digest(self) -> Digest:
+        """Digest of schema, values and labels, row by row in order."""
+        state = hashlib.sha256(self.schema.digest.hex.encode())
+        state.update(pd.util.hash_pandas_object(self.features, index=False).to_numpy().tobytes())
+        state.update(np.ascontiguousarray(self.labels).tobytes())
+        return Digest(state.hexdigest())
+
+
+def concatenate(first: Dataset, second: Dataset, name: str) -> Dataset:
+    """Put the rows of one data set under those of another with the same schema."""
+    if first.schema.names != second.schema.names or first.classes != second.classes:
+        raise DataError("the two data sets have different columns or classes", next_step="read them with one schema")
+    subjects = None
+    if first.subjects is not None and second.subjects is not None:
+        subjects = np.concatenate([first.subjects, second.subjects])
+    return replace(
+        first,
+        name=name,
+        features=pd.concat([first.features, second.features], ignore_index=True),
+        labels=np.concatenate([first.labels, second.labels]),
+        subjects=subjects,
+    )
