@@ -1,0 +1,30 @@
+"""Make ``.peers/NAME`` from every ``benchmarks/peers/NAME.txt`` that changed since it was made."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+GOAL = HERE.parents[1] / ".peers"
+
+
+def make(requirements: Path) -> None:
+    """Create one environment and install the pinned peer in it."""
+    folder = GOAL / requirements.stem
+    stamp = folder / "requirements.sha256"
+    wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"making .peers/{requirements.stem}", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--requirement", requirements], check=True)
+    stamp.write_text(wanted)
+
+
+if __name__ == "__main__":
+    for path in sorted(HERE.glob("*.txt")):
+        make(path)

@@ -1,0 +1,172 @@
+"""``casemate.toml``: what to audit, judged by what. Read strictly: a key nobody knows is an error with the nearest one."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from casemate.core.errors import UsageError
+from casemate.core.policy import Policy
+from casemate.data.schema import Column
+
+
+class AuditSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[audit]``: how to run.
+
+    Attributes:
+        out: folder of the audit, relative to the configuration file.
+        seed: root of all randomness.
+        effort: "quick", "standard" or "thorough".
+        workers: processes.
+        only: ids of assessments to run, or all that fit when empty.
+        skip: ids of assessments to leave out.
+    """
+
+    out: str = "audit"
+    seed: int = 20_260_101
+    effort: str = "standard"
+    workers: int = 1
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+
+class DataSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[data]``: the table the models were trained on, and people they never saw.
+
+    Attributes:
+        name: what the report calls the data.
+        train, holdout: files, relative to the configuration file.
+        target: the column that the models predict.
+        subject: the column that says whose row it is, or None.
+        sensitive: columns whose disclosure does harm.
+        groups: columns that accuracy is compared across.
+    """
+
+    train: str
+    holdout: str
+    target: str
+    name: str = "data"
+    subject: str | None = None
+    sensitive: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+class ModelSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[model]]``: one model file.
+
+    Attributes:
+        name: what the report calls it.
+        path: the file, relative to the configuration file.
+        recipe: whether the file's estimator, cloned and fitted on ``train``, is how the model came to be.
+        answers: what the deployed model tells: "scores", "rounded-K" or "top-1".
+    """
+
+    name: str
+    path: str
+    recipe: bool = True
+    answers: str = "scores"
+
+
+class LoadSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[load]``: classes of the user's own that model files may name, as "package.module:Class"."""
+
+    allow: tuple[str, ...] = ()
+
+
+class DefenseSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[[defense]]``: a defense to try on some models.
+
+    Attributes:
+        use: id of the defense, for example "inversion.regularize".
+        models: names of models; all when empty.
+        options: the defense's own settings.
+    """
+
+    use: str
+    models: tuple[str, ...] = ()
+    options: dict[str, Any] = {}
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file. ``folder`` is where it lies; relative paths start there."""
+
+    data: DataSection
+    model: tuple[ModelSection, ...]
+    system: str = "an AI system"
+    audit: AuditSection = AuditSection()
+    load: LoadSection = LoadSection()
+    policy: Policy = Policy()
+    column: tuple[Column, ...] = ()
+    assess: dict[str, dict[str, Any]] = {}
+    defense: tuple[DefenseSection, ...] = ()
+    folder: str = "."
+
+    def path(self, relative: str) -> Path:
+        """A path from the file, made absolute."""
+        return Path(self.folder, relative)
+
+
+def read_config(path: Path, **overrides: Any) -> Config:
+    """Read a configuration file; options given by the caller win over ``CASEMATE_*`` variables, and those over the file.
+
+    Args:
+        path: the file, or a folder with a ``casemate.toml``.
+        **overrides: keys of ``[audit]``; None means not given.
+
+    Raises:
+        UsageError: the file is missing, is not TOML, or holds a key or value nobody knows.
+    """
+    path = path / "casemate.toml" if path.is_dir() else path
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"there is no {path.name} in {path.parent}",
+            next_step="write one with `casemate init`, or name another file",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name} is not TOML", cause=str(error), next_step="mend that line") from error
+    raw.pop("folder", None)
+    section = raw.setdefault("audit", {})
+    if isinstance(section, dict):
+        section.update(_environment())
+        section.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        config = msgspec.convert(raw, Config, strict=True)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise UsageError(f"{path.name}: {_explain(str(error))}", next_step="mend that key") from error
+    if config.audit.effort not in ("quick", "standard", "thorough"):
+        raise UsageError(
+            f"audit.effort is {config.audit.effort!r}", next_step='use "quick", "standard" or "thorough"'
+        )
+    return msgspec.structs.replace(config, folder=str(path.parent.resolve()))
+
+
+def _environment() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in AuditSection.__struct_fields__:
+        text = os.environ.get(f"CASEMATE_{name.upper()}")
+        if text is not None:
+            kind = AuditSection.__annotations__[name]
+            found[name] = int(text) if kind == "int" else text.split(",") if kind.startswith("tuple") else text
+    return found
+
+
+def _explain(message: str) -> str:
+    """Add the nearest known key to msgspec's message about an unknown field."""
+    unknown = re.search(r"unknown field `([^`]+)`", message)
+    if not unknown:
+        return message
+    known = {field for struct in _sections() for field in struct.__struct_fields__} - {"folder"}
+    near = difflib.get_close_matches(unknown.group(1), sorted(known), n=1)
+    return f"{message}; did you mean {near[0]!r}?" if near else message
+
+
+def _sections() -> tuple[type[msgspec.Struct], ...]:
+    return (Config, AuditSection, DataSection, ModelSection, LoadSection, DefenseSection, Policy, Column)

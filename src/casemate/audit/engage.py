@@ -1,0 +1,157 @@
+"""From a configuration to engagements: models through the load guard, data through the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from casemate.audit.config import Config, DataSection, ModelSection
+from casemate.core.digests import Digest
+from casemate.core.errors import DataError, TargetError, UsageError
+from casemate.core.observer import Observer
+from casemate.custody import Loaded, open_model
+from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset
+from casemate.targets.answers import AnswerPolicy
+from casemate.targets.checks import check_determinism
+from casemate.targets.sklearn import classifier
+from casemate.targets.target import Target
+from casemate.training.engagement import Engagement
+from casemate.training.recipe import SklearnRecipe
+
+DETERMINISM_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Engagements by model name, and what the load guard says of each file."""
+
+    engagements: dict[str, Engagement]
+    loads: dict[str, Loaded]
+
+
+def open_engagements(config: Config, observer: Observer) -> Opened:
+    """Read data and models, and check that they fit each other.
+
+    Raises:
+        DataError: the data cannot be read, or does not fit the model.
+        UnsafeArtifactError: a model file wants to import something that is not allowed; it was not loaded.
+        TargetError: a model raises, answers nonsense or changes its answer.
+    """
+    if not config.model:
+        raise UsageError("the configuration names no model", next_step="add a [[model]] section")
+    loads = {model.name: open_model(config.path(model.path), allow=config.load.allow) for model in config.model}
+    members, nonmembers = read_data(config, observer)
+    engagements = {}
+    for model in config.model:
+        target = _target(model, loads[model.name])
+        _check(target, members, nonmembers)
+        engagements[model.name] = Engagement(
+            name=model.name,
+            target=target,
+            members=members,
+            nonmembers=nonmembers,
+            recipe=SklearnRecipe(loads[model.name].model) if model.recipe else None,
+            seed=config.audit.seed,
+            effort=config.audit.effort,  # type: ignore[arg-type]  # checked when the configuration was read
+            options={**config.assess, "casemate": {"sha256": loads[model.name].digest.hex}},
+        )
+    return Opened(engagements, loads)
+
+
+def read_data(config: Config, observer: Observer) -> tuple[Dataset, Dataset]:
+    """The training rows and the rows never seen, with one schema; people in both leave the rows never seen."""
+    section = config.data
+    train, holdout = (read_frame(config.path(path)) for path in (section.train, section.holdout))
+    schema = edited(infer_schema(train.drop(columns=_not_features(section), errors="ignore")), config)
+    options = {"target": section.target, "subject": section.subject, "schema": schema}
+    members = to_dataset(train, name=f"{section.name}-train", **options)
+    nonmembers = to_dataset(holdout, name=f"{section.name}-holdout", classes=members.classes, **options)
+    twice = duplicates_across(members, nonmembers)
+    if twice.any():
+        observer.note(
+            f"{int(twice.sum())} held-out rows repeat a training row or belong to a person in it; "
+            "they are left out, since they are no non-members"
+        )
+        nonmembers = nonmembers.take(~twice)
+    return members, nonmembers
+
+
+def edited(schema: Schema, config: Config) -> Schema:
+    """The inferred schema with the user's ``[[column]]`` sections and sensitive columns put over it."""
+    given = {column.name: column for column in config.column}
+    unknown = [name for name in (*given, *config.data.sensitive, *config.data.groups) if name not in schema.names]
+    if unknown:
+        raise DataError(
+            f"the configuration speaks of columns the data do not have: {', '.join(sorted(set(unknown)))}",
+            next_step="compare them with the header of the training file",
+        )
+    return schema.edit(given, sensitive=config.data.sensitive)
+
+
+def answer_policy(text: str) -> AnswerPolicy:
+    """The answer policy that a configuration names: "scores", "rounded-K" or "top-1".
+
+    Example:
+        >>> answer_policy("rounded-2").name
+        'rounded-2'
+    """
+    if text == "scores":
+        return AnswerPolicy()
+    if text == "top-1":
+        return AnswerPolicy(top_one=True)
+    kind, _, digits = text.partition("-")
+    if kind == "rounded" and digits.isdigit():
+        return AnswerPolicy(digits=int(digits))
+    raise UsageError(f"unknown answer policy {text!r}", next_step='use "scores", "rounded-K" or "top-1"')
+
+
+def _not_features(section: DataSection) -> list[str]:
+    return [section.target, *([section.subject] if section.subject else [])]
+
+
+def _target(model: ModelSection, loaded: Loaded) -> Target:
+    policy = answer_policy(model.answers)
+    target = classifier(loaded.model, model.name)
+    return target if policy == AnswerPolicy() else target.answering(policy)
+
+
+def _check(target: Target, members: Dataset, nonmembers: Dataset) -> None:
+    if target.classes != members.classes:
+        raise TargetError(
+            f"model {target.name!r} knows the classes {', '.join(target.classes)}",
+            cause=f"the data have {', '.join(members.classes)}",
+            next_step="check data.target",
+        )
+    wanted = getattr(target.model, "feature_names_in_", None)
+    if wanted is not None:
+        _same_columns(target.name, tuple(map(str, wanted)), members.schema.names)
+    rows = np.arange(min(DETERMINISM_ROWS, len(nonmembers)))
+    check_determinism(target.restrict(target.access), nonmembers.features.iloc[rows])
+
+
+def _same_columns(name: str, wanted: tuple[str, ...], given: tuple[str, ...]) -> None:
+    missing, extra = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
+    if missing or extra:
+        parts = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"extra: {', '.join(extra)}"] * bool(extra)
+        raise DataError(
+            f"the data do not have the columns model {name!r} was trained on",
+            cause="; ".join(parts),
+            next_step="drop or add those columns, or name the right data files",
+        )
+
+
+def describe_load(loaded: Loaded) -> dict[str, Any]:
+    """The predicate of a load record."""
+    return dict(loaded.evidence())
+
+
+def subjects(opened: Mapping[str, Engagement], loads: Mapping[str, Loaded]) -> dict[str, Digest]:
+    """Name and digest of every model and data set that evidence is about."""
+    found = {name: loaded.digest for name, loaded in loads.items()}
+    for engagement in opened.values():
+        found[engagement.members.name] = engagement.members.digest
+        found[engagement.nonmembers.name] = engagement.nonmembers.digest
+    return found

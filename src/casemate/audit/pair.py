@@ -1,0 +1,95 @@
+"""The same assessment before and after a defense, on the same inputs: the difference, its interval, and the cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from casemate.core.digests import canonical_json
+from casemate.core.measurement import Measurement, Pair, Quality
+from casemate.stats import mcnemar_exact, newcombe_paired
+from casemate.training.engagement import Array, Conclusion
+
+QUALITY_KINDS = ("model/accuracy", "model/calibration", "model/fairness")
+
+
+def pair_key(measurement: Measurement) -> str:
+    """What must agree for two measurements to be a pair: everything but the answer policy, which a defense may change."""
+    at = {name: value for name, value in measurement.at.items() if name != "answers"}
+    return canonical_json([measurement.assessment, measurement.kind, measurement.metric, at]).decode()
+
+
+def pairs(
+    defense: str,
+    before: Conclusion,
+    after: Conclusion,
+    *,
+    adaptive: bool,
+    quality: tuple[Quality, ...] = (),
+    predicted: Mapping[str, float] | None = None,
+    conclusion: str = "",
+) -> Iterator[Pair]:
+    """Every figure that was measured both before and after, in the order of the figures after."""
+    earlier = {pair_key(measurement): at for at, measurement in reversed(list(enumerate(before.measurements)))}
+    for position, measurement in enumerate(after.measurements):
+        found = earlier.get(pair_key(measurement))
+        if found is None:
+            continue
+        was = before.measurements[found]
+        difference, low, high, p, method = _difference(
+            was, measurement, before.outcomes.get(found), after.outcomes.get(position)
+        )
+        yield Pair(
+            defense=defense,
+            adaptive=adaptive,
+            before=was,
+            after=measurement,
+            difference=difference,
+            low=low,
+            high=high,
+            p=p,
+            method=method,
+            quality=quality,
+            predicted=(predicted or {}).get(pair_key(measurement)),
+            conclusion=conclusion,
+        )
+
+
+def costs(before: Conclusion, after: Conclusion) -> tuple[Quality, ...]:
+    """What a defense cost, from the quality assessments before and after it."""
+    return tuple(
+        Quality(
+            metric=pair.after.metric,
+            before=pair.before.estimate,
+            after=pair.after.estimate,
+            difference=pair.difference,
+            low=pair.low,
+            high=pair.high,
+            p=pair.p,
+            method=pair.method,
+        )
+        for pair in pairs("", before, after, adaptive=False)
+        if pair.after.kind in QUALITY_KINDS and not pair.after.at
+    )
+
+
+def _difference(
+    before: Measurement, after: Measurement, was: Array | None, now: Array | None
+) -> tuple[float, float, float, float | None, str]:
+    if was is not None and now is not None and was.shape == now.shape and was.dtype == now.dtype == np.bool_:
+        only_now, only_was = int((now & ~was).sum()), int((was & ~now).sum())
+        interval = newcombe_paired(int((now & was).sum()), only_now, only_was, int((~now & ~was).sum()))
+        p = mcnemar_exact(only_now, only_was)
+        return (only_now - only_was) / len(now), interval.low, interval.high, p, interval.method
+    difference = after.estimate - before.estimate
+    if before.low is None or before.high is None or after.low is None or after.high is None:
+        return difference, -math.inf, math.inf, None, "none"
+    return (
+        difference,
+        difference - math.hypot(after.estimate - after.low, before.high - before.estimate),
+        difference + math.hypot(after.high - after.estimate, before.estimate - before.low),
+        None,
+        "mover",
+    )

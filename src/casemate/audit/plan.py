@@ -1,0 +1,163 @@
+"""The plan: what will be run, with which budgets, judged by which tolerances; recorded before the first trial."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import msgspec
+
+import casemate
+from casemate.audit.config import Config
+from casemate.audit.executor import Job
+from casemate.core.declarations import AssessmentSpec
+from casemate.core.digests import Digest
+from casemate.core.policy import Policy
+from casemate.training.engagement import Assessment, Engagement
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "joblib", "torch", "cryptography", "msgspec")
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One assessment on one subject: what it will cost, or why it does not apply.
+
+    Attributes:
+        subject: name of the engagement.
+        assessment: id.
+        kinds: evidence kinds it will produce.
+        tasks: pieces of work.
+        queries: rows it will ask the target about, at most.
+        seconds: rough CPU seconds.
+        not_applicable: the reason, or "" when it will run.
+    """
+
+    subject: str
+    assessment: str
+    kinds: tuple[str, ...]
+    tasks: int = 0
+    queries: int = 0
+    seconds: float = 0.0
+    not_applicable: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides what the figures will be and how they will be judged.
+
+    ``digest`` covers all of it, so a tolerance changed later is a new plan, visible in the ledger. ``work`` covers only
+    what decides the figures, so that trials survive a change of tolerances.
+    """
+
+    system: str
+    casemate: str
+    policy: Policy
+    subjects: dict[str, str]
+    data: dict[str, str]
+    assessments: tuple[Item, ...]
+    options: dict[str, dict[str, Any]]
+    seed: int
+    effort: str
+    environment: dict[str, str]
+
+    @property
+    def digest(self) -> Digest:
+        """Digest of the whole plan."""
+        return Digest.of_value(self)
+
+    @property
+    def work(self) -> Digest:
+        """Digest of what decides the figures: models, data, seed, effort, options and code."""
+        return work_digest(self.subjects, self.data, self.options, self.seed, self.effort, self.environment)
+
+
+def work_digest(
+    subjects: Mapping[str, str],
+    data: Mapping[str, str],
+    options: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    effort: str,
+    environment: Mapping[str, str],
+) -> Digest:
+    """Digest of what decides the figures."""
+    return Digest.of_value([casemate.__version__, subjects, data, options, seed, effort, environment])
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One assessment on one engagement, ready to run."""
+
+    engagement: Engagement
+    spec: AssessmentSpec
+    mechanism: Assessment
+    jobs: tuple[Job, ...]
+    not_applicable: str = ""
+
+    @property
+    def item(self) -> Item:
+        """How the plan lists it."""
+        tasks = [job.task for job in self.jobs]
+        return Item(
+            subject=self.engagement.name,
+            assessment=self.spec.id,
+            kinds=self.spec.kinds,
+            tasks=len(tasks),
+            queries=sum(task.queries for task in tasks),
+            seconds=round(sum(task.seconds for task in tasks), 1),
+            not_applicable=self.not_applicable,
+        )
+
+
+def scope(engagement: Engagement, spec: AssessmentSpec) -> Scope:
+    """Prepare one assessment: its tasks, or the reason why it does not apply."""
+    mechanism: Assessment = spec.load()()
+    reason = _lacking(engagement, spec) or mechanism.applies(engagement)
+    jobs = () if reason else tuple(Job(engagement.name, spec, task) for task in mechanism.tasks(engagement))
+    return Scope(engagement, spec, mechanism, jobs, reason)
+
+
+def make_plan(config: Config, engagements: Mapping[str, Engagement], scopes: Sequence[Scope]) -> Plan:
+    """The plan for these engagements and assessments."""
+    return Plan(
+        system=config.system,
+        casemate=casemate.__version__,
+        policy=config.policy,
+        subjects={name: identity(engagement) for name, engagement in engagements.items()},
+        data={data.name: data.digest.hex for e in engagements.values() for data in (e.members, e.nonmembers)},
+        assessments=tuple(each.item for each in scopes),
+        options=config.assess,
+        seed=config.audit.seed,
+        effort=config.audit.effort,
+        environment=environment(),
+    )
+
+
+def identity(engagement: Engagement) -> str:
+    """SHA-256 of the model file an engagement is about, or of the recipe that made it."""
+    digest = engagement.settings("casemate").get("sha256")
+    if digest:
+        return str(digest)
+    made_by = engagement.recipe.digest.hex if engagement.recipe else "unknown"
+    return Digest.of_value([engagement.name, made_by]).hex
+
+
+def environment() -> dict[str, str]:
+    """Interpreter, platform and package versions that figures depend on."""
+    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _lacking(engagement: Engagement, spec: AssessmentSpec) -> str:
+    if "recipe" in spec.needs and engagement.recipe is None:
+        return "no recipe: how the model was trained is not known, so it cannot be trained again on other rows"
+    if "holdout" in spec.needs and not len(engagement.nonmembers):
+        return "no rows that the model never saw"
+    if "sensitive" in spec.needs and not any(column.sensitive for column in engagement.members.schema.columns):
+        return "no column is marked sensitive"
+    return ""
