@@ -1,1 +1,1 @@
-"""Intervals, tests, power and curves that cover what they claim. numpy and scipy only."""
+"""Intervals, tests, power and curves that keep their promise with few observations and rare events."""
