@@ -1,0 +1,54 @@
+"""The blind baseline: a classifier that never sees the model tries to tell members from nonmembers.
+
+If it can, the two groups differ for reasons that have nothing to do with the model (dates, order, duplicates), and no
+membership claim on them means anything.
+
+Reference: Das, Zhang & Tramer 2024, "Blind baselines beat membership inference attacks", arXiv 2406.16201.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import StratifiedKFold
+
+from casemate.data.dataset import Dataset
+from casemate.threats.inversion.signals import Floats
+
+
+def encode(features: pd.DataFrame) -> Floats:
+    """(n, d) numbers for trees: numeric columns as they are, others by rank of their value; missing stays NaN."""
+    columns = []
+    for name in features.columns:
+        column = features[name]
+        if pd.api.types.is_numeric_dtype(column):
+            columns.append(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        else:
+            codes = pd.factorize(column.astype("string"), sort=True)[0].astype(np.float64)
+            columns.append(np.where(codes < 0, np.nan, codes))
+    return np.column_stack(columns)
+
+
+def membership_guesses(rows: Dataset, member: npt.NDArray[np.bool_], seed: int, folds: int = 5) -> Floats:
+    """Out-of-fold probability that each row is a member, guessed from its features and label alone.
+
+    Args:
+        rows: n rows of both kinds.
+        member: (n,) the truth, hidden in each fold.
+        seed: of folds and trees.
+        folds: how many.
+
+    Returns:
+        (n,) probabilities; without any difference between the groups their AUC is 0.5 up to chance.
+    """
+    table = np.column_stack([encode(rows.features), rows.labels])
+    guesses = np.empty(len(rows))
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32)
+    for train, test in splitter.split(table, member):
+        trees = HistGradientBoostingClassifier(
+            max_iter=25, max_leaf_nodes=15, learning_rate=0.15, early_stopping=False, random_state=seed % 2**32
+        )
+        guesses[test] = trees.fit(table[train], member[train]).predict_proba(table[test])[:, 1]
+    return guesses

@@ -1,0 +1,79 @@
+"""What the room of inversion can do, as static data."""
+
+from __future__ import annotations
+
+from casemate.core.declarations import AssessmentSpec, DefenseSpec, MetricSpec
+from casemate.core.findings import Rule, Severity
+from casemate.core.threat import Access
+
+LIRA = "attack/membership/lira"
+BLIND = "attack/membership/blind"
+CONTROL = "attack/membership/control"
+ATTRIBUTE = "attack/inversion/attribute"
+
+MEMBERSHIP = AssessmentSpec(
+    id="inversion.membership",
+    title="Can an adversary tell who was in the training data?",
+    kinds=(LIRA, BLIND, CONTROL),
+    metrics=(
+        MetricSpec(
+            name="tpr",
+            unit="proportion",
+            direction="lower",
+            least_n=100,
+            doc="share of training records recognized while a share `fpr` of strangers is wrongly accused",
+        ),
+        MetricSpec(
+            name="auc",
+            unit="auc",
+            direction="lower",
+            least_n=50,
+            doc="chance that a random training record looks more like a member than a random stranger",
+        ),
+        MetricSpec(
+            name="advantage",
+            unit="proportion",
+            direction="lower",
+            least_n=50,
+            doc="TPR - FPR where the evidence for and against membership balances",
+        ),
+        MetricSpec(
+            name="detectable-tpr",
+            unit="proportion",
+            direction="none",
+            doc="the smallest TPR at this FPR that these records could have told from guessing, four times out of five",
+        ),
+    ),
+    access=Access.SCORES,
+    needs=("recipe", "holdout", "training-data"),
+    factory="casemate.threats.inversion.membership:Membership",
+    rule=Rule(
+        id="CM-INV-001",
+        title="The model gives away who was in its training data",
+        severity=Severity.HIGH,
+        why=(
+            "Being in a training set can itself be the secret: in a study of the terminally ill, of drug users, of "
+            "debtors. Whoever holds a person's record can ask the model and learn whether that person was in the data."
+        ),
+        how=(
+            "For every record, the model's answer is compared with what models trained with and without the record "
+            "would say (likelihood-ratio attack). For logistic regression both are calculated from one fit, for other "
+            "models they are learned from shadow models trained by the same recipe. Reported is the share of members "
+            "recognized at a fixed rate of false accusations, with its interval; a classifier that never sees the "
+            "model must score 0.5, and the same attack on a model that never saw the data must find nothing."
+        ),
+        fix=(
+            "Regularize more (`inversion.regularize`, `inversion.leaf_size` choose the strength that meets the "
+            "tolerance at least cost), drop the features that make records unique, or train with differential privacy. "
+            "Look at the most exposed records first: `casemate explain --record`. Rounding scores is no defense."
+        ),
+        references=(
+            "Carlini et al. 2022, Membership Inference Attacks From First Principles, arXiv 2112.03570",
+            "Yeom et al. 2018, Privacy Risk in Machine Learning, arXiv 1709.01604",
+        ),
+    ),
+    reference="Carlini et al. 2022, arXiv 2112.03570, algorithm 1",
+)
+
+ASSESSMENTS: tuple[AssessmentSpec, ...] = (MEMBERSHIP,)
+DEFENSES: tuple[DefenseSpec, ...] = ()
