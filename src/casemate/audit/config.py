@@ -1,4 +1,4 @@
-"""``casemate.toml``: what to audit, judged by what. Read strictly: a key nobody knows is an error with the nearest one."""
+"""``casemate.toml``: what to audit, judged by what. A key nobody knows is an error that names the nearest one."""
 
 from __future__ import annotations
 
@@ -113,7 +113,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def read_config(path: Path, **overrides: Any) -> Config:
-    """Read a configuration file; options given by the caller win over ``CASEMATE_*`` variables, and those over the file.
+    """Read a configuration file.
+
+    Options given by the caller win over ``CASEMATE_*`` variables, and those over the file.
 
     Args:
         path: the file, or a folder with a ``casemate.toml``.
@@ -142,9 +144,7 @@ def read_config(path: Path, **overrides: Any) -> Config:
     except (msgspec.ValidationError, ValueError) as error:
         raise UsageError(f"{path.name}: {_explain(str(error))}", next_step="mend that key") from error
     if config.audit.effort not in ("quick", "standard", "thorough"):
-        raise UsageError(
-            f"audit.effort is {config.audit.effort!r}", next_step='use "quick", "standard" or "thorough"'
-        )
+        raise UsageError(f"audit.effort is {config.audit.effort!r}", next_step='use "quick", "standard" or "thorough"')
     return msgspec.structs.replace(config, folder=str(path.parent.resolve()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,9 @@ def read_data(config: Config, observer: Observer) -> tuple[Dataset, Dataset]:
     section = config.data
     train, holdout = (read_frame(config.path(path)) for path in (section.train, section.holdout))
     schema = edited(infer_schema(train.drop(columns=_not_features(section), errors="ignore")), config)
-    options = {"target": section.target, "subject": section.subject, "schema": schema}
-    members = to_dataset(train, name=f"{section.name}-train", **options)
-    nonmembers = to_dataset(holdout, name=f"{section.name}-holdout", classes=members.classes, **options)
+    build = partial(to_dataset, target=section.target, subject=section.subject, schema=schema)
+    members = build(train, name=f"{section.name}-train")
+    nonmembers = build(holdout, name=f"{section.name}-holdout", classes=members.classes)
     twice = duplicates_across(members, nonmembers)
     if twice.any():
         observer.note(

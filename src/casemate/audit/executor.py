@@ -27,6 +27,11 @@ class Job:
     spec: AssessmentSpec
     task: Task
 
+    @property
+    def address(self) -> tuple[str, str, str]:
+        """Subject, assessment and task: what no two jobs of a run share."""
+        return self.subject, self.spec.id, self.task.id
+
 
 @dataclass(frozen=True)
 class Done:

@@ -9,14 +9,14 @@ import numpy as np
 
 from casemate.core.digests import canonical_json
 from casemate.core.measurement import Measurement, Pair, Quality
-from casemate.stats import mcnemar_exact, newcombe_paired
+from casemate.stats.differences import mcnemar_exact, newcombe_paired
 from casemate.training.engagement import Array, Conclusion
 
 QUALITY_KINDS = ("model/accuracy", "model/calibration", "model/fairness")
 
 
 def pair_key(measurement: Measurement) -> str:
-    """What must agree for two measurements to be a pair: everything but the answer policy, which a defense may change."""
+    """What must agree for two measurements to be a pair: all but the answer policy, which a defense may change."""
     at = {name: value for name, value in measurement.at.items() if name != "answers"}
     return canonical_json([measurement.assessment, measurement.kind, measurement.metric, at]).decode()
 

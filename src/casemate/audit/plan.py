@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -17,6 +18,9 @@ from casemate.core.declarations import AssessmentSpec
 from casemate.core.digests import Digest
 from casemate.core.policy import Policy
 from casemate.training.engagement import Assessment, Engagement
+
+IDENTITY = "casemate"
+"""The key of ``Engagement.options`` under which the audit room keeps the subject's digest."""
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "joblib", "torch", "cryptography", "msgspec")
 
@@ -46,8 +50,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides what the figures will be and how they will be judged.
 
-    ``digest`` covers all of it, so a tolerance changed later is a new plan, visible in the ledger. ``work`` covers only
-    what decides the figures, so that trials survive a change of tolerances.
+    The digest covers all of it, so a tolerance changed later is a new plan, visible in the ledger.
     """
 
     system: str
@@ -66,23 +69,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """Digest of the whole plan."""
         return Digest.of_value(self)
 
-    @property
-    def work(self) -> Digest:
-        """Digest of what decides the figures: models, data, seed, effort, options and code."""
-        return work_digest(self.subjects, self.data, self.options, self.seed, self.effort, self.environment)
-
-
-def work_digest(
-    subjects: Mapping[str, str],
-    data: Mapping[str, str],
-    options: Mapping[str, Mapping[str, Any]],
-    seed: int,
-    effort: str,
-    environment: Mapping[str, str],
-) -> Digest:
-    """Digest of what decides the figures."""
-    return Digest.of_value([casemate.__version__, subjects, data, options, seed, effort, environment])
-
 
 @dataclass(frozen=True)
 class Scope:
@@ -93,6 +79,26 @@ class Scope:
     mechanism: Assessment
     jobs: tuple[Job, ...]
     not_applicable: str = ""
+
+    @cached_property
+    def work(self) -> str:
+        """SHA-256 of what decides the figures, so that trials survive a change of tolerances and of nothing else."""
+        engagement = self.engagement
+        parts = [
+            casemate.__version__,
+            self.spec.id,
+            identity(engagement),
+            engagement.members.digest.hex,
+            engagement.nonmembers.digest.hex,
+            engagement.recipe.digest.hex if engagement.recipe else None,
+            engagement.target.answers,
+            engagement.seed,
+            engagement.effort,
+            engagement.settings(self.spec.id),
+            engagement.defense,
+            environment(),
+        ]
+        return Digest.of_value(parts).hex
 
     @property
     def item(self) -> Item:
@@ -126,7 +132,7 @@ def make_plan(config: Config, engagements: Mapping[str, Engagement], scopes: Seq
         subjects={name: identity(engagement) for name, engagement in engagements.items()},
         data={data.name: data.digest.hex for e in engagements.values() for data in (e.members, e.nonmembers)},
         assessments=tuple(each.item for each in scopes),
-        options=config.assess,
+        options=dict(config.assess),
         seed=config.audit.seed,
         effort=config.audit.effort,
         environment=environment(),
@@ -134,14 +140,11 @@ def make_plan(config: Config, engagements: Mapping[str, Engagement], scopes: Seq
 
 
 def identity(engagement: Engagement) -> str:
-    """SHA-256 of the model file an engagement is about, or of the recipe that made it."""
-    digest = engagement.settings("casemate").get("sha256")
-    if digest:
-        return str(digest)
-    made_by = engagement.recipe.digest.hex if engagement.recipe else "unknown"
-    return Digest.of_value([engagement.name, made_by]).hex
+    """SHA-256 of the model file an engagement is about; for a defended model, of the original's and the defense."""
+    return str(engagement.settings(IDENTITY)["sha256"])
 
 
+@cache
 def environment() -> dict[str, str]:
     """Interpreter, platform and package versions that figures depend on."""
     found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}

@@ -30,9 +30,7 @@ def scopes(engagements: Iterable[Engagement], specs: Sequence[AssessmentSpec]) -
     return tuple(scope(engagement, spec) for engagement in engagements for spec in specs)
 
 
-def run(
-    todo: Sequence[Scope], book: Notebook, executor: Executor, observer: Observer
-) -> tuple[Concluded, ...]:
+def run(todo: Sequence[Scope], book: Notebook, executor: Executor, observer: Observer) -> tuple[Concluded, ...]:
     """Run every task that the notebook does not hold yet, then conclude every scope.
 
     Tasks are kept one by one, so that a run killed at any moment goes on where it stopped. Conclusions are pure
@@ -68,26 +66,27 @@ def _perform(
 ) -> None:
     if not missing:
         return
-    label = {job: f"{job.subject}: {job.spec.title}" for job in missing}
     totals: dict[str, int] = {}
     for job in missing:
-        totals[label[job]] = totals.get(label[job], 0) + 1
+        totals[_label(job)] = totals.get(_label(job), 0) + 1
     for name, total in totals.items():
         observer.begin(name, total)
     done: Done
     for done in executor.run(engagements, missing):
         book.keep(done)
-        name = label[done.job]
+        name = _label(done.job)
         observer.advance(name)
         totals[name] -= 1
         if not totals[name]:
             observer.end(name)
 
 
+def _label(job: Job) -> str:
+    return f"{job.subject}: {job.spec.id}"
+
+
 def _costed(found: Conclusion, kept: Mapping[str, Kept]) -> Iterable[Measurement]:
     seconds = round(sum(one.seconds for one in kept.values()), 3)
     queries = sum(one.queries for one in kept.values())
     for measurement in found.measurements:
-        yield msgspec.structs.replace(
-            measurement, seconds=seconds, queries=measurement.queries or queries
-        )
+        yield msgspec.structs.replace(measurement, seconds=seconds, queries=measurement.queries or queries)

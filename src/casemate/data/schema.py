@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -50,6 +51,17 @@ class Schema(msgspec.Struct, frozen=True):
     def digest(self) -> Digest:
         """Digest of the whole schema."""
         return Digest.of_value(self)
+
+    def edit(self, columns: Mapping[str, Column], *, sensitive: Sequence[str] = ()) -> Schema:
+        """This schema with some columns replaced, and some marked sensitive.
+
+        Raises:
+            KeyError: a name is not in the schema.
+        """
+        for name in (*columns, *sensitive):
+            self[name]
+        edited = (columns.get(column.name, column) for column in self.columns)
+        return Schema(tuple(msgspec.structs.replace(c, sensitive=c.sensitive or c.name in sensitive) for c in edited))
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:

@@ -1,0 +1,81 @@
+"""The whole main job: open, plan, run, judge, report. ``audit`` measures; ``harden`` defends and attacks again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from casemate.assurance.judging import Judgment
+from casemate.audit.config import Config
+from casemate.audit.engage import Opened, describe_load, open_engagements
+from casemate.audit.executor import executor
+from casemate.audit.notebook import Notebook
+from casemate.audit.output import Outcome, write_outcome
+from casemate.audit.plan import Scope, make_plan
+from casemate.audit.registry import registry
+from casemate.audit.run import Concluded, run, scopes
+from casemate.core.declarations import AssessmentSpec
+from casemate.core.observer import Observer, Silent
+
+__all__ = ["Judgment", "Opened", "Outcome", "audit"]
+
+
+def audit(config: Config, *, observer: Observer | None = None, home: Path | None = None) -> Outcome:
+    """Run every assessment that fits the configured models, judge the figures, write the audit folder.
+
+    Run again after an interruption, it repeats no finished trial.
+
+    Args:
+        config: what to audit (``read_config``).
+        observer: hears about progress.
+        home: where keys lie, instead of the user's key home.
+
+    Returns:
+        The verdicts, the folder, and the command that verifies it.
+
+    Raises:
+        CasemateError: see ``open_engagements``; also when the disk is full, or another run holds the ledger.
+    """
+    observer = observer or Silent()
+    opened = open_engagements(config, observer)
+    todo = scopes(opened.engagements.values(), chosen(config))
+    with Notebook(config.path(config.audit.out), home) as book:
+        book.begin(make_plan(config, opened.engagements, todo), todo, _loads(opened))
+        found = run(todo, book, executor(config.audit.workers), observer)
+        record_measurements(book, found)
+        return write_outcome(config, book, opened, skipped(todo))
+
+
+def chosen(config: Config) -> tuple[AssessmentSpec, ...]:
+    """The assessments that the configuration asks for, all by default."""
+    known = registry()
+    only = [known.assessment(name) for name in config.audit.only] or list(known.assessments.values())
+    left_out = {known.assessment(name).id for name in config.audit.skip}
+    return tuple(spec for spec in only if spec.id not in left_out)
+
+
+def record_measurements(book: Notebook, found: Iterable[Concluded]) -> None:
+    """Keep every figure, with the trials it rests on."""
+    for each in found:
+        if each.conclusion is None:
+            continue
+        subject = {each.scope.engagement.name: book.plan.predicate["subjects"][each.scope.engagement.name]}
+        trials = book.trials(each.scope)
+        book.record(
+            "measurement",
+            [
+                ({"measurement": msgspec.to_builtins(m), "plan": book.plan.digest, "trials": trials}, subject)
+                for m in each.conclusion.measurements
+            ],
+        )
+
+
+def skipped(todo: Sequence[Scope]) -> dict[str, str]:
+    """Why assessments do not apply, by "assessment on subject"."""
+    return {f"{each.spec.id} on {each.engagement.name}": each.not_applicable for each in todo if each.not_applicable}
+
+
+def _loads(opened: Opened) -> list[dict[str, object]]:
+    return [describe_load(loaded) for loaded in opened.loads.values()]

@@ -1,0 +1,182 @@
+"""What the ledger keeps of an audit: the plan, finished trials, figures, pairs, verdicts and files' digests."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from casemate.audit.arrays import decode, encode
+from casemate.audit.executor import Done, Job
+from casemate.audit.plan import Plan, Scope
+from casemate.core.digests import Digest
+from casemate.core.errors import UsageError
+from casemate.keys import files
+from casemate.keys.signing import Signer, vkey
+from casemate.ledger import statement
+from casemate.ledger.blobs import Blobs
+from casemate.ledger.keyring import Keyring
+from casemate.ledger.ledger import Ledger
+from casemate.ledger.statement import Record
+from casemate.training.engagement import Result
+
+KEY_NAME = "casemate.local"
+LEDGER = "ledger"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A finished trial as the ledger holds it."""
+
+    result: Result
+    seconds: float
+    queries: int
+
+
+class Notebook:
+    """The ledger of one audit folder, open for writing. Use it in a ``with`` block.
+
+    Args:
+        folder: the audit folder; its ledger is made when missing.
+        home: where keys lie; the user's key home unless given. Never inside the audit folder.
+    """
+
+    def __init__(self, folder: Path, home: Path | None = None) -> None:
+        home = home or files.default_home()
+        self.folder = folder
+        files.require_outside(home, folder)
+        self.signer: Signer = files.load_or_create_key(home / "signing.key", KEY_NAME)
+        place = folder / LEDGER
+        if origin := read_origin(place):
+            self._ledger = Ledger.open(place, [self.signer])
+        else:
+            origin = f"{KEY_NAME}/audit/{secrets.token_hex(8)}"
+            self._ledger = Ledger.create(place, [self.signer], origin=origin)
+        number = origin.rpartition("/")[2]
+        self.anchor = home / "checkpoints" / f"{number}.checkpoint"
+        self._blobs = Blobs(place, Keyring(home / "keyrings" / f"{number}.jsonl"))
+        self.records: list[Record] = [
+            statement.open_record(index, entry, [self.signer.verifier])
+            for index, entry in enumerate(self._ledger.entries())
+        ]
+        self._trials = {_address(record.predicate): record for record in self.records if record.kind == "trial"}
+        self._blobs.prune([record.predicate["blob"] for record in self._trials.values()])
+        self._payloads = {record.digest: record.index for record in self.records}
+        self._work: dict[tuple[str, str, str], str] = {}
+        self._plan: Record | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ledger.close()
+        files_note = self._ledger.checkpoint
+        self.anchor.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.anchor.write_text(files_note, encoding="utf-8")
+
+    @property
+    def verifier(self) -> str:
+        """The public key, as text."""
+        return vkey(self.signer.verifier)
+
+    @property
+    def checkpoint(self) -> str:
+        """The signed checkpoint over everything kept so far."""
+        return self._ledger.checkpoint
+
+    @property
+    def plan(self) -> Record:
+        """The record of the plan in force."""
+        if self._plan is None:
+            raise UsageError("no plan is recorded yet", next_step="call begin first")
+        return self._plan
+
+    def begin(self, plan: Plan, scopes: Iterable[Scope], loads: Iterable[Mapping[str, Any]]) -> None:
+        """Record the plan before its first trial, unless the last recorded plan is the same."""
+        self._work = {job.address: each.work for each in scopes for job in each.jobs}
+        predicate = msgspec.to_builtins(plan)
+        last = next((record for record in reversed(self.records) if record.kind == "plan"), None)
+        if last is not None and {**last.predicate, "started": None} == {**predicate, "started": None}:
+            self._plan = last
+            return
+        started = datetime.now(UTC).replace(microsecond=0).isoformat()
+        self._plan = self.record("plan", [({**predicate, "started": started}, {**plan.subjects, **plan.data})])[0]
+        self.record("load", [(load, {str(load["path"]): str(load["sha256"])}) for load in loads])
+
+    def holds(self, job: Job) -> bool:
+        """Whether this job's trial is kept."""
+        return self._key(job) in self._trials
+
+    def result(self, job: Job) -> Kept:
+        """What a finished job left."""
+        predicate = self._trials[self._key(job)].predicate
+        result = decode(self._blobs.get(predicate["blob"]))
+        return Kept(result, float(predicate["seconds"]), int(predicate["queries"]))
+
+    def keep(self, done: Done) -> None:
+        """Keep a finished job; when this returns it survives a power cut."""
+        job = done.job
+        predicate = {
+            "plan": self.plan.digest,
+            "work": self._work[job.address],
+            "subject": job.subject,
+            "assessment": job.spec.id,
+            "task": job.task.id,
+            "seed": self.plan.predicate["seed"],
+            "seconds": round(done.seconds, 4),
+            "queries": done.queries,
+            "blob": self._blobs.put(encode(done.result)),
+        }
+        subject = {job.subject: self.plan.predicate["subjects"][job.subject]}
+        record = self.record("trial", [(predicate, subject)])[0]
+        self._trials[_address(predicate)] = record
+
+    def trials(self, each: Scope) -> list[str]:
+        """Digests of the trial records that a scope's figures rest on."""
+        return [self._trials[self._key(job)].digest for job in each.jobs]
+
+    def record(self, kind: str, said: Sequence[tuple[Mapping[str, Any], Mapping[str, str]]]) -> list[Record]:
+        """Append statements, each a predicate and its subjects; what is recorded already is not said twice."""
+        payloads = [statement.encode(kind, predicate, subjects) for predicate, subjects in said]
+        new = [at for at, payload in enumerate(payloads) if Digest.of(payload).hex not in self._payloads]
+        if new:
+            entries = [statement.seal(kind, *said[at], [self.signer]) for at in new]
+            first = self._ledger.append_many(entries)
+            for index, at in enumerate(new, first):
+                made = Record(index, payloads[at], statement.decode(payloads[at]))
+                self.records.append(made)
+                self._payloads[made.digest] = index
+        return [self.records[self._payloads[Digest.of(payload).hex]] for payload in payloads]
+
+    def bind(self, names: Iterable[str]) -> None:
+        """Bind files of the audit folder by digest, as the last record."""
+        bound = {name: Digest.of_file(self.folder / name).hex for name in sorted(names)}
+        payload = statement.encode("binding", {"files": bound}, bound)
+        if self.records[-1].payload != payload:
+            self._payloads.pop(Digest.of(payload).hex, None)
+            self.record("binding", [({"files": bound}, bound)])
+
+    def _key(self, job: Job) -> tuple[str, str]:
+        return self._work[job.address], job.task.id
+
+
+def _address(predicate: Mapping[str, Any]) -> tuple[str, str]:
+    return str(predicate["work"]), str(predicate["task"])
+
+
+def read_origin(ledger: Path) -> str:
+    """The origin of the ledger in this folder, or "" when there is none."""
+    for name in ("checkpoint", "journal"):
+        if (ledger / name).exists():
+            text = (ledger / name).read_bytes()
+            start = text.find(f"{KEY_NAME}/audit/".encode())
+            return text[start:].split(b"\n", 1)[0].decode("ascii", "replace") if start >= 0 else KEY_NAME
+    return ""
