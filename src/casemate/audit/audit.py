@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from casemate.assurance.judging import Judgment
 from casemate.audit.config import Config
 from casemate.audit.engage import Opened, describe_load, open_engagements
 from casemate.audit.executor import executor
 from casemate.audit.notebook import Notebook
 from casemate.audit.output import Outcome, write_outcome
-from casemate.audit.plan import Scope, make_plan
+from casemate.audit.plan import make_plan
 from casemate.audit.registry import registry
 from casemate.audit.run import Concluded, run, scopes
 from casemate.core.declarations import AssessmentSpec
 from casemate.core.observer import Observer, Silent
-
-__all__ = ["Judgment", "Opened", "Outcome", "audit"]
 
 
 def audit(config: Config, *, observer: Observer | None = None, home: Path | None = None) -> Outcome:
@@ -45,7 +42,7 @@ def audit(config: Config, *, observer: Observer | None = None, home: Path | None
         book.begin(make_plan(config, opened.engagements, todo), todo, _loads(opened))
         found = run(todo, book, executor(config.audit.workers), observer)
         record_measurements(book, found)
-        return write_outcome(config, book, opened, skipped(todo))
+        return write_outcome(book)
 
 
 def chosen(config: Config) -> tuple[AssessmentSpec, ...]:
@@ -72,10 +69,6 @@ def record_measurements(book: Notebook, found: Iterable[Concluded]) -> None:
         )
 
 
-def skipped(todo: Sequence[Scope]) -> dict[str, str]:
-    """Why assessments do not apply, by "assessment on subject"."""
-    return {f"{each.spec.id} on {each.engagement.name}": each.not_applicable for each in todo if each.not_applicable}
-
-
-def _loads(opened: Opened) -> list[dict[str, object]]:
+def loads(opened: Opened) -> list[dict[str, object]]:
+    """What the load guard says of every model file."""
     return [describe_load(loaded) for loaded in opened.loads.values()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,7 +60,7 @@ class Notebook:
             self._ledger = Ledger.create(place, [self.signer], origin=origin)
         number = origin.rpartition("/")[2]
         self.anchor = home / "checkpoints" / f"{number}.checkpoint"
-        self._blobs = Blobs(place, Keyring(home / "keyrings" / f"{number}.jsonl"))
+        self._blobs = Blobs(place, Keyring(keyring_path(origin, home)))
         self.records: list[Record] = [
             statement.open_record(index, entry, [self.signer.verifier])
             for index, entry in enumerate(self._ledger.entries())
@@ -100,16 +100,20 @@ class Notebook:
         return self._plan
 
     def begin(self, plan: Plan, scopes: Iterable[Scope], loads: Iterable[Mapping[str, Any]]) -> None:
-        """Record the plan before its first trial, unless the last recorded plan is the same."""
-        self._work = {job.address: each.work for each in scopes for job in each.jobs}
+        """Record the plan before its first trial, unless the same plan is recorded already."""
+        self.recall(scopes)
         predicate = msgspec.to_builtins(plan)
-        last = next((record for record in reversed(self.records) if record.kind == "plan"), None)
-        if last is not None and {**last.predicate, "started": None} == {**predicate, "started": None}:
-            self._plan = last
-            return
+        for record in self.records:
+            if record.kind == "plan" and {**record.predicate, "started": None} == {**predicate, "started": None}:
+                self._plan = record
+                return
         started = datetime.now(UTC).replace(microsecond=0).isoformat()
         self._plan = self.record("plan", [({**predicate, "started": started}, {**plan.subjects, **plan.data})])[0]
         self.record("load", [(load, {str(load["path"]): str(load["sha256"])}) for load in loads])
+
+    def recall(self, scopes: Iterable[Scope]) -> None:
+        """Say which work is meant, so that kept trials of it are found; ``begin`` does this too."""
+        self._work = {job.address: each.work for each in scopes for job in each.jobs}
 
     def holds(self, job: Job) -> bool:
         """Whether this job's trial is kept."""
@@ -117,9 +121,7 @@ class Notebook:
 
     def result(self, job: Job) -> Kept:
         """What a finished job left."""
-        predicate = self._trials[self._key(job)].predicate
-        result = decode(self._blobs.get(predicate["blob"]))
-        return Kept(result, float(predicate["seconds"]), int(predicate["queries"]))
+        return _kept(self._blobs, self._trials[self._key(job)].predicate)
 
     def keep(self, done: Done) -> None:
         """Keep a finished job; when this returns it survives a power cut."""
@@ -166,6 +168,36 @@ class Notebook:
 
     def _key(self, job: Job) -> tuple[str, str]:
         return self._work[job.address], job.task.id
+
+
+def read_trials(ledger: Path, records: Iterable[Record], home: Path) -> Callable[[str, str], Kept]:
+    """What verified trial records left, by work and task, without opening the ledger for writing.
+
+    Raises:
+        UsageError: a trial is missing, or the key of its blob is not in this key home.
+    """
+    blobs = Blobs(ledger, Keyring(keyring_path(read_origin(ledger), home)))
+    trials = {_address(record.predicate): record.predicate for record in records if record.kind == "trial"}
+
+    def find(work: str, task: str) -> Kept:
+        if (work, task) not in trials:
+            raise UsageError(
+                f"the ledger holds no trial {task!r} of this work",
+                cause="model, data, options or package versions are not those of the audit",
+                next_step="check the configuration",
+            )
+        return _kept(blobs, trials[work, task])
+
+    return find
+
+
+def keyring_path(origin: str, home: Path) -> Path:
+    """Where the keys of a ledger's blobs lie."""
+    return home / "keyrings" / f"{origin.rpartition('/')[2]}.jsonl"
+
+
+def _kept(blobs: Blobs, trial: Mapping[str, Any]) -> Kept:
+    return Kept(decode(blobs.get(str(trial["blob"]))), float(trial["seconds"]), int(trial["queries"]))
 
 
 def _address(predicate: Mapping[str, Any]) -> tuple[str, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from casemate.core.digests import canonical_json
 from casemate.core.measurement import Measurement, Pair, Quality
-from casemate.stats.differences import mcnemar_exact, newcombe_paired
+from casemate.stats.differences import mover
+from casemate.stats.paired import mcnemar, paired_difference
 from casemate.training.engagement import Array, Conclusion
 
 QUALITY_KINDS = ("model/accuracy", "model/calibration", "model/fairness")
@@ -31,16 +31,17 @@ def pairs(
     predicted: Mapping[str, float] | None = None,
     conclusion: str = "",
 ) -> Iterator[Pair]:
-    """Every figure that was measured both before and after, in the order of the figures after."""
+    """Every figure with an interval that was measured both before and after, in the order of the figures after."""
     earlier = {pair_key(measurement): at for at, measurement in reversed(list(enumerate(before.measurements)))}
     for position, measurement in enumerate(after.measurements):
         found = earlier.get(pair_key(measurement))
         if found is None:
             continue
         was = before.measurements[found]
-        difference, low, high, p, method = _difference(
-            was, measurement, before.outcomes.get(found), after.outcomes.get(position)
-        )
+        change = _difference(was, measurement, before.outcomes.get(found), after.outcomes.get(position))
+        if change is None:
+            continue
+        difference, low, high, p, method = change
         yield Pair(
             defense=defense,
             adaptive=adaptive,
@@ -77,19 +78,12 @@ def costs(before: Conclusion, after: Conclusion) -> tuple[Quality, ...]:
 
 def _difference(
     before: Measurement, after: Measurement, was: Array | None, now: Array | None
-) -> tuple[float, float, float, float | None, str]:
+) -> tuple[float, float, float, float | None, str] | None:
     if was is not None and now is not None and was.shape == now.shape and was.dtype == now.dtype == np.bool_:
         only_now, only_was = int((now & ~was).sum()), int((was & ~now).sum())
-        interval = newcombe_paired(int((now & was).sum()), only_now, only_was, int((~now & ~was).sum()))
-        p = mcnemar_exact(only_now, only_was)
-        return (only_now - only_was) / len(now), interval.low, interval.high, p, interval.method
-    difference = after.estimate - before.estimate
+        change = paired_difference(only_was, only_now, len(now))
+        return change.value, change.low, change.high, mcnemar(only_was, only_now), change.method
     if before.low is None or before.high is None or after.low is None or after.high is None:
-        return difference, -math.inf, math.inf, None, "none"
-    return (
-        difference,
-        difference - math.hypot(after.estimate - after.low, before.high - before.estimate),
-        difference + math.hypot(after.high - after.estimate, before.estimate - before.low),
-        None,
-        "mover",
-    )
+        return None
+    low, high = mover((before.estimate, before.low, before.high), (after.estimate, after.low, after.high))
+    return after.estimate - before.estimate, float(low), float(high), None, "mover"

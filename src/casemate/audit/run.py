@@ -54,7 +54,7 @@ def conclude(each: Scope, book: Notebook) -> Conclusion:
     """Turn the kept results of one scope into figures, with what they cost added up over its tasks."""
     kept = {job.task.id: book.result(job) for job in each.jobs}
     found = each.mechanism.conclude(each.engagement, {task: one.result for task, one in kept.items()})
-    return replace(found, measurements=tuple(_costed(found, kept)))
+    return replace(found, measurements=tuple(costed(found, kept)))
 
 
 def _perform(
@@ -85,7 +85,8 @@ def _label(job: Job) -> str:
     return f"{job.subject}: {job.spec.id}"
 
 
-def _costed(found: Conclusion, kept: Mapping[str, Kept]) -> Iterable[Measurement]:
+def costed(found: Conclusion, kept: Mapping[str, Kept]) -> Iterable[Measurement]:
+    """The figures, with CPU seconds and queries added up over the tasks they rest on."""
     seconds = round(sum(one.seconds for one in kept.values()), 3)
     queries = sum(one.queries for one in kept.values())
     for measurement in found.measurements:

@@ -1,0 +1,84 @@
+"""What a rule means, and which records a finding is about: the second only where data and keys are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from casemate.audit.config import Config
+from casemate.audit.engage import open_engagements
+from casemate.audit.notebook import Notebook
+from casemate.audit.plan import scope
+from casemate.audit.registry import registry
+from casemate.audit.run import conclude
+from casemate.core.errors import UsageError
+from casemate.core.findings import Rule
+from casemate.core.observer import Silent
+from casemate.custody.rules import RULES as CUSTODY_RULES
+from casemate.threats.inversion.records import Exposed, exposed
+
+MEMBERSHIP = "inversion.membership"
+
+
+def rules() -> dict[str, Rule]:
+    """Every rule that casemate can report, by id."""
+    return {**{rule.id: rule for rule in CUSTODY_RULES}, **registry().rules}
+
+
+def rule(identifier: str) -> Rule:
+    """One rule, or an error that names the nearest one."""
+    known = rules()
+    found = known.get(identifier.upper())
+    if found is None:
+        near = difflib.get_close_matches(identifier.upper(), known, n=1)
+        raise UsageError(
+            f"there is no rule {identifier!r}",
+            next_step=f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(sorted(known))}",
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Person:
+    """One training record that is exposed, with the person behind it.
+
+    Attributes:
+        exposed: its score and the reasons.
+        subject: whose it is, where the data say so.
+        values: the record itself.
+    """
+
+    exposed: Exposed
+    subject: str
+    values: Mapping[str, Any]
+
+
+def people(config: Config, model: str, *, top: int = 10, home: Path | None = None) -> list[Person]:
+    """The training records that membership inference against one model exposes most, from the kept trials.
+
+    Raises:
+        UsageError: the model is unknown, or the assessment has not been run.
+    """
+    opened = open_engagements(config, Silent())
+    if model not in opened.engagements:
+        raise UsageError(f"there is no model {model!r}", next_step=f"use one of: {', '.join(opened.engagements)}")
+    each = scope(opened.engagements[model], registry().assessment(MEMBERSHIP))
+    if each.not_applicable:
+        raise UsageError(f"{MEMBERSHIP} does not apply to {model}", cause=each.not_applicable)
+    with Notebook(config.path(config.audit.out), home) as book:
+        book.recall([each])
+        if not all(book.holds(job) for job in each.jobs):
+            raise UsageError(f"{MEMBERSHIP} has not been run on {model}", next_step="run casemate audit first")
+        found = conclude(each, book)
+    members = each.engagement.members
+    return [
+        Person(
+            exposed=each,
+            subject="" if members.subjects is None else str(members.subjects[each.row]),
+            values=dict(members.features.iloc[each.row]),
+        )
+        for each in exposed(found.records, members.schema.names, top)
+    ]

@@ -1,0 +1,190 @@
+"""Apply defenses, attack again with attacks that know them, and keep the pairs.
+
+A defended model is a subject of its own, "model + defense". Its figures stand in pairs, never alone; the changed model
+is written beside the original, and a defense of answers becomes a ``[serve]`` section for the gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import joblib
+import msgspec
+
+from casemate.audit.audit import chosen, loads, record_measurements
+from casemate.audit.config import Config, DefenseSection
+from casemate.audit.engage import open_engagements
+from casemate.audit.executor import executor
+from casemate.audit.notebook import Notebook
+from casemate.audit.output import Outcome, write, write_outcome
+from casemate.audit.pair import costs, pairs
+from casemate.audit.plan import IDENTITY, identity, make_plan
+from casemate.audit.registry import registry
+from casemate.audit.run import Concluded, run, scopes
+from casemate.core.declarations import DefenseSpec
+from casemate.core.digests import Digest
+from casemate.core.errors import UsageError
+from casemate.core.observer import Observer, Silent
+from casemate.core.policy import Verdict
+from casemate.training.engagement import Conclusion, Defense, Engagement, Proposal
+
+QUALITY = "quality.model"
+
+
+@dataclass(frozen=True)
+class Defended:
+    """A defense applied to one model."""
+
+    base: str
+    spec: DefenseSpec
+    proposal: Proposal
+
+    @property
+    def engagement(self) -> Engagement:
+        """The defended engagement."""
+        return self.proposal.engagement
+
+
+@dataclass(frozen=True)
+class Hardening:
+    """What ``harden`` did.
+
+    Attributes:
+        outcome: the audit folder with pairs in it.
+        defended: the defenses applied, with their settings.
+        written: changed models and the ``[serve]`` section, beside the originals.
+    """
+
+    outcome: Outcome
+    defended: Sequence[Defended]
+    written: Sequence[Path]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every tolerance is met by the model itself or by one of its defended versions."""
+        answers: dict[tuple[str, str], set[Verdict]] = {}
+        for judgment in self.outcome.judgments:
+            if judgment.tolerance is not None:
+                base = judgment.subject.partition(" + ")[0]
+                answers.setdefault((base, judgment.tolerance.name), set()).add(judgment.verdict)
+        if all(Verdict.PASS in found for found in answers.values()):
+            return 0
+        unmet = [found for found in answers.values() if Verdict.PASS not in found]
+        return 1 if any(Verdict.FAIL in found for found in unmet) else 2
+
+
+def harden(config: Config, *, observer: Observer | None = None, home: Path | None = None) -> Hardening:
+    """Audit the models as they are (repeating nothing), apply every configured defense, attack again, keep the pairs.
+
+    Args:
+        config: what to audit, and which defenses to try on which models.
+        observer: hears about progress.
+        home: where keys lie, instead of the user's key home.
+
+    Raises:
+        UsageError: no defense is configured, or one is unknown.
+        CasemateError: as ``audit``.
+    """
+    observer = observer or Silent()
+    if not config.defense:
+        raise UsageError("the configuration names no defense", next_step="add a [[defense]] section")
+    opened = open_engagements(config, observer)
+    defended = list(apply(config, opened.engagements, observer))
+    specs = chosen(config)
+    before = scopes(opened.engagements.values(), specs)
+    after = [
+        scope
+        for each in defended
+        for scope in scopes([each.engagement], [s for s in specs if s.id in (*each.spec.judged_by, QUALITY)])
+    ]
+    everyone = {**opened.engagements, **{each.engagement.name: each.engagement for each in defended}}
+    with Notebook(config.path(config.audit.out), home) as book:
+        todo = [*before, *after]
+        book.begin(make_plan(config, everyone, todo), todo, loads(opened))
+        found = run(todo, book, executor(config.audit.workers), observer)
+        record_measurements(book, found[: len(before)])
+        concluded = {(each.scope.engagement.name, each.scope.spec.id): each for each in found}
+        for each in defended:
+            record_pairs(book, each, concluded)
+        written = list(write_defended(config, defended))
+        return Hardening(write_outcome(book), defended, written)
+
+
+def apply(config: Config, engagements: Mapping[str, Engagement], observer: Observer) -> Iterator[Defended]:
+    """Build every defended engagement; those that do not apply are noted and left out."""
+    total = sum(len(section.models or engagements) for section in config.defense)
+    observer.begin("building defenses", total)
+    for section in config.defense:
+        spec = registry().defense(section.use)
+        defense: Defense = spec.load()(**section.options)
+        for name in section.models or tuple(engagements):
+            if name not in engagements:
+                raise UsageError(f"defense {section.use!r} names an unknown model {name!r}", next_step="check [[model]]")
+            reason = defense.applies(engagements[name])
+            if reason:
+                observer.note(f"{spec.id} does not apply to {name}: {reason}")
+            else:
+                yield _defended(engagements[name], section, spec, defense.propose(engagements[name], config.policy))
+            observer.advance("building defenses")
+    observer.end("building defenses")
+
+
+def record_pairs(book: Notebook, defended: Defended, concluded: Mapping[tuple[str, str], Concluded]) -> None:
+    """Keep a pair for every figure that was measured both before and after a defense."""
+    after_name = defended.engagement.name
+    quality = _both(concluded, defended.base, after_name, QUALITY)
+    cost = costs(*quality) if quality else ()
+    subject = {after_name: book.plan.predicate["subjects"][after_name]}
+    for assessment in defended.spec.judged_by:
+        found = _both(concluded, defended.base, after_name, assessment)
+        if found is None:
+            continue
+        made = pairs(
+            defended.spec.id,
+            *found,
+            adaptive=True,  # the attacks in judged_by are handed the defended engagement, whose ``defense`` they know
+            quality=cost,
+            predicted=defended.proposal.predicted,
+            conclusion=defended.proposal.note,
+        )
+        book.record("pair", [({"pair": msgspec.to_builtins(p), "plan": book.plan.digest}, subject) for p in made])
+
+
+def write_defended(config: Config, defended: Sequence[Defended]) -> Iterator[Path]:
+    """Write changed models beside the originals, and defenses of answers as a ``[serve]`` section."""
+    served: list[str] = []
+    paths = {model.name: config.path(model.path) for model in config.model}
+    for each in defended:
+        if each.spec.changes == "answers":
+            served.append(f'[[serve]]\nmodel = "{each.base}"\nanswers = "{each.engagement.target.answers.name}"\n')
+            continue
+        path = paths[each.base].with_name(f"{paths[each.base].stem}.{each.spec.id}.joblib")
+        part = path.with_name(f".{path.name}.part")
+        joblib.dump(each.engagement.target.model, part)
+        part.replace(path)
+        yield path
+    if served:
+        path = config.path(config.audit.out).parent / "casemate.serve.toml"
+        head = "# Defenses of answers that `casemate harden` applied and attacked; the gateway enforces them.\n\n"
+        write(path, (head + "\n".join(served)).encode())
+        yield path
+
+
+def _defended(base: Engagement, section: DefenseSection, spec: DefenseSpec, proposal: Proposal) -> Defended:
+    settings = dict(proposal.settings)
+    digest = Digest.of_value([identity(base), spec.id, section.options, settings]).hex
+    name = f"{base.name} + {spec.id}"
+    options = {**proposal.engagement.options, IDENTITY: {"sha256": digest}}
+    engagement = proposal.engagement.changed(name=name, options=options, defense=spec.id)
+    return Defended(base.name, spec, replace(proposal, engagement=engagement))
+
+
+def _both(
+    concluded: Mapping[tuple[str, str], Concluded], base: str, after: str, assessment: str
+) -> tuple[Conclusion, Conclusion] | None:
+    first, second = concluded.get((base, assessment)), concluded.get((after, assessment))
+    if first is None or second is None or first.conclusion is None or second.conclusion is None:
+        return None
+    return first.conclusion, second.conclusion
