@@ -33,65 +33,13 @@ _ROLES: dict[str, tuple[Role, ...]] = {
 }
 _OWN = frozenset({Role.IMPORT, Role.CONSTRUCT, Role.CALL, Role.STATE, Role.FILL})
 _NEVER = frozenset(
-    [
-        "asyncio",
-        "builtins",
-        "bdb",
-        "code",
-        "codeop",
-        "commands",
-        "copyreg",
-        "ctypes",
-        "cProfile",
-        "doctest",
-        "fileinput",
-        "functools",
-        "http",
-        "importlib",
-        "inspect",
-        "io",
-        "joblib",
-        "linecache",
-        "multiprocessing",
-        "nt",
-        "operator",
-        "os",
-        "pathlib",
-        "pdb",
-        "pickle",
-        "pip",
-        "pkgutil",
-        "platform",
-        "posix",
-        "profile",
-        "pty",
-        "pydoc",
-        "runpy",
-        "shelve",
-        "shutil",
-        "site",
-        "socket",
-        "ssl",
-        "subprocess",
-        "sys",
-        "tempfile",
-        "threading",
-        "timeit",
-        "trace",
-        "types",
-        "urllib",
-        "venv",
-        "webbrowser",
-        "zipfile",
-        "zipimport",
-        "_codecs",
-        "_io",
-        "_operator",
-        "_pickle",
-        "_posixsubprocess",
-        "cloudpickle",
-        "dill",
-    ]
+    """
+    asyncio builtins bdb code codeop commands copyreg ctypes cProfile doctest fileinput functools http
+    importlib inspect io joblib linecache multiprocessing nt operator os pathlib pdb pickle pip pkgutil
+    platform posix profile pty pydoc runpy shelve shutil site socket ssl subprocess sys tempfile
+    threading timeit trace types urllib venv webbrowser zipfile zipimport _codecs _io _operator _pickle
+    _posixsubprocess cloudpickle dill
+    """.split()  # noqa: SIM905 - a table of words
 )
 
 

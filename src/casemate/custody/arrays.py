@@ -99,9 +99,7 @@ def _bits(flags: Value) -> int:
 
 
 def _parts_fit(dtype: DType, sub: Value, names: Value, fields: Value, spend: Callable[[int], None]) -> bool:
-    """Whether fields or the repeated part lie inside the item and hold no objects (numpy keeps their overlap apart
-    only when it makes the dtype itself).
-    """
+    """Whether fields, or the repeated part, lie inside the item and hold no objects."""
     if isinstance(sub, Tup):
         base, shape = sub.items if len(sub.items) == 2 else (None, None)
         lengths = shape_of(shape)

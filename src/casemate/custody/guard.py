@@ -1,4 +1,4 @@
-"""The load guard, the one place where casemate loads a model: it reads a file once, scans those bytes, loads those bytes.
+"""The load guard, the one place where casemate loads a model: read once, scan those bytes, load those bytes.
 
 There is no moment between check and use: what was scanned is what is loaded, from memory. A file is loaded only if its
 scan is clean; one that the scan does not understand is never loaded either.
