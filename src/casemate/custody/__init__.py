@@ -1,1 +1,9 @@
-"""Artifacts at rest: the load guard, which scans the bytes it is about to load."""
+"""Artifacts at rest: the load guard scans what it loads, and loads what it scanned."""
+
+from __future__ import annotations
+
+from casemate.custody.guard import Loaded, RefusedArtifactError, inspect_model, open_model
+from casemate.custody.rules import RULES
+from casemate.custody.scan import Scan
+
+__all__ = ["RULES", "Loaded", "RefusedArtifactError", "Scan", "inspect_model", "open_model"]

@@ -1,0 +1,84 @@
+"""The reviewed names: data in ``allow/*.toml``, one file a framework, exact names only, each in its roles.
+
+A table is a module, its keys are roles:
+
+``import``        named, for example as an attribute; must be harmless whatever it is later called with
+``construct``     created empty (NEWOBJ, copyreg._reconstructor) and given a state
+``call``          called (REDUCE); ``casemate.custody.arguments`` may narrow the arguments
+``call-and-set``  called, and its result given a state
+``fill``          its instances may be filled like a list or a dictionary
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from types import MappingProxyType
+from typing import TypeAlias
+
+from casemate.core.errors import UsageError
+from casemate.custody.facts import Role
+
+Name: TypeAlias = tuple[str, str]
+AllowList: TypeAlias = Mapping[Name, frozenset[Role]]
+
+_ROLES: dict[str, tuple[Role, ...]] = {
+    "import": (Role.IMPORT,),
+    "construct": (Role.IMPORT, Role.CONSTRUCT, Role.STATE),
+    "call": (Role.IMPORT, Role.CALL),
+    "call-and-set": (Role.IMPORT, Role.CALL, Role.STATE),
+    "fill": (Role.IMPORT, Role.FILL),
+}
+_OWN = frozenset({Role.IMPORT, Role.CONSTRUCT, Role.CALL, Role.STATE, Role.FILL})
+_NEVER = frozenset(
+    """
+    asyncio builtins bdb code codeop commands copyreg ctypes cProfile doctest fileinput functools http
+    importlib inspect io joblib linecache multiprocessing nt operator os pathlib pdb pickle pip pkgutil
+    platform posix profile pty pydoc runpy shelve shutil site socket ssl subprocess sys tempfile
+    threading timeit trace types urllib venv webbrowser zipfile zipimport _codecs _io _operator _pickle
+    _posixsubprocess cloudpickle dill
+    """.split()  # noqa: SIM905 - a table of words
+)
+
+
+@functools.cache
+def reviewed() -> AllowList:
+    """All reviewed names with their roles, read once."""
+    merged: dict[Name, frozenset[Role]] = {}
+    folder = resources.files("casemate.custody") / "allow"
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".toml"):
+            for module, roles in tomllib.loads(file.read_text(encoding="utf-8")).items():
+                for role, names in roles.items():
+                    for name in names:
+                        key = (module, name)
+                        merged[key] = merged.get(key, frozenset()).union(_ROLES[role])
+    return MappingProxyType(merged)
+
+
+def extended(allow: Iterable[str]) -> tuple[AllowList, tuple[str, ...]]:
+    """The reviewed names and the user's own classes, given as ``package.module:Class``.
+
+    Raises:
+        UsageError: an entry is not of that form, or names a module that runs code for whoever calls it.
+    """
+    own = sorted(set(allow))
+    names: dict[Name, frozenset[Role]] = {}
+    for entry in own:
+        module, colon, name = entry.partition(":")
+        if not colon or not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+            raise UsageError(
+                f"not a class: {entry[:200]!r}",
+                cause="[load] allow takes exact names, not patterns",
+                next_step='write it as "package.module:Class"',
+            )
+        if module.partition(".")[0] in _NEVER:
+            raise UsageError(
+                f"{entry[:200]!r} cannot be allowed",
+                cause="this module would let the file run any code, or escape the walk",
+                next_step="allow only classes of your own",
+            )
+        names[module, name] = _OWN
+    return MappingProxyType({**names, **reviewed()}), tuple(own)

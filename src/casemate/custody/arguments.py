@@ -1,0 +1,135 @@
+"""Which arguments an allowed callable may get, where the callable alone is too strong.
+
+Each rule looks at abstract arguments only. A callable without a rule takes any arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from casemate.custody.arrays import RECONSTRUCTOR, SUBCLASSES, pair, raw_fits, shape_of
+from casemate.custody.values import Blob, Dct, DType, Global, Lst, Made, Tup, Value, hashable_cheaply
+
+Arguments: TypeAlias = tuple[Value, ...]
+Rule: TypeAlias = Callable[[Arguments], bool]
+
+_GENERATORS: Final = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+_VECTORIZED: Final = ("_entropy", "_ppf_single", "_cdf_single", "_mom0_sc", "_mom1_sc", "_mom_integ0", "_mom_integ1")
+_METHODS: Final = {
+    "scipy.stats._continuous_distns": _VECTORIZED,
+    "scipy.stats._discrete_distns": _VECTORIZED,
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": ("_raw_predict",),
+}
+_MASKED: Final = (("numpy.ma", "MaskedArray"), ("numpy.ma.core", "MaskedArray"))
+_FACTORIES: Final = frozenset(("builtins", name) for name in ("dict", "list", "set", "int", "float", "str", "tuple"))
+
+
+def _encode(a: Arguments) -> bool:
+    return len(a) == 2 and isinstance(a[0], str) and a[1] in ("latin1", "latin-1")
+
+
+def _bytearray(a: Arguments) -> bool:
+    return not a or (len(a) == 1 and isinstance(a[0], Blob | Made)) or _encode(a)
+
+
+def _elements(a: Arguments) -> bool:
+    return not a or (len(a) == 1 and isinstance(a[0], Lst | Tup) and all(map(hashable_cheaply, a[0].items)))
+
+
+def _pairs(a: Arguments) -> bool:
+    return not a or (len(a) == 1 and isinstance(a[0], Lst | Dct | Tup))
+
+
+def _numbers(most: int) -> Rule:
+    return lambda a: 1 <= len(a) <= most and all(n is None or isinstance(n, int | float | str | Made) for n in a)
+
+
+def _factory(a: Arguments) -> bool:
+    return len(a) == 1 and (a[0] is None or pair(a[0]) in _FACTORIES)
+
+
+def _array(a: Arguments) -> bool:
+    return len(a) == 3 and pair(a[0]) in SUBCLASSES and shape_of(a[1]) == (0,) and isinstance(a[2], Blob | Made | str)
+
+
+def _scalar(a: Arguments) -> bool:
+    if len(a) != 2 or not isinstance(a[0], DType) or a[0].objects:
+        return False
+    a[0].settled = True
+    return isinstance(a[1], Made) or (isinstance(a[1], Blob) and a[1].length == a[0].itemsize)
+
+
+def _from_buffer(a: Arguments) -> bool:
+    return len(a) in (4, 5) and a[3] in ("C", "F", "K", "A") and raw_fits(a[1], a[2], a[0])
+
+
+def _generator(a: Arguments) -> bool:
+    def known(value: Value) -> bool:
+        if isinstance(value, str):
+            return value in _GENERATORS
+        name = pair(value)
+        if name is not None:
+            return name[1] in (*_GENERATORS, "__bit_generator_ctor")
+        return isinstance(value, Made)
+
+    return all(map(known, a))
+
+
+def _partial(a: Arguments) -> bool:
+    return len(a) == 1 and isinstance(a[0], Global)
+
+
+def _bound_method(a: Arguments) -> bool:
+    """A method that an allowed object keeps bound to itself, by exact name."""
+    if len(a) != 2 or not isinstance(a[0], Made) or not isinstance(a[0].args, Tup):
+        return False
+    maker = a[0].args.items[0] if pair(a[0].by) == RECONSTRUCTOR and a[0].args.items else a[0].by
+    return isinstance(maker, Global) and isinstance(a[1], str) and a[1] in _METHODS.get(maker.module, ())
+
+
+def _masked(a: Arguments) -> bool:
+    if len(a) != 4 or pair(a[0]) not in _MASKED or pair(a[1]) not in SUBCLASSES:
+        return False
+    return shape_of(a[2]) == (0,) and isinstance(a[3], Blob | Made | str)
+
+
+def _class_only(a: Arguments) -> bool:
+    return len(a) == 1 and isinstance(a[0], Global)
+
+
+def _index(a: Arguments) -> bool:
+    return len(a) == 2 and isinstance(a[0], Global) and a[0].module.startswith("pandas.") and isinstance(a[1], Dct)
+
+
+RULES: Final[dict[tuple[str, str], Rule]] = {
+    ("_codecs", "encode"): _encode,
+    ("builtins", "bytearray"): _bytearray,
+    ("builtins", "bytes"): lambda a: not a,
+    ("builtins", "complex"): _numbers(2),
+    ("builtins", "frozenset"): _elements,
+    ("builtins", "getattr"): _bound_method,
+    ("builtins", "range"): _numbers(3),
+    ("builtins", "set"): _elements,
+    ("builtins", "slice"): _numbers(3),
+    ("collections", "Counter"): _pairs,
+    ("collections", "OrderedDict"): _pairs,
+    ("collections", "defaultdict"): _factory,
+    ("collections", "deque"): lambda a: len(a) in (0, 1, 2),
+    ("functools", "partial"): _partial,
+    ("numpy._core.multiarray", "_reconstruct"): _array,
+    ("numpy.core.multiarray", "_reconstruct"): _array,
+    ("numpy._core.multiarray", "scalar"): _scalar,
+    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy.random._pickle", "__randomstate_ctor"): _generator,
+    ("numpy.random._pickle", "__generator_ctor"): _generator,
+    ("numpy.random._pickle", "__bit_generator_ctor"): _generator,
+    ("numpy.ma.core", "_mareconstruct"): _masked,
+    ("sklearn.metrics._dist_metrics", "newObj"): _class_only,
+    ("sklearn.neighbors._ball_tree", "newObj"): _class_only,
+    ("sklearn.neighbors._kd_tree", "newObj"): _class_only,
+    ("pandas.core.indexes.base", "_new_Index"): _index,
+}
+"""Rules by module and name."""
