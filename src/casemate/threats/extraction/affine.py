@@ -106,7 +106,9 @@ def _loss(design: Floats, told: Bounds, weights: Floats, center: Floats, ridge: 
     z = design @ weights.T
     t = z[told.row, told.high] - z[told.row, told.low]
     above = log_expit((told.upper - t) / scale)  # log sigma(inf) is 0: one-sided bounds need no special case
-    return float(0.5 * ridge * np.sum((weights - center) ** 2) - np.sum(above) - np.sum(log_expit((t - told.lower) / scale)))
+    return float(
+        0.5 * ridge * np.sum((weights - center) ** 2) - np.sum(above) - np.sum(log_expit((t - told.lower) / scale))
+    )
 
 
 def _derivatives(

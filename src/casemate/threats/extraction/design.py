@@ -55,7 +55,9 @@ def candidates(space: InputSpace, now: Affine, count: int, spread: float, rng: n
     """
     third = count // 3 + 1
     pool = [space.sample(third, rng), space.corners(third, rng)]
-    pool.append(space.sample(third, rng) if space.values is None else space.values[rng.integers(len(space.values), size=third)])
+    pool.append(
+        space.sample(third, rng) if space.values is None else space.values[rng.integers(len(space.values), size=third)]
+    )
     start = np.concatenate(pool)[rng.permutation(3 * third)[:count]]
     end = start[rng.permutation(count)]
     return blend(space, now, start, end, spread * rng.standard_normal(count))

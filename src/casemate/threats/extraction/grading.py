@@ -24,6 +24,9 @@ from casemate.training.engagement import Engagement, Result, Task
 LEAST_ROWS = 100
 """Fewer rows that the model never saw leave neither an attacker nor a judge enough to work with."""
 
+NOT_ASKED = "none"
+"""The answer policy of the baseline that asks nothing."""
+
 Bools = npt.NDArray[np.bool_]
 
 
@@ -70,11 +73,11 @@ def auditor(target: Target) -> Target:
     return replace(target, access=Access.WEIGHTS, answers=AnswerPolicy(), meter=Meter())
 
 
-def policies(target: Target) -> list[AnswerPolicy]:
-    """The policy the target is served with, then stricter ones it could be served with."""
-    served = target.answers if target.gives_scores else TOP_ONE
-    if served.top_one:
-        return [TOP_ONE]
+def policies(engagement: Engagement) -> list[AnswerPolicy]:
+    """The policy the target is served with, then, unless a defense has just chosen it, stricter ones to compare."""
+    served = engagement.target.answers if engagement.target.gives_scores else TOP_ONE
+    if served.top_one or engagement.defense is not None:
+        return [served]
     coarser = [] if served.digits is not None and served.digits <= 2 else [AnswerPolicy(digits=2)]
     return [served, *coarser, TOP_ONE]
 
@@ -84,11 +87,11 @@ def tasks(engagement: Engagement, budgets: Sequence[int], held: int, seconds: fl
     return [
         Task(
             policy.name,
-            {"digits": policy.digits, "top_one": policy.top_one, "served": place == 0, "budgets": list(budgets)},
+            {"digits": policy.digits, "top_one": policy.top_one, "budgets": list(budgets)},
             queries=max(budgets) + held,
             seconds=seconds,
         )
-        for place, policy in enumerate(policies(engagement.target))
+        for policy in policies(engagement)
     ]
 
 
@@ -141,11 +144,11 @@ class Curve:
         self, metric: str, value: float, at: Mapping[str, float | str], asked: int, note: str, **rest: Any
     ) -> Measurement:
         declared = next(one for one in self.spec.metrics if one.name == metric)
-        policy = at.get("answers", policies(self.engagement.target)[0].name)
+        policy = at["answers"]
         model = ThreatModel(
             goal="make a copy that answers like the model",
-            knowledge=(*self.knowledge, f"the answer policy ({policy})"),
-            access=Access.LABELS if policy == TOP_ONE.name else Access.SCORES,
+            knowledge=(*self.knowledge, *([f"the answer policy ({policy})"] if at["queries"] else [])),
+            access=Access.SCORES if policy not in (TOP_ONE.name, NOT_ASKED) else Access.LABELS,
             queries=int(at["queries"]),
         )
         return Measurement(
@@ -153,12 +156,3 @@ class Curve:
             threat_model=model, seed=self.engagement.seed, at=dict(at), unit=declared.unit,
             direction=declared.direction, queries=asked, note=note, **rest,
         )  # fmt: skip
-
-
-def point(task: Task, budget: int) -> dict[str, float | str]:
-    """Where a figure lies on the curves.
-
-    The policy the target is served with is not named, so that a defense which changes the policy can be paired;
-    what-if policies are.
-    """
-    return {"queries": budget} if task.parameters["served"] else {"queries": budget, "answers": task.id}

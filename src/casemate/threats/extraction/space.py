@@ -199,7 +199,9 @@ def _field(column: Column, own: pd.Series[Any] | None) -> Field:
     high = column.high if column.high is not None else (float(cells.max()) if cells.size else np.inf)
     whole = column.type == "integer" or (dtype is not None and dtype.kind in "iu")
     bounded = np.isfinite(low) and np.isfinite(high)
-    center = float(np.median(cells)) if cells.size else ((low + high) / 2.0 if bounded else float(np.clip(0, low, high)))
+    center = (
+        float(np.median(cells)) if cells.size else ((low + high) / 2.0 if bounded else float(np.clip(0, low, high)))
+    )
     spread = float(cells.std()) if cells.size else 0.0
     scale = spread or ((high - low) / 4.0 if bounded and high > low else 1.0)
     made = Field(column.name, (), whole, holes, low, high, center, scale, dtype)
@@ -229,4 +231,6 @@ def _values(field: Field, cells: pd.Series[Any]) -> Floats:
     if not field.levels:
         return _numbers(cells)
     position = {level: float(code) for code, level in enumerate(field.levels)}
-    return np.array([np.nan if hole else position.get(cell, 0.0) for cell, hole in zip(cells, cells.isna(), strict=True)])
+    return np.array(
+        [np.nan if hole else position.get(cell, 0.0) for cell, hole in zip(cells, cells.isna(), strict=True)]
+    )
