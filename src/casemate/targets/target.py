@@ -40,10 +40,17 @@ class Backend(Protocol):
 
 @dataclass
 class Meter:
-    """Counts the rows a target was asked about, and refuses more than the budget."""
+    """Counts the rows a target was asked about, and refuses more than the budget.
+
+    Attributes:
+        used: rows asked about so far.
+        budget: the most that may be asked, or None.
+        outer: the meter of the view this one was made from; it counts, and refuses, too.
+    """
 
     used: int = 0
     budget: int | None = None
+    outer: Meter | None = None
 
     def charge(self, rows: int) -> None:
         """Count ``rows`` more queries.
@@ -57,12 +64,14 @@ class Meter:
                 cause=f"{self.used} are used",
                 next_step="ask less, or raise the budget in the threat model",
             )
+        if self.outer is not None:
+            self.outer.charge(rows)
         self.used += rows
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked. Views made by ``restrict`` and ``answering`` share one backend; each view may have its own meter.
+    """What is asked. Views made by ``restrict`` and ``answering`` share one backend; what they ask counts here too.
 
     Attributes:
         name: what the report calls it.
@@ -141,11 +150,11 @@ class Target:
 
     def restrict(self, access: Access, *, budget: int | None = None) -> Target:
         """A view with no more than this access, and a meter of its own that refuses more than ``budget`` rows."""
-        return replace(self, access=min(self.access, access), meter=Meter(budget=budget))
+        return replace(self, access=min(self.access, access), meter=Meter(budget=budget, outer=self.meter))
 
     def answering(self, answers: AnswerPolicy) -> Target:
         """A view whose answers are changed by this policy before they leave."""
-        return replace(self, answers=answers, meter=Meter())
+        return replace(self, answers=answers, meter=Meter(outer=self.meter))
 
     def _need(self, access: Access) -> None:
         granted = min(self.access, self.answers.access) if access is Access.SCORES else self.access

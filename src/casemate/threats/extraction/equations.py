@@ -1,0 +1,189 @@
+"""Equation solving: a linear model's logits are affine, so d + 1 exact answers are its coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+
+from casemate.core.errors import UsageError
+from casemate.core.seeds import derive
+from casemate.targets.answers import AnswerPolicy
+from casemate.targets.target import Target
+from casemate.threats.extraction.affine import Affine, fit, solve
+from casemate.threats.extraction.bounds import Bounds, ask
+from casemate.threats.extraction.copies import AffineCopy
+from casemate.threats.extraction.design import Precision, candidates, choose
+from casemate.threats.extraction.space import InputSpace
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class EquationSolving:
+    """Steal a linear model through its answers, adapting to whatever the answer policy leaves.
+
+    Exact scores: one row a dimension, each moving one dimension while what is already known keeps the logit near
+    zero, then a linear solve. Rounded scores: the same rows, then rows chosen by sequential D-optimal design near
+    p = 1/2, and maximum likelihood under interval censoring. Labels: rows on the current boundary, chosen likewise
+    (an adaptive form of Lowd and Meek's line searches), and logistic maximum likelihood.
+
+    Attributes:
+        queries: budget; None stands for d + 1.
+        ridge: precision of the Gaussian prior, in encoded units.
+        softness: scale of the latent noise as a share of an answer's interval.
+        floor: least scale of that noise, for one-sided answers.
+        rounds: how often the estimate is renewed while asking.
+        pool: candidate rows considered in each round.
+
+    Reference:
+        Tramer et al. 2016, "Stealing machine learning models via prediction APIs", USENIX Security, sections 4.1 and 6;
+        Lowd & Meek 2005, "Adversarial learning", KDD.
+    """
+
+    queries: int | None = None
+    ridge: float = 0.05
+    softness: float = 0.25
+    floor: float = 0.25
+    rounds: int = 12
+    pool: int = 600
+
+    def __call__(self, target: Target, space: InputSpace, *, prior: Affine | None = None, seed: int = 0) -> AffineCopy:
+        """Ask, and return the copy.
+
+        Args:
+            target: what is asked; its meter counts.
+            space: the input space, from the public schema.
+            prior: what the thief believes before asking, for example a model of its own data.
+            seed: the same seed asks the same rows.
+
+        Raises:
+            AccessError: the target's own budget is smaller than ``queries``.
+            UsageError: the budget is not positive.
+        """
+        budget = space.width + 1 if self.queries is None else self.queries
+        return self.curve(target, space, (budget,), prior=prior, seed=seed)[0]
+
+    def curve(
+        self, target: Target, space: InputSpace, budgets: Sequence[int], *, prior: Affine | None = None, seed: int = 0
+    ) -> list[AffineCopy]:
+        """One attack, looked at after each of these (ascending) numbers of queries."""
+        if not budgets or budgets[0] < 1 or sorted(budgets) != list(budgets):
+            raise UsageError("query budgets must be positive and ascending", next_step="give for example (100, 1000)")
+        hunt = _Hunt(self, target, space, prior, np.random.default_rng(derive(seed, "equations")))
+        return [hunt.until(budget) for budget in budgets]
+
+
+@dataclass
+class _Hunt:
+    """The state of one attack."""
+
+    attack: EquationSolving
+    target: Target
+    space: InputSpace
+    prior: Affine | None
+    rng: np.random.Generator
+    asked: Floats = field(init=False)
+    told: Bounds = field(init=False)
+    now: Affine = field(init=False)
+    known: Precision = field(init=False)
+
+    def __post_init__(self) -> None:
+        classes, width = len(self.target.classes), self.space.width + 1
+        self.asked = np.empty((0, len(self.space.fields)))
+        none = np.empty(0, dtype=np.int64)
+        self.told = Bounds(none, none, none, np.empty(0), np.empty(0))
+        self.now = self.start = self.prior or Affine(np.zeros((classes, width)))
+        self.known = Precision.prior(width, self.attack.ridge)
+        self.policy: AnswerPolicy = self.target.answers
+        self.plan = self._plan()
+
+    def until(self, budget: int) -> AffineCopy:
+        """Ask until ``budget`` rows are asked in all, or nothing is left to learn."""
+        walk = len(self.plan)
+        while len(self.asked) < min(budget, walk):
+            step = min(max(1, walk // self.attack.rounds), budget - len(self.asked), walk - len(self.asked))
+            self._ask(self._walk(len(self.asked), step))
+        if self._solved:
+            checks = min(budget - len(self.asked), 10)
+            copy = AffineCopy(self.space, self.now, len(self.asked))
+            return copy if checks <= 0 else self._check(checks)
+        share = max(1, -(-(budget - len(self.asked)) // self.attack.rounds))
+        while len(self.asked) < budget:
+            self._ask(self._search(min(share, budget - len(self.asked))))
+        return AffineCopy(self.space, self.now, len(self.asked))
+
+    @property
+    def _solved(self) -> bool:
+        return len(self.asked) >= len(self.plan) > 0 and self.told.exact
+
+    def _plan(self) -> list[tuple[int, float]]:
+        """The walk through all dimensions; labels tell too little about single dimensions for it."""
+        if not self.target.gives_scores:
+            return []
+        moves = self.space.moves()
+        return [(-1, 0.0), *(moves[k] for k in self.rng.permutation(len(moves)))]
+
+    def _walk(self, done: int, count: int) -> Floats:
+        """The next rows of the walk: what is known stays where the logits are near zero, one new dimension moves."""
+        base = np.tile(self.space.center, (self.attack.pool, 1))
+        free = sorted({column for column, _ in self.plan[1:done]} - {column for column, _ in self.plan[done:]})
+        if free:
+            base[:, free] = self.space.sample(self.attack.pool, self.rng)[:, free]
+        z = self.now.logits(self.space.encode(base))
+        rows = base[np.argsort(z.max(axis=1) - z.min(axis=1), kind="stable")[:count]].copy()
+        for row, (column, value) in zip(rows, self.plan[done : done + count], strict=True):
+            if column >= 0:
+                row[column] = value
+        return rows
+
+    def _search(self, count: int) -> Floats:
+        """The most informative of many candidates near the boundary."""
+        spread = 1.0 if self.target.gives_scores else 0.0
+        rows = candidates(self.space, self.now, self.attack.pool, spread, self.rng)
+        design = np.column_stack([np.ones(len(rows)), self.space.encode(rows)])
+        return rows[choose(design, self._information(self.now.logits(design[:, 1:])), self.known, count)]
+
+    def _information(self, logits: Floats) -> Floats:
+        """(n,) how much an answer at these logits tells about them."""
+        p = np.sort(softmax(logits, axis=1), axis=1)
+        slope = p[:, -1] * p[:, -2]
+        if not self.target.gives_scores:
+            return slope / self.attack.floor**2
+        half = 0.5 * 10.0 ** -(self.policy.digits or 12)
+        return (slope / half) ** 2
+
+    def _ask(self, rows: Floats) -> None:
+        told = ask(self.target, self.space.frame(rows))
+        self.told = told.after(self.told, len(self.asked))
+        self.asked = np.concatenate([self.asked, rows])
+        encoded = self.space.encode(self.asked)
+        if self.told.exact:
+            self.now = solve(encoded, self.told, len(self.target.classes))
+            return
+        self.now = fit(
+            encoded,
+            self.told,
+            self.now,
+            prior=self.start,
+            ridge=self.attack.ridge,
+            softness=self.attack.softness,
+            floor=self.attack.floor,
+        )
+        # Renew what is known: weights depend on where the answers fell, which is known only now.
+        design = np.column_stack([np.ones(len(encoded)), encoded])
+        information = self._information(self.now.logits(encoded))
+        gathered = (design * information[:, None]).T @ design + self.attack.ridge * np.eye(design.shape[1])
+        self.known = Precision(np.linalg.inv(gathered))
+
+    def _check(self, count: int) -> AffineCopy:
+        """Spend a few more queries on rows the equations did not use."""
+        rows = self.space.sample(count, self.rng)
+        told = ask(self.target, self.space.frame(rows))
+        z = self.now.logits(self.space.encode(rows))
+        gap = np.abs(z[told.row, told.high] - z[told.row, told.low] - told.lower)
+        self.asked = np.concatenate([self.asked, rows])
+        return AffineCopy(self.space, self.now, len(self.asked), float(gap[told.lower == told.upper].max(initial=0.0)))
