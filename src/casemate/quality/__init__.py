@@ -1,1 +1,1 @@
-"""What a defense costs: accuracy overall and by group, and calibration."""
+"""What a model is worth and what a defense costs: accuracy overall and by group, ranking, calibration."""
