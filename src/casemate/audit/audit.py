@@ -39,7 +39,7 @@ def audit(config: Config, *, observer: Observer | None = None, home: Path | None
     opened = open_engagements(config, observer)
     todo = scopes(opened.engagements.values(), chosen(config))
     with Notebook(config.path(config.audit.out), home) as book:
-        book.begin(make_plan(config, opened.engagements, todo), todo, _loads(opened))
+        book.begin(make_plan(config, opened.engagements, todo), todo, loads(opened))
         found = run(todo, book, executor(config.audit.workers), observer)
         record_measurements(book, found)
         return write_outcome(book)

@@ -30,7 +30,7 @@ from casemate.core.observer import Observer, Silent
 from casemate.core.policy import Verdict
 from casemate.training.engagement import Conclusion, Defense, Engagement, Proposal
 
-QUALITY = "quality.model"
+QUALITY = ("quality.model", "quality.scores")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def harden(config: Config, *, observer: Observer | None = None, home: Path | Non
     after = [
         scope
         for each in defended
-        for scope in scopes([each.engagement], [s for s in specs if s.id in (*each.spec.judged_by, QUALITY)])
+        for scope in scopes([each.engagement], [s for s in specs if s.id in (*each.spec.judged_by, *QUALITY)])
     ]
     everyone = {**opened.engagements, **{each.engagement.name: each.engagement for each in defended}}
     with Notebook(config.path(config.audit.out), home) as book:
@@ -134,8 +134,8 @@ def apply(config: Config, engagements: Mapping[str, Engagement], observer: Obser
 def record_pairs(book: Notebook, defended: Defended, concluded: Mapping[tuple[str, str], Concluded]) -> None:
     """Keep a pair for every figure that was measured both before and after a defense."""
     after_name = defended.engagement.name
-    quality = _both(concluded, defended.base, after_name, QUALITY)
-    cost = costs(*quality) if quality else ()
+    quality = [_both(concluded, defended.base, after_name, assessment) for assessment in QUALITY]
+    cost = tuple(each for found in quality if found for each in costs(*found))
     subject = {after_name: book.plan.predicate["subjects"][after_name]}
     for assessment in defended.spec.judged_by:
         found = _both(concluded, defended.base, after_name, assessment)

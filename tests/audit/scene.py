@@ -1,0 +1,160 @@
+"""A small real audit: tumor data that scikit-learn ships, two models, one configuration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+COLUMNS = 6
+
+CONFIG = """\
+system = "tumors"
+
+[audit]
+out = "audit"
+seed = 11
+effort = "quick"
+workers = 1
+
+[data]
+name = "tumors"
+train = "train.csv"
+holdout = "holdout.csv"
+target = "malignant"
+subject = "patient"
+sensitive = ["large"]
+
+[[model]]
+name = "linear"
+path = "linear.joblib"
+
+[[policy.tolerances]]
+name = "accuracy"
+kind = "model/accuracy"
+metric = "accuracy"
+at_least = 0.8
+
+[[policy.tolerances]]
+name = "membership"
+kind = "attack/membership/lira"
+metric = "tpr"
+at = { fpr = 0.01 }
+at_most = 0.2
+
+[[policy.tolerances]]
+name = "extraction"
+kind = "attack/extraction/*"
+metric = "fidelity"
+at = { queries = 100 }
+at_most = 0.9
+
+[[defense]]
+use = "inversion.regularize"
+
+[[defense]]
+use = "extraction.rounding"
+"""
+
+BOOSTED = """
+[[model]]
+name = "boosted"
+path = "boosted.joblib"
+"""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A folder with data, models and configuration, and a key home outside it."""
+
+    folder: Path
+    home: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "casemate.toml"
+
+    @property
+    def audit(self) -> Path:
+        return self.folder / "audit"
+
+    def edit(self, old: str, new: str) -> None:
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+    def table(self, name: str) -> pd.DataFrame:
+        return pd.read_csv(self.folder / f"{name}.csv")
+
+    def write(self, name: str, table: pd.DataFrame) -> None:
+        table.to_csv(self.folder / f"{name}.csv", index=False)
+
+    def casemate(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the program as a user would."""
+        return subprocess.run(
+            [sys.executable, "-c", "from casemate.cli import main; main()", *words],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env=self.environment(**environment),
+            check=False,
+            timeout=300,
+        )
+
+    def environment(self, **more: str) -> dict[str, str]:
+        source = str(Path(__file__).parents[2] / "src")
+        return {
+            "PYTHONPATH": source,
+            "PATH": "/usr/bin:/bin",
+            "OMP_NUM_THREADS": "1",
+            "CASEMATE_HOME": str(self.home),
+            **more,
+        }
+
+
+def build(folder: Path, *, boosted: bool = False) -> Scene:
+    """Write data, models and configuration into a folder."""
+    data = load_breast_cancer(as_frame=True)
+    table = data.data.iloc[:, :COLUMNS].copy()
+    table.columns = [name.replace(" ", "_") for name in table.columns]
+    table["large"] = (table["mean_area"] > table["mean_area"].median()).map({True: "yes", False: "no"})
+    table["malignant"] = 1 - data.target
+    table["patient"] = [f"p{at:04d}" for at in range(len(table))]
+    table = table.sample(frac=1.0, random_state=3).reset_index(drop=True)
+    place = folder / "scene"
+    place.mkdir()
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    scene = Scene(place, home)
+    half = len(table) // 2
+    scene.write("train", table.iloc[:half])
+    scene.write("holdout", table.iloc[half:])
+    fit(scene, boosted=boosted)
+    scene.config.write_text(CONFIG + (BOOSTED if boosted else ""))
+    return scene
+
+
+def fit(scene: Scene, *, boosted: bool = False) -> None:
+    """Train the models on the training file, as a practitioner would."""
+    train = scene.table("train")
+    inputs = train.drop(columns=["malignant", "patient"])
+    numbers = [name for name in inputs.columns if name != "large"]
+    encode = make_column_transformer((StandardScaler(), numbers), (OneHotEncoder(), ["large"]))
+    joblib.dump(
+        make_pipeline(encode, LogisticRegression(max_iter=2000)).fit(inputs, train["malignant"]),
+        scene.folder / "linear.joblib",
+    )
+    if boosted:
+        passing = make_column_transformer(("passthrough", numbers), (OneHotEncoder(sparse_output=False), ["large"]))
+        model = make_pipeline(passing, HistGradientBoostingClassifier(max_iter=20, random_state=0))
+        joblib.dump(model.fit(inputs, train["malignant"]), scene.folder / "boosted.joblib")
