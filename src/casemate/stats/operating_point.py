@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import bdtr
+from numpy.typing import ArrayLike, NDArray
 
 from casemate.core.errors import UsageError
 from casemate.core.measurement import Interval
+from casemate.stats._binomial import at_most
 from casemate.stats._check import Bounds, Floats, ranked, tail
 from casemate.stats.estimate import Estimate
 from casemate.stats.proportions import clopper_pearson_bounds
@@ -55,7 +55,7 @@ def thresholds(n: int, fpr: float, miss: float) -> Thresholds:
     if not 0.0 < fpr < 1.0:
         raise UsageError(f"a false positive rate of {fpr} is no operating point", next_step="use one between 0 and 1")
     ranks = np.arange(n + 2)
-    fewer = np.concatenate([[0.0], bdtr(np.arange(n + 1), n, fpr)])  # P(fewer than rank negatives above the threshold)
+    fewer = at_most(ranks - 1, n, fpr)  # P(fewer than rank negatives above the threshold)
     strict = int(ranks[1.0 - fewer >= 1.0 - miss].max())
     above = ranks[fewer >= 1.0 - miss]
     return Thresholds(strict, int(np.floor(fpr * n + 1e-9)) + 1, int(above.min()) if above.size else n + 1)
@@ -118,41 +118,80 @@ def tpr_at_fpr_bounds(
         >>> value.tolist(), high.round(2).tolist()
         ([1.0, 0.0], [1.0, 0.08])
     """
-    pos = ranked(positives, "scores of positives")
-    neg = -np.sort(-ranked(negatives, "scores of negatives"), axis=-1)
-    m, n = pos.shape[-1], neg.shape[-1]
-    miss = tail(confidence)
-    at = thresholds(n, fpr, miss)
-    found = _found(pos, neg, at.empirical)
-    value = found / m
-    low, high = _guaranteed(pos, neg, fpr, confidence)
+    scored = read_scores(positives, negatives, fpr, tail(confidence))
+    low, high = bonferroni_bounds(scored, fpr, confidence)
     if exact:
-        return low, high, value
-    down, up = clopper_pearson_bounds(found, m, confidence)
-    shift_down, shift_up = value - _found(pos, neg, at.strict) / m, _found(pos, neg, at.loose) / m - value
-    coarse = _largest_tie(neg[..., max(at.strict - 1, 0) : at.loose]) >= COARSE
-    low = np.where(coarse, low, np.maximum(value - np.hypot(shift_down, value - down), 0.0))
-    high = np.where(coarse, high, np.minimum(value + np.hypot(shift_up, up - value), 1.0))
+        return low, high, scored.value
+    value, m = scored.value, scored.positives.shape[-1]
+    down, up = clopper_pearson_bounds(value * m, m, confidence)
+    low = np.where(scored.coarse, low, np.maximum(value - np.hypot(scored.shift_down, value - down), 0.0))
+    high = np.where(scored.coarse, high, np.minimum(value + np.hypot(scored.shift_up, up - value), 1.0))
     return low, high, value
 
 
-def _found(pos: Floats, neg: Floats, rank: int) -> Floats:
-    """How many positives score above the rank-th highest negative; none above rank 0, all above rank n + 1."""
-    if rank < 1:
-        return np.zeros(pos.shape[:-1])
-    if rank > neg.shape[-1]:
-        return np.full(pos.shape[:-1], float(pos.shape[-1]))
-    found: Floats = (pos > neg[..., rank - 1 : rank]).sum(axis=-1, dtype=np.float64)
-    return found
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Scores read at one operating point, records on the last axis.
+
+    Attributes:
+        positives: (..., m) scores.
+        negatives: (..., n) scores, falling.
+        found: (..., m) whether a positive lies above the empirical threshold.
+        value: (...) share of positives found.
+        shift_down: (...) how far the share falls at the strict threshold.
+        shift_up: (...) how far it rises at the loose threshold.
+        coarse: (...) whether ties make the threshold jump.
+    """
+
+    positives: Floats
+    negatives: Floats
+    found: NDArray[np.bool_]
+    value: Floats
+    shift_down: Floats
+    shift_up: Floats
+    coarse: NDArray[np.bool_]
 
 
-def _guaranteed(pos: Floats, neg: Floats, fpr: float, confidence: float) -> Bounds:
-    """Half of the error to the threshold, half to the positives: by Bonferroni they cover at least as promised."""
+def read_scores(positives: ArrayLike, negatives: ArrayLike, fpr: float, miss: float) -> Scored:
+    """Read scores at a false positive rate, with the bracketing thresholds of :func:`thresholds`.
+
+    Example:
+        >>> read_scores([5.0, 1.0], [4.0, 3.0, 2.0, 1.0], 0.25, 0.025).value.item()
+        0.5
+    """
+    pos = ranked(positives, "scores of positives")
+    neg = -np.sort(-ranked(negatives, "scores of negatives"), axis=-1)
+    at = thresholds(neg.shape[-1], fpr, miss)
+    found = _above(pos, neg, at.empirical)
+    value = found.mean(axis=-1)
+    shift_down = value - _above(pos, neg, at.strict).mean(axis=-1)
+    shift_up = _above(pos, neg, at.loose).mean(axis=-1) - value
+    coarse = _largest_tie(neg[..., max(at.strict - 1, 0) : at.loose]) >= COARSE
+    return Scored(pos, neg, found, value, shift_down, shift_up, coarse)
+
+
+def bonferroni_bounds(scored: Scored, fpr: float, confidence: float) -> Bounds:
+    """Half of the error to the threshold, half to the positives: bounds that cover at least as often as promised.
+
+    Example:
+        >>> low, high = bonferroni_bounds(read_scores([5.0] * 50, [1.0] * 99, 0.1, 0.025), 0.1, 0.95)
+        >>> low.round(2).item(), high.item()
+        (0.92, 1.0)
+    """
     half = tail(confidence) / 2.0
-    at = thresholds(neg.shape[-1], fpr, half)
-    low, _ = clopper_pearson_bounds(_found(pos, neg, at.strict), pos.shape[-1], 1.0 - 2.0 * half)
-    _, high = clopper_pearson_bounds(_found(pos, neg, at.loose), pos.shape[-1], 1.0 - 2.0 * half)
-    return low, high
+    at = thresholds(scored.negatives.shape[-1], fpr, half)
+    m, level = scored.positives.shape[-1], 1.0 - 2.0 * half
+    fewest, most = (_above(scored.positives, scored.negatives, rank).sum(axis=-1) for rank in (at.strict, at.loose))
+    return clopper_pearson_bounds(fewest, m, level)[0], clopper_pearson_bounds(most, m, level)[1]
+
+
+def _above(pos: Floats, neg: Floats, rank: int) -> NDArray[np.bool_]:
+    """Which positives score above the rank-th highest negative; none above rank 0, all above rank n + 1."""
+    if rank < 1:
+        return np.zeros(pos.shape, dtype=bool)
+    if rank > neg.shape[-1]:
+        return np.ones(pos.shape, dtype=bool)
+    return pos > neg[..., rank - 1 : rank]
 
 
 def _largest_tie(window: Floats) -> Floats:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtr
 
 from casemate.core.errors import UsageError
 from casemate.core.measurement import Interval
+from casemate.stats._binomial import at_most
 from casemate.stats._check import Bounds, Floats, counts
 from casemate.stats.differences import mover
 from casemate.stats.estimate import Estimate
@@ -154,7 +154,7 @@ def mcnemar(first: int, second: int) -> float:
         0.0129
     """
     few, total = _discordant(first, second)
-    return min(1.0, 2.0 * float(bdtr(few, total, 0.5)))
+    return min(1.0, 2.0 * float(at_most(few, total, 0.5)))
 
 
 def mcnemar_midp(first: int, second: int) -> float:
@@ -170,8 +170,8 @@ def mcnemar_midp(first: int, second: int) -> float:
         0.0074
     """
     few, total = _discordant(first, second)
-    below = float(bdtr(few - 1, total, 0.5)) if few > 0 else 0.0
-    return min(1.0, float(bdtr(few, total, 0.5)) + below)
+    below = float(at_most(few - 1, total, 0.5))
+    return min(1.0, float(at_most(few, total, 0.5)) + below)
 
 
 def _discordant(first: int, second: int) -> tuple[int, int]:
