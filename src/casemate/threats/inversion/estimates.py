@@ -98,7 +98,7 @@ def detectable(members: int, fpr: float, power: float = 0.8) -> float:
 
     Example:
         >>> round(detectable(500, 0.01), 3)
-        0.029
+        0.027
     """
     least = next(k for k in range(members + 2) if k > members or clopper_pearson(k, members)[0] > fpr)
     low, high = fpr, 1.0

@@ -16,7 +16,7 @@ from casemate.core.seeds import derive
 from casemate.core.threat import Access, ThreatModel
 from casemate.threats.inversion import declarations
 from casemate.threats.inversion.blind import membership_guesses
-from casemate.threats.inversion.closed_form import closed_form, pool_fit
+from casemate.threats.inversion.closed_form import closed_form
 from casemate.threats.inversion.learned import learned
 from casemate.threats.inversion.measuring import Evidence, measure
 from casemate.threats.inversion.moments import Moments, cell_likelihood_ratio, likelihood_ratio
@@ -166,12 +166,12 @@ def _moments(recipe: Recipe, everyone: Pool) -> Result:
     if not isinstance(recipe, SklearnRecipe):  # `tasks` asks for moments of scikit-learn's recipes only
         raise UsageError("the closed form needs a scikit-learn recipe", next_step="use the shadow pool")
     problem = objective(recipe.estimator, everyone.rows.features, everyone.rows.labels)
-    fit = pool_fit(problem, everyone.inclusion)
-    found = closed_form(fit, everyone.inclusion)
+    form = closed_form(problem, everyone.inclusion)
+    found = form.moments
     return {
         "mean_in": found.mean_in,
         "sd_in": found.sd_in,
         "mean_out": found.mean_out,
         "sd_out": found.sd_out,
-        "leverage": fit.curvatures * fit.leverages,
+        "leverage": form.leverages,
     }
