@@ -44,7 +44,7 @@ def enter(outside: Floats, leverages: Floats, labels: Codes, weights: Floats | f
 
     Example:
         >>> enter(np.array([0.0]), np.array([1.0]), np.array([1])).round(4).tolist()
-        [0.4006]
+        [0.4011]
     """
     pull = leverages * weights
     sign = np.where(labels == 1, 1.0, -1.0)
@@ -78,4 +78,4 @@ def influence(fit: LogisticFit, design: Floats, labels: Codes) -> Floats:
     """
     gradient = design.T @ (expit(design @ fit.coefficients) - labels)
     pull = fit.residuals / np.maximum(1.0 - fit.curvatures * fit.leverages, 1e-12)
-    return np.asarray((fit.objective.design @ fit.solve(gradient)) * pull, dtype=np.float64)
+    return np.asarray((fit.objective.design @ fit.factor.solve(gradient)) * pull, dtype=np.float64)

@@ -12,13 +12,12 @@ left out, an order below what the row itself does (``tests/training/test_influen
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -109,6 +108,22 @@ class LogisticObjective:
 
 
 @dataclass(frozen=True)
+class Factor:
+    """A Hessian's lower Cholesky factor L."""
+
+    lower: Floats
+
+    def solve(self, vector: Floats) -> Floats:
+        """``H^-1 v`` for a (d,) vector or the columns of a (d, m) matrix."""
+        return np.asarray(cho_solve((self.lower, True), vector, check_finite=False), dtype=np.float64)
+
+    def whiten(self, design: Floats) -> Floats:
+        """(n, d) ``L^-1 x`` for each row x, so that inner products of the results are ``x_i' H^-1 x_j``."""
+        white = solve_triangular(self.lower, design.T, lower=True, check_finite=False).T
+        return np.asarray(white, dtype=np.float64)
+
+
+@dataclass(frozen=True)
 class LogisticFit:
     """The minimum of a ``LogisticObjective``, and its curvature there.
 
@@ -119,7 +134,7 @@ class LogisticFit:
         residuals: (n,) derivative of each row's loss by its logit, class weight and row weight included.
         curvatures: (n,) second derivative, likewise.
         leverages: (n,) ``x_i' H^-1 x_i``: how far a unit of residual moves the row's own logit.
-        factor: the Hessian's lower Cholesky factor, as ``scipy.linalg.cho_factor`` gives it.
+        factor: of the Hessian.
     """
 
     objective: LogisticObjective
@@ -128,21 +143,7 @@ class LogisticFit:
     residuals: Floats
     curvatures: Floats
     leverages: Floats
-    factor: tuple[Floats, bool]
-
-    @cached_property
-    def whitened(self) -> Floats:
-        """(n, d) ``L^-1 x_i``, so that inner products of its rows are ``x_i' H^-1 x_j``."""
-        return whiten(self.factor, self.objective.design)
-
-    def solve(self, vector: Floats) -> Floats:
-        """``H^-1 v`` for a vector, or a matrix of columns."""
-        return np.asarray(cho_solve(self.factor, vector), dtype=np.float64)
-
-
-def whiten(factor: tuple[Floats, bool], design: Floats) -> Floats:
-    """(m, d) ``L^-1 x`` for each row x of ``design``."""
-    return np.asarray(solve_triangular(factor[0], design.T, lower=True).T, dtype=np.float64)
+    factor: Factor
 
 
 def objective(estimator: Any, features: pd.DataFrame, labels: Codes) -> LogisticObjective:
@@ -201,10 +202,10 @@ def solve(problem: LogisticObjective, start: Floats | None = None, steps: int = 
     for _ in range(steps):
         p = expit(logits)
         gradient = x.T @ (s * (p - y)) + problem.penalty * beta
-        factor = _factor(problem, s * p * (1.0 - p))
+        factor = factorize(problem, s * p * (1.0 - p))
         if np.abs(gradient).max() <= tolerance:
             return _fit(problem, beta, logits, factor)
-        step = cho_solve(factor, gradient)
+        step = factor.solve(gradient)
         slope, length, moved = float(gradient @ step), 1.0, x @ step
         while True:
             trial, trial_logits = beta - length * step, logits - length * moved
@@ -227,23 +228,28 @@ def _value(problem: LogisticObjective, beta: Floats, logits: Floats) -> float:
     return float(problem.weights @ loss + 0.5 * problem.penalty @ beta**2)
 
 
-def _factor(problem: LogisticObjective, curvatures: Floats) -> tuple[Floats, bool]:
+def factorize(problem: LogisticObjective, curvatures: Floats) -> Factor:
+    """Factor the Hessian ``X' diag(curvatures) X + diag(penalty)``.
+
+    Raises:
+        TargetError: it is singular.
+    """
     hessian = (problem.design * curvatures[:, None]).T @ problem.design
     hessian[np.diag_indices_from(hessian)] += problem.penalty
     try:
-        factor, lower = cho_factor(hessian, lower=True)
+        lower = cholesky(hessian, lower=True, check_finite=False, overwrite_a=True)
     except np.linalg.LinAlgError as error:
         raise TargetError(
             "the logistic regression's Hessian is singular",
             cause="columns repeat each other and no penalty tells them apart",
             next_step="give it a penalty, or use the shadow pool",
         ) from error
-    return np.asarray(factor), bool(lower)
+    return Factor(np.asarray(lower, dtype=np.float64))
 
 
-def _fit(problem: LogisticObjective, beta: Floats, logits: Floats, factor: tuple[Floats, bool]) -> LogisticFit:
+def _fit(problem: LogisticObjective, beta: Floats, logits: Floats, factor: Factor) -> LogisticFit:
     p = expit(logits)
-    whitened = whiten(factor, problem.design)
+    whitened = factor.whiten(problem.design)
     return LogisticFit(
         objective=problem,
         coefficients=beta,

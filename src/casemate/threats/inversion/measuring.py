@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import msgspec
 import numpy.typing as npt
 
 from casemate.core.measurement import Measurement
@@ -45,7 +45,7 @@ def measure(
     note = f"{evidence.how}; {len(nonmembers)} nonmembers"
     if evidence.excluded:
         note += f"; {evidence.excluded} rows on both sides of the split not counted"
-    if not blind.covers(0.5):
+    if not blind.estimate.low <= 0.5 <= blind.estimate.high:
         note += "; a classifier that never sees the model tells members apart, so this figure cannot be trusted"
     levels = [level for level, least in LEVELS if len(nonmembers) >= least]
     rows: list[tuple[str, str, dict[str, float | str], Figure, str]] = [
@@ -58,10 +58,6 @@ def measure(
     ]
     outcomes = {position: row[3].outcomes for position, row in enumerate(rows)}
     rows += [
-        (declarations.LIRA, "detectable-tpr", {"fpr": level}, _power(len(members), level), "power 0.8")
-        for level in levels
-    ]
-    rows += [
         (declarations.BLIND, "auc", {}, blind, "never sees the model: must not differ from 0.5"),
         (declarations.CONTROL, "auc", {}, control, "a model that saw none of these records: must not differ from 0.5"),
     ]
@@ -73,12 +69,12 @@ def measure(
             metric=metric,
             at=at,
             subject=subject,
-            estimate=figure.estimate,
-            low=figure.low,
-            high=figure.high,
+            estimate=figure.estimate.value,
+            low=figure.estimate.low,
+            high=figure.estimate.high,
             n=len(figure.outcomes),
             k=figure.k,
-            method=figure.method,
+            method=figure.estimate.method,
             threat_model=threat_model,
             seed=seed,
             unit=specs[metric].unit,
@@ -88,9 +84,21 @@ def measure(
         )
         for kind, metric, at, figure, text in rows
     ]
+    found = {(row.metric, row.at.get("fpr")): row for row in measurements}
+    measurements += [_power(found["tpr", level], level) for level in levels]
     return measurements, outcomes
 
 
-def _power(members: int, level: float) -> Figure:
-    smallest = estimates.detectable(members, level)
-    return Figure(smallest, None, None, None, "exact power", np.zeros(members, dtype=np.bool_))
+def _power(tpr: Measurement, level: float) -> Measurement:
+    """What the same records could have seen at least, beside what they saw."""
+    return msgspec.structs.replace(
+        tpr,
+        metric="detectable-tpr",
+        direction="none",
+        estimate=estimates.detectable(tpr.n or 0, level),
+        low=None,
+        high=None,
+        k=None,
+        method="exact power 0.8",
+        note="a weaker leak than this would have looked like none",
+    )

@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from casemate.core.errors import UsageError
 from casemate.core.seeds import derive
 from casemate.core.threat import Access, ThreatModel
+from casemate.targets.target import Target
 from casemate.threats.inversion import declarations
 from casemate.threats.inversion.blind import membership_guesses
-from casemate.threats.inversion.closed_form import closed_form, pool_fit
+from casemate.threats.inversion.closed_form import closed_form
 from casemate.threats.inversion.learned import learned
 from casemate.threats.inversion.measuring import Evidence, measure
 from casemate.threats.inversion.moments import Moments, cell_likelihood_ratio, likelihood_ratio
@@ -44,8 +46,6 @@ class Membership:
         """Why membership cannot be assessed here, or ""."""
         if engagement.recipe is None:
             return "without a recipe nothing can be said about models trained on other rows"
-        if not engagement.target.gives_scores:
-            return "the target gives labels only"
         if len(engagement.nonmembers) < 50 or len(engagement.members) < 50:
             return "fewer than 50 members or nonmembers are known"
         if engagement.settings(self.spec.id).get("method") == "closed-form":
@@ -69,7 +69,7 @@ class Membership:
         """Do one piece; see the module's description."""
         everyone, seed = pool(engagement), derive(engagement.seed, self.spec.id, task.id)
         if task.id == "answers":
-            return {"scores": engagement.target.scores(everyone.rows.features)}
+            return {"scores": answers(engagement.target, everyone.rows.features)}
         if task.id == "blind":
             member = np.arange(len(everyone.rows)) < everyone.members
             return {"guesses": membership_guesses(everyone.rows, member, seed)}
@@ -81,8 +81,9 @@ class Membership:
         if task.id == "control":
             half = control_half(engagement, everyone)
             stranger = recipe.fit(everyone.rows.take(half, "control"), seed)
-            scores = by_class(stranger.scores(everyone.rows.features), stranger.classes, len(everyone.rows.classes))
-            return {"scores": engagement.target.answers.apply(scores)}
+            view = stranger.answering(engagement.target.answers)
+            found = answers(view, everyone.rows.features)
+            return {"scores": by_class(found, stranger.classes, len(everyone.rows.classes))}
         design = Design(len(everyone.rows), everyone.inclusion, derive(engagement.seed, self.spec.id, "design"))
         first, count = int(task.parameters["first"]), int(task.parameters["count"])
         return {"signals": train(recipe, everyone.rows, design, range(first, first + count))}
@@ -91,8 +92,8 @@ class Membership:
         """Figures over the counted rows, and a score for every training record."""
         everyone = pool(engagement)
         moments, leverage, how = self._gather(engagement, everyone, results)
-        answers = np.asarray(results["answers"]["scores"])
-        scores = ratios(engagement, everyone, moments, answers)
+        said = np.asarray(results["answers"]["scores"])
+        scores = ratios(engagement, everyone, moments, said)
         stranger = ratios(engagement, everyone, moments, np.asarray(results["control"]["scores"]))
         fresh = everyone.counted & ~control_half(engagement, everyone)
         evidence = Evidence(
@@ -104,7 +105,7 @@ class Membership:
         )
         seed = derive(engagement.seed, self.spec.id, "conclude")
         measurements, outcomes = measure(evidence, engagement.name, seed, threat_model(len(everyone.rows)))
-        table = describe(everyone, moments, leverage, ratios=scores, answers=answers, strangers=evidence.attack[1])
+        table = describe(everyone, moments, leverage, ratios=scores, answers=said, strangers=evidence.attack[1])
         return Conclusion(measurements, outcomes, table)
 
     def _closed(self, engagement: Engagement) -> bool:
@@ -145,8 +146,18 @@ def threat_model(queries: int) -> ThreatModel:
     )
 
 
+def answers(target: Target, rows: pd.DataFrame) -> Floats:
+    """(n, classes) what a target says: its scores, or 1 for its label where it says no more."""
+    if target.gives_scores:
+        return target.scores(rows)
+    return np.eye(len(target.classes))[target.labels(rows)]
+
+
 def ratios(engagement: Engagement, everyone: Pool, moments: Moments, scores: Floats) -> Floats:
-    """(n,) log-likelihood ratios of the pool's rows, given the answers of one model; knows of rounding."""
+    """(n,) log-likelihood ratios of the pool's rows, given the answers of one model; knows what is held back."""
+    if not engagement.target.gives_scores:
+        right = scores[np.arange(len(scores)), everyone.rows.labels] > 0.5
+        return cell_likelihood_ratio(moments, np.where(right, 0.0, -np.inf), np.where(right, np.inf, 0.0))
     digits = engagement.target.answers.digits
     if digits is None:
         return likelihood_ratio(moments, log_odds(scores, everyone.rows.labels))
@@ -166,12 +177,12 @@ def _moments(recipe: Recipe, everyone: Pool) -> Result:
     if not isinstance(recipe, SklearnRecipe):  # `tasks` asks for moments of scikit-learn's recipes only
         raise UsageError("the closed form needs a scikit-learn recipe", next_step="use the shadow pool")
     problem = objective(recipe.estimator, everyone.rows.features, everyone.rows.labels)
-    fit = pool_fit(problem, everyone.inclusion)
-    found = closed_form(fit, everyone.inclusion)
+    form = closed_form(problem, everyone.inclusion)
+    found = form.moments
     return {
         "mean_in": found.mean_in,
         "sd_in": found.sd_in,
         "mean_out": found.mean_out,
         "sd_out": found.sd_out,
-        "leverage": fit.curvatures * fit.leverages,
+        "leverage": form.leverages,
     }
