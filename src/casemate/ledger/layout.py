@@ -82,20 +82,25 @@ def pack(entries: Sequence[bytes]) -> bytes:
     return b"".join([part for entry in entries for part in (_LENGTH.pack(len(entry)), entry)])
 
 
+def split(bundle: bytes) -> tuple[list[bytes], int]:
+    """The whole entries at the beginning of a bundle, and how many bytes after them are no entry."""
+    entries: list[bytes] = []
+    at = 0
+    while at + 2 <= len(bundle) and (end := at + 2 + int.from_bytes(bundle[at : at + 2], "big")) <= len(bundle):
+        entries.append(bundle[at + 2 : end])
+        at = end
+    return entries, len(bundle) - at
+
+
 def unpack(bundle: bytes, what: str, first: int = 0) -> list[bytes]:
     """The entries of a bundle.
 
     Raises:
         UnreadableError: the bundle ends inside an entry; the message names the record, counted from ``first``.
     """
-    entries: list[bytes] = []
-    at = 0
-    while at < len(bundle):
-        end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
-        if at + 2 > len(bundle) or end > len(bundle):
-            raise UnreadableError(f"record {first + len(entries)}: {what} ends inside it")
-        entries.append(bundle[at + 2 : end])
-        at = end
+    entries, rest = split(bundle)
+    if rest:
+        raise UnreadableError(f"record {first + len(entries)}: {what} ends inside it")
     return entries
 
 

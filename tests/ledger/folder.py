@@ -1,0 +1,89 @@
+"""An audit folder as the audit engine would leave it: small, complete, and signed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from casemate.keys.ed25519 import Ed25519Signer
+from casemate.keys.signing import vkey
+from casemate.ledger.blobs import Blobs
+from casemate.ledger.keyring import Keyring
+from casemate.ledger.ledger import Ledger
+from casemate.ledger.statement import encode, open_record, seal
+from casemate.ledger.view import bind_files
+
+SIGNER = Ed25519Signer("example.org/audits", bytes(range(32)))
+STRANGER = Ed25519Signer("example.org/audits", bytes(range(1, 33)))
+SUBJECT = {"model.joblib": "ab" * 32}
+
+
+class Audit(NamedTuple):
+    """The folder, where its blobs' keys are, and what a careful user kept elsewhere."""
+
+    folder: Path
+    keyring: Path
+    key: str
+    checkpoint: str
+
+
+def measurement(k: int, n: int, low: float, high: float, **more: Any) -> dict[str, Any]:
+    return {
+        "assessment": "inversion.membership", "kind": "attack/membership/lira", "metric": "tpr", "subject": "model",
+        "estimate": k / n, "low": low, "high": high, "n": n, "k": k, "method": "clopper-pearson", "confidence": 0.95,
+        "seed": 7, "at": {"fpr": 0.01}, **more,
+    }  # fmt: skip
+
+
+# exact intervals, to all digits, from scipy.stats.binomtest(k, n).proportion_ci(0.95, "exact")
+NONE_OF_50 = measurement(0, 50, 0.0, 0.07112173646419656)
+TEN_OF_50 = measurement(10, 50, 0.10030223747222769, 0.33718310838351306)
+
+
+def tolerance(at_most: float) -> dict[str, Any]:
+    return {"name": "membership", "kind": "attack/membership/*", "metric": "tpr", "at_most": at_most, "at_least": None}
+
+
+def make_audit(base: Path, trials: int = 8, padding: int = 0) -> Audit:
+    """Write an audit folder: plan, trials with blobs, measurements, a pair, verdicts, files and the binding record."""
+    folder = base / "audit"
+    keyring = base / "home" / "blobs.keys"
+    with Ledger.create(folder / "ledger", [SIGNER]) as ledger:
+        blobs = Blobs(folder / "ledger", Keyring(keyring))
+        plan = encode("plan", {"policy": {}, "seed": 7}, SUBJECT)
+        ledger.append(seal("plan", {"policy": {}, "seed": 7}, SUBJECT, [SIGNER]))
+        digest = open_record(0, next(ledger.entries()), [SIGNER.verifier]).digest
+        assert plan and len(digest) == 64
+        names = blobs.put_many([f"scores of trial {number}".encode() * 9 for number in range(trials)])
+        records: list[tuple[str, dict[str, Any]]] = [
+            ("trial", {"plan": digest, "task": f"t{number}", "blob": name, "pad": "x" * padding})
+            for number, name in enumerate(names)
+        ]
+        records += [("measurement", {"plan": digest, "measurement": one, "trials": ["t0"]}) for one in (TEN_OF_50, NONE_OF_50)]
+        records += [("pair", {"plan": digest, "pair": {"before": TEN_OF_50, "after": NONE_OF_50, "adaptive": True}})]
+        at = 1 + trials
+        for record, verdict, limit in ((at, "FAIL", 0.05), (at, "INCONCLUSIVE", 0.2), (at + 1, "PASS", 0.1), (at + 2, "PASS", 0.1)):
+            records.append(("verdict", {"record": record, "tolerance": tolerance(limit), "verdict": verdict, "reason": ""}))
+        ledger.append_many([seal(kind, predicate, SUBJECT, [SIGNER]) for kind, predicate in records])
+        results = {"schema": "casemate.results/1", "plan": digest, "measurements": [TEN_OF_50, NONE_OF_50]}
+        (folder / "results.json").write_text(json.dumps(results))
+        (folder / "report.html").write_text("<!doctype html><title>Report</title><p>10 of 50</p>\n")
+        (folder / "more").mkdir()
+        (folder / "more" / "results.sarif").write_text('{"version": "2.1.0"}')
+        ledger.append(seal("binding", {"files": bind_files(folder)}, {}, [SIGNER]))
+        checkpoint = ledger.checkpoint
+    return Audit(folder, keyring, vkey(SIGNER.verifier), checkpoint)
+
+
+def independent_verifier() -> ModuleType:
+    """tools/verify_ledger.py, loaded from its file as a user would run it."""
+    path = Path(__file__).parents[2] / "tools" / "verify_ledger.py"
+    spec = importlib.util.spec_from_file_location("verify_ledger", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
