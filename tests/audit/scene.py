@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ class Scene:
         )
 
     def environment(self, **more: str) -> dict[str, str]:
-        source = str(Path(__file__).parents[2] / "src")
+        source = os.environ.get("CASEMATE_SRC") or str(Path(__file__).parents[2] / "src")
         return {
             "PYTHONPATH": source,
             "PATH": "/usr/bin:/bin",

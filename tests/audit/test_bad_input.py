@@ -184,7 +184,10 @@ def test_a_pickle_that_imports_what_it_must_not(scene: Scene) -> None:
     """Built from opcodes by hand, and never loaded: the guard refuses it before anything runs."""
     mark = scene.folder / "owned"
     (scene.folder / "linear.joblib").write_bytes(
-        b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c" + bytes([len(str(mark)) + 6]) + f"touch {mark}".encode() + b"\x85R."
+        b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c"
+        + bytes([len(str(mark)) + 6])
+        + f"touch {mark}".encode()
+        + b"\x85R."
     )
     refused(scene, 1, "posix", "explain CM-SUP")
     assert not mark.exists()
@@ -200,7 +203,13 @@ def test_a_disk_that_fills(scene: Scene) -> None:
 
     command = [sys.executable, "-c", "from casemate.cli import main; main()", *FAST]
     done = subprocess.run(
-        command, capture_output=True, text=True, cwd=scene.folder, env=scene.environment(), preexec_fn=limit, check=False
+        command,
+        capture_output=True,
+        text=True,
+        cwd=scene.folder,
+        env=scene.environment(),
+        preexec_fn=limit,
+        check=False,
     )
     assert done.returncode == 3, done.stderr
     assert "disk is full" in done.stderr or "durable" in done.stderr or "written" in done.stderr

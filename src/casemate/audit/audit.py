@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
-
 from casemate.audit.config import Config
-from casemate.audit.engage import Opened, describe_load, open_engagements
+from casemate.audit.engage import Opened, open_engagements
 from casemate.audit.executor import executor
-from casemate.audit.notebook import Notebook
+from casemate.audit.notebook import Notebook, said
 from casemate.audit.output import Outcome, write_outcome
 from casemate.audit.plan import make_plan
 from casemate.audit.registry import registry
 from casemate.audit.run import Concluded, run, scopes
 from casemate.core.declarations import AssessmentSpec
 from casemate.core.observer import Observer, Silent
+from casemate.custody import RefusedArtifactError
 
 
 def audit(config: Config, *, observer: Observer | None = None, home: Path | None = None) -> Outcome:
@@ -36,13 +35,27 @@ def audit(config: Config, *, observer: Observer | None = None, home: Path | None
         CasemateError: see ``open_engagements``; also when the disk is full, or another run holds the ledger.
     """
     observer = observer or Silent()
-    opened = open_engagements(config, observer)
+    opened = opened_or_refused(config, observer, home)
     todo = scopes(opened.engagements.values(), chosen(config))
     with Notebook(config.path(config.audit.out), home) as book:
         book.begin(make_plan(config, opened.engagements, todo), todo, loads(opened))
         found = run(todo, book, executor(config.audit.workers), observer)
         record_measurements(book, found)
         return write_outcome(book)
+
+
+def opened_or_refused(config: Config, observer: Observer, home: Path | None) -> Opened:
+    """Open models and data; a model that the load guard refuses leaves its findings in the ledger.
+
+    Raises:
+        RefusedArtifactError: after the refusal was recorded.
+    """
+    try:
+        return open_engagements(config, observer)
+    except RefusedArtifactError as refused:
+        with Notebook(config.path(config.audit.out), home) as book:
+            book.record("load", [(refused.record, {str(refused.record["path"]): str(refused.record["sha256"])})])
+        raise
 
 
 def chosen(config: Config) -> tuple[AssessmentSpec, ...]:
@@ -63,7 +76,7 @@ def record_measurements(book: Notebook, found: Iterable[Concluded]) -> None:
         book.record(
             "measurement",
             [
-                ({"measurement": msgspec.to_builtins(m), "plan": book.plan.digest, "trials": trials}, subject)
+                ({"measurement": said(m), "plan": book.plan.digest, "trials": trials}, subject)
                 for m in each.conclusion.measurements
             ],
         )
@@ -71,4 +84,4 @@ def record_measurements(book: Notebook, found: Iterable[Concluded]) -> None:
 
 def loads(opened: Opened) -> list[dict[str, object]]:
     """What the load guard says of every model file."""
-    return [describe_load(loaded) for loaded in opened.loads.values()]
+    return [loaded.evidence() for loaded in opened.loads.values()]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from casemate.audit.config import Config, DataSection, ModelSection
-from casemate.core.digests import Digest
 from casemate.core.errors import DataError, TargetError, UsageError
 from casemate.core.observer import Observer
 from casemate.custody import Loaded, open_model
@@ -142,17 +139,3 @@ def _same_columns(name: str, wanted: tuple[str, ...], given: tuple[str, ...]) ->
             cause="; ".join(parts),
             next_step="drop or add those columns, or name the right data files",
         )
-
-
-def describe_load(loaded: Loaded) -> dict[str, Any]:
-    """The predicate of a load record."""
-    return dict(loaded.evidence())
-
-
-def subjects(opened: Mapping[str, Engagement], loads: Mapping[str, Loaded]) -> dict[str, Digest]:
-    """Name and digest of every model and data set that evidence is about."""
-    found = {name: loaded.digest for name, loaded in loads.items()}
-    for engagement in opened.values():
-        found[engagement.members.name] = engagement.members.digest
-        found[engagement.nonmembers.name] = engagement.nonmembers.digest
-    return found

@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
-import msgspec
 
-from casemate.audit.audit import chosen, loads, record_measurements
+from casemate.audit.audit import chosen, loads, opened_or_refused, record_measurements
 from casemate.audit.config import Config, DefenseSection
-from casemate.audit.engage import open_engagements
 from casemate.audit.executor import executor
-from casemate.audit.notebook import Notebook
+from casemate.audit.notebook import Notebook, said
 from casemate.audit.output import Outcome, write, write_outcome
 from casemate.audit.pair import costs, pairs
 from casemate.audit.plan import IDENTITY, identity, make_plan
@@ -90,7 +88,7 @@ def harden(config: Config, *, observer: Observer | None = None, home: Path | Non
     observer = observer or Silent()
     if not config.defense:
         raise UsageError("the configuration names no defense", next_step="add a [[defense]] section")
-    opened = open_engagements(config, observer)
+    opened = opened_or_refused(config, observer, home)
     defended = list(apply(config, opened.engagements, observer))
     specs = chosen(config)
     before = scopes(opened.engagements.values(), specs)
@@ -121,7 +119,9 @@ def apply(config: Config, engagements: Mapping[str, Engagement], observer: Obser
         defense: Defense = spec.load()(**section.options)
         for name in section.models or tuple(engagements):
             if name not in engagements:
-                raise UsageError(f"defense {section.use!r} names an unknown model {name!r}", next_step="check [[model]]")
+                raise UsageError(
+                    f"defense {section.use!r} names an unknown model {name!r}", next_step="check [[model]]"
+                )
             reason = defense.applies(engagements[name])
             if reason:
                 observer.note(f"{spec.id} does not apply to {name}: {reason}")
@@ -149,7 +149,7 @@ def record_pairs(book: Notebook, defended: Defended, concluded: Mapping[tuple[st
             predicted=defended.proposal.predicted,
             conclusion=defended.proposal.note,
         )
-        book.record("pair", [({"pair": msgspec.to_builtins(p), "plan": book.plan.digest}, subject) for p in made])
+        book.record("pair", [({"pair": said(p), "plan": book.plan.digest}, subject) for p in made])
 
 
 def write_defended(config: Config, defended: Sequence[Defended]) -> Iterator[Path]:

@@ -102,7 +102,7 @@ class Notebook:
     def begin(self, plan: Plan, scopes: Iterable[Scope], loads: Iterable[Mapping[str, Any]]) -> None:
         """Record the plan before its first trial, unless the same plan is recorded already."""
         self.recall(scopes)
-        predicate = msgspec.to_builtins(plan)
+        predicate = said(plan)
         for record in self.records:
             if record.kind == "plan" and {**record.predicate, "started": None} == {**predicate, "started": None}:
                 self._plan = record
@@ -198,6 +198,12 @@ def keyring_path(origin: str, home: Path) -> Path:
 
 def _kept(blobs: Blobs, trial: Mapping[str, Any]) -> Kept:
     return Kept(decode(blobs.get(str(trial["blob"]))), float(trial["seconds"]), int(trial["queries"]))
+
+
+def said(value: msgspec.Struct) -> dict[str, Any]:
+    """A struct as plain values of its declared types (a whole number in a float field is a float), ready to record."""
+    plain: dict[str, Any] = msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(value), type(value)))
+    return plain
 
 
 def _address(predicate: Mapping[str, Any]) -> tuple[str, str]:

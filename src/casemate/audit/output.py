@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from casemate.assurance.dossier import Dossier
 from casemate.assurance.judging import Judgment
 from casemate.assurance.report import html, junit, markdown, results, sarif
-from casemate.audit.notebook import Notebook
+from casemate.audit.notebook import Notebook, said
 from casemate.audit.view import dossier, folder_name
 from casemate.core.errors import StorageError
 from casemate.core.policy import Verdict
@@ -79,7 +77,7 @@ def write_outcome(book: Notebook) -> Outcome:
     )
     verdicts = [*judged.judgments, *(control.judgment for control in judged.controls)]
     subjects = judged.view.current
-    book.record("verdict", [(_said(each), _about(each, subjects)) for each in verdicts])
+    book.record("verdict", [(said(each), _about(each, subjects)) for each in verdicts])
     for name in BOUND:
         write(book.folder / FORMATS[name][0], FORMATS[name][1](judged))
     book.bind(FORMATS[name][0] for name in BOUND)
@@ -109,11 +107,6 @@ def write(path: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise StorageError(f"{path.name} could not be written", cause=str(error), next_step="make room") from error
-
-
-def _said(judgment: Judgment) -> dict[str, object]:
-    said: dict[str, object] = msgspec.to_builtins(judgment)
-    return said
 
 
 def _about(judgment: Judgment, subjects: Mapping[str, str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Verify an audit folder: the bytes by the ledger's rules, then what was concluded from them.
 
-    1  signatures, Merkle root, proofs, blobs, bound files          casemate.ledger.view
-    2  every verdict is derived again from the figures and policy    needs nothing but the folder
-    3  every figure is derived again from the kept trials            needs configuration, data, models and blob keys
+1  signatures, Merkle root, proofs, blobs, bound files          casemate.ledger.view
+2  every verdict is derived again from the figures and policy    needs nothing but the folder
+3  every figure is derived again from the kept trials            needs configuration, data, models and blob keys
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from casemate.audit.audit import chosen
 from casemate.audit.config import Config
 from casemate.audit.engage import open_engagements
-from casemate.audit.notebook import LEDGER, Kept, read_trials
+from casemate.audit.notebook import LEDGER, Kept, read_trials, said
 from casemate.audit.run import costed, scopes
 from casemate.audit.view import dossier, latest
 from casemate.core.digests import canonical_json
@@ -87,7 +85,7 @@ def check_verdicts(records: Sequence[Record], signer: str) -> int:
     derived = [*judged.judgments, *(control.judgment for control in judged.controls)]
     recorded = {canonical_json(record.predicate) for record in records if record.kind == "verdict"}
     for each in derived:
-        if canonical_json(msgspec.to_builtins(each)) not in recorded:
+        if canonical_json(said(each)) not in recorded:
             about = str(each.control) if each.control else each.tolerance.name if each.tolerance else each.assessment
             raise TamperedError(
                 f"the verdict on {about} ({each.subject or 'the system'}) is not the one that follows",
@@ -114,7 +112,7 @@ def check_figures(folder: Path, records: Sequence[Record], config: Config, home:
         results: dict[str, Kept] = {job.task.id: kept(each.work, job.task.id) for job in each.jobs}
         found = each.mechanism.conclude(each.engagement, {task: one.result for task, one in results.items()})
         for measurement in replace(found, measurements=tuple(costed(found, results))).measurements:
-            if canonical_json(msgspec.to_builtins(measurement)) not in recorded:
+            if canonical_json(said(measurement)) not in recorded:
                 raise TamperedError(
                     f"{measurement.metric} of {measurement.kind} on {measurement.subject} does not follow "
                     "from the kept trials",

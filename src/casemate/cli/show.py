@@ -7,8 +7,8 @@ import sys
 from rich.table import Table
 from rich.text import Text
 
-from casemate.assurance.judging import Judgment
 from casemate.assurance import wording
+from casemate.assurance.judging import Judgment
 from casemate.audit.harden import Hardening
 from casemate.audit.output import FORMATS, Outcome
 from casemate.cli.terminal import STYLE, console
