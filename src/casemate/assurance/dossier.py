@@ -70,6 +70,14 @@ class Dossier:
         return _counts(c.verdict for c in self.controls)
 
     @cached_property
+    def framework_counts(self) -> dict[str, dict[Verdict, int]]:
+        """How many controls of each framework have each verdict."""
+        by_name: dict[str, list[Verdict]] = {}
+        for control in self.controls:
+            by_name.setdefault(control.control.framework, []).append(control.verdict)
+        return {name: _counts(verdicts) for name, verdicts in by_name.items()}
+
+    @cached_property
     def worst_first(self) -> tuple[Judgment, ...]:
         """Judgments, failures first, otherwise in the order of the ledger."""
         return tuple(sorted(self.judgments, key=lambda j: WORST_FIRST.index(j.verdict)))
