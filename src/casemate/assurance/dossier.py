@@ -10,7 +10,7 @@ from functools import cached_property
 from casemate.assurance.catalog import Catalog
 from casemate.assurance.controls import WORST_FIRST, ControlVerdict, judge_controls
 from casemate.assurance.judging import Judgment, judge
-from casemate.assurance.view import LedgerView
+from casemate.assurance.view import LedgerView, Subject
 from casemate.core.declarations import AssessmentSpec, DefenseSpec
 from casemate.core.digests import Digest
 from casemate.core.findings import Rule
@@ -53,6 +53,13 @@ class Dossier:
     def rerun(self, assessment: str, seed: int) -> str:
         """The exact command that makes an assessment's figures again."""
         return f"casemate audit {self.view.config} --only {assessment} --seed {seed}"
+
+    @cached_property
+    def subject(self) -> Subject | None:
+        """What the report is about: the plan's first subject, as it is now."""
+        planned = self.view.plan_record.subjects if self.view.plan_record else ()
+        names = [s.name for s in planned if s.name in self.view.current] or sorted(self.view.current)
+        return Subject(names[0], self.view.current[names[0]]) if names else None
 
     @cached_property
     def policy_digest(self) -> Digest:

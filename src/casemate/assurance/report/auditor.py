@@ -44,7 +44,7 @@ class Framework:
     name: str
     edition: str
     rows: tuple[ControlRow, ...]
-    counts: tuple[tuple[Verdict, Markup], ...]
+    counts: tuple[tuple[Verdict, Markup | None], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,9 +81,8 @@ def frameworks(page: Page) -> list[Framework]:
             edition,
             tuple(rows),
             tuple(
-                (verdict, number(f"counts/frameworks/{pointer(name)}/{verdict.value}", count))
+                (verdict, number(f"counts/frameworks/{pointer(name)}/{verdict.value}", count) if count else None)
                 for verdict, count in counts[name].items()
-                if count
             ),
         )
         for (name, edition), rows in found.items()

@@ -78,9 +78,10 @@ def _card(page: Page, assessment: str, judged: list[tuple[int, Judgment]]) -> Ca
         metrics.setdefault(m.metric, []).append((j, m, pair))
     seed = next(m.seed for _, m, _ in next(iter(metrics.values())))
     spec = page.dossier.assessments.get(assessment)
+    broken = any(j.verdict is Verdict.FAIL and j.record not in pairs for _, j in rows)
     return Card(
         assessment=assessment,
-        title=(spec.rule.title if worst.verdict is not Verdict.PASS else spec.title) if spec else assessment,
+        title=(spec.rule.title if broken else spec.title) if spec else assessment,
         verdict=worst.verdict,
         happened=quoted(f"verdicts/{place}/reason", worst.reason),
         groups=tuple(_group(page, found) for found in metrics.values()),

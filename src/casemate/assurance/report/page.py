@@ -39,7 +39,12 @@ def pointer(key: str) -> str:
 
 def quoted(path: str, text: str) -> Markup:
     """A sentence of results.json, word for word, with its place."""
-    return Markup(f'<span data-p="{escape(path)}">{escape(text)}</span>')  # noqa: S704
+    return Markup(f'<span data-p="{escape(path)}">{unbroken(text)}</span>')  # noqa: S704
+
+
+def unbroken(text: str) -> Markup:
+    """Text in which a figure and its percent sign stay on one line."""
+    return escape(text.replace(" %", "\u00a0%"))
 
 
 def badge(verdict: Verdict) -> Markup:

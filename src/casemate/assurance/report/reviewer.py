@@ -96,6 +96,8 @@ def adversaries(page: Page) -> list[Adversary]:
     found: dict[str, tuple[int, Measurement]] = {}
     for i, x in enumerate(page.dossier.view.measured):
         m = x.measurement
+        if not m.kind.startswith("attack/"):
+            continue
         if m.assessment not in found or m.queries > found[m.assessment][1].queries:
             found[m.assessment] = (i, m)
     judged: dict[str, list[Pair]] = {}
@@ -156,7 +158,14 @@ def _curve(
     return Chart(
         title=f"{title} by {wording.words(axis)}",
         subject=subject,
-        drawing=svg.curve(drawn, first.unit, x_title=wording.words(axis), tolerance=tolerance, label=spoken),
+        drawing=svg.curve(
+            drawn,
+            first.unit,
+            x_title=wording.words(axis),
+            x_unit="proportion" if axis in wording.SHARES else "",
+            tolerance=tolerance,
+            label=spoken,
+        ),
         legend=tuple(label for label in lines if label),
     )
 

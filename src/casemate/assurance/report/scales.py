@@ -41,9 +41,9 @@ def linear(values: Iterable[float | None], *, floor: float = -math.inf, ceiling:
     """
     found = [v for v in values if v is not None and math.isfinite(v)] or [0.0, 1.0]
     low, high = min(found), max(found)
-    if low >= 0 and low < 0.55 * high:
+    if 0 <= low < 0.65 * high:
         low = 0.0
-    room = 0.06 * (high - low) or 0.5 * abs(high) or 0.5
+    room = 0.06 * (high - low) or 0.02 * abs(high) or 0.5
     low, high = max(floor, low - room if low else low), min(ceiling, high + room)
     if high <= low:
         low, high = (low - 0.5, high + 0.5) if floor == -math.inf else (floor, floor + 1.0)
@@ -62,7 +62,11 @@ def logarithmic(values: Iterable[float]) -> Scale:
     powers = tuple(
         10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if low <= 10.0**e <= high
     )
-    return Scale(low, high, powers if len(powers) > 1 else (low, high), log=True)
+    whole = Scale(low, high, powers, log=True)
+    if len(powers) < 2:
+        return Scale(low, high, (low, high), log=True)
+    ends = tuple(v for v in (low, high) if all(abs(whole.share(v) - whole.share(p)) > 0.2 for p in powers))
+    return Scale(low, high, tuple(sorted((*powers, *ends))), log=True)
 
 
 def budget(values: Iterable[float]) -> Scale:
@@ -70,7 +74,13 @@ def budget(values: Iterable[float]) -> Scale:
     found = sorted(set(values))
     if len(found) > 1 and found[0] > 0 and found[-1] / found[0] > 10:
         return logarithmic(found)
-    return linear(found)
+    if len(found) < 2:
+        return linear(found)
+    low = 0.0 if 0 <= found[0] < 0.65 * found[-1] else found[0]
+    step = _step(found[-1] - low)
+    first = math.ceil(low / step - 1e-9)
+    ticks = tuple(round((first + i) * step, 12) for i in range(int((found[-1] - first * step) / step + 1e-9) + 1))
+    return Scale(low, found[-1], ticks)
 
 
 def _step(span: float) -> float:

@@ -60,7 +60,13 @@ def axis(scale: Scale, unit: str) -> Markup:
 
 
 def curve(
-    lines: Sequence[Line], unit: str, *, x_title: str, tolerance: Tolerance | None = None, label: str = ""
+    lines: Sequence[Line],
+    unit: str,
+    *,
+    x_title: str,
+    x_unit: str = "",
+    tolerance: Tolerance | None = None,
+    label: str = "",
 ) -> Markup:
     """Lines with confidence bands over an attack budget, and the tolerance as a dashed line."""
     xs = budget([x for line in lines for x, _ in line.points])
@@ -73,7 +79,7 @@ def curve(
         ceiling=1.0 if proportion else float("inf"),
     )
     box = _Box(xs, ys)
-    body = box.grid(unit, x_title)
+    body = box.grid(unit, x_title, x_unit)
     for index, line in enumerate(lines):
         body += box.line(line, index)
     if bound is not None:
@@ -97,8 +103,14 @@ def tradeoff(
     points: Sequence[tuple[str, float, float, float, float]], units: tuple[str, str], label: str = ""
 ) -> Markup:
     """What each defense costs and buys: arrows from (quality, attack) before to after, numbered like the list below."""
-    xs = linear([v for _, x0, _, x1, _ in points for v in (x0, x1)])
-    ys = linear([v for _, _, y0, _, y1 in points for v in (y0, y1)])
+    xs, ys = (
+        linear(values, ceiling=1.0 if unit in wording.PERCENT else float("inf"))
+        for unit, values in zip(
+            units,
+            ([v for p in points for v in (p[1], p[3])], [v for p in points for v in (p[2], p[4])]),
+            strict=True,
+        )
+    )
     box = _Box(xs, ys)
     body = box.grid(units[1], "quality", x_unit=units[0])
     for index, (_, x0, y0, x1, y1) in enumerate(points):
@@ -136,7 +148,7 @@ class _Box:
         parts += [
             f'<text class="tick" x="{self.x(t)}" y="{self.bottom + 16}" text-anchor="{_anchor(self.xs, t)}">'
             f"{escape(wording.figure(t, x_unit))}</text>"
-            for t in self.xs.ticks
+            for t in self.xs.ticks[:: 2 if len(self.xs.ticks) > 5 else 1]
         ]
         title = (
             f'<text class="title" x="{self.right}" y="{self.bottom + 32}" text-anchor="end">{escape(x_title)}</text>'
