@@ -10,7 +10,7 @@ from functools import cached_property
 from casemate.assurance.catalog import Catalog
 from casemate.assurance.controls import WORST_FIRST, ControlVerdict, judge_controls
 from casemate.assurance.judging import Judgment, judge
-from casemate.assurance.view import LedgerView
+from casemate.assurance.view import LedgerView, Subject
 from casemate.core.declarations import AssessmentSpec, DefenseSpec
 from casemate.core.digests import Digest
 from casemate.core.findings import Rule
@@ -55,6 +55,13 @@ class Dossier:
         return f"casemate audit {self.view.config} --only {assessment} --seed {seed}"
 
     @cached_property
+    def subject(self) -> Subject | None:
+        """What the report is about: the plan's first subject, as it is now."""
+        planned = self.view.plan_record.subjects if self.view.plan_record else ()
+        names = [s.name for s in planned if s.name in self.view.current] or sorted(self.view.current)
+        return Subject(names[0], self.view.current[names[0]]) if names else None
+
+    @cached_property
     def policy_digest(self) -> Digest:
         """The digest of the policy's canonical JSON."""
         return Digest.of_value(self.policy)
@@ -68,6 +75,14 @@ class Dossier:
     def control_counts(self) -> dict[Verdict, int]:
         """How many controls have each verdict."""
         return _counts(c.verdict for c in self.controls)
+
+    @cached_property
+    def framework_counts(self) -> dict[str, dict[Verdict, int]]:
+        """How many controls of each framework have each verdict."""
+        by_name: dict[str, list[Verdict]] = {}
+        for control in self.controls:
+            by_name.setdefault(control.control.framework, []).append(control.verdict)
+        return {name: _counts(verdicts) for name, verdicts in by_name.items()}
 
     @cached_property
     def worst_first(self) -> tuple[Judgment, ...]:

@@ -102,8 +102,8 @@ def decide_pair(
     change = (
         f"{wording.name(pair.after)} went from {wording.figure(pair.before.estimate, pair.before.unit)} to "
         f"{wording.figure(pair.after.estimate, pair.after.unit)} "
-        f"(difference {_signed(pair.difference)}, {wording.confidence(pair.after)} interval {_signed(pair.low)} to "
-        f"{_signed(pair.high)})"
+        f"(difference {wording.signed(pair.difference)}, {wording.confidence(pair.after)} interval {wording.signed(pair.low)} to "
+        f"{wording.signed(pair.high)})"
     )
     if tolerance is not None:
         base = decide(pair.after, tolerance, spec)
@@ -154,7 +154,3 @@ def _lost(m: Measurement) -> str:
     if m.refused:
         parts.append(f"{m.refused:,} were refused")
     return f" {wording.sentence(' and '.join(parts))[:-1]}; they are counted in n." if parts else ""
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3g}"

@@ -155,15 +155,15 @@ def _bound(tolerance: Tolerance) -> tuple[Op, float]:
 def _described(atom: Atom, figure: Figure) -> str:
     m, pair = figure.source.measurement, figure.source.pair
     by = f" with {pair.defense}" if pair else ""
+    low, high = (figure.estimate if bound is None else bound for bound in (figure.low, figure.high))
     if figure.cost:
-        low, high = wording.figure(figure.low, figure.unit), wording.figure(figure.high, figure.unit)
-        lost = f"{wording.figure(figure.estimate, figure.unit)} ({low} to {high})"
+        lost = f"{wording.signed(figure.estimate)} ({wording.signed(low)} to {wording.signed(high)})"
         return f"{wording.words(atom.metric)} of {m.subject}{by} is {lost}"
     if figure.change:
         return (
             f"{wording.name(m)} of {m.subject} {'improved' if atom.metric in CHANGES else 'changed'}{by} "
-            f"by {figure.estimate:+.3g} "
-            f"({figure.low:+.3g} to {figure.high:+.3g})"
+            f"by {wording.signed(figure.estimate)} "
+            f"({wording.signed(low)} to {wording.signed(high)})"
         )
     if figure.source.fact:
         return f"{m.note}: {wording.counted(m)}"

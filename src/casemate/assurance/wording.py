@@ -28,9 +28,19 @@ def figure(value: float | None, unit: str = "") -> str:
 
 def _digits(value: float) -> str:
     if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
+        return f"{int(value):,}".replace("-", "\u2212")
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return text.replace("e-0", "e-").replace("e+0", "e+")
+    return text.replace("e-0", "e-").replace("e+0", "e+").replace("-", "\u2212")
+
+
+def signed(value: float) -> str:
+    """A difference, always with its sign.
+
+    Example:
+        >>> signed(0.25), signed(-1.0)
+        ('+0.25', '−1')
+    """
+    return ("+" if value > 0 else "") + _digits(value)
 
 
 def confidence(measurement: Measurement) -> str:

@@ -50,6 +50,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     judgments: dict[Verdict, int]
     controls: dict[Verdict, int]
+    frameworks: dict[str, dict[Verdict, int]]
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +97,11 @@ def collect(dossier: Dossier) -> Results:
         ),
         policy=dossier.policy,
         policy_sha256=dossier.policy_digest.hex,
-        counts=Counts(judgments=dossier.judged_counts, controls=dossier.control_counts),
+        counts=Counts(
+            judgments=dossier.judged_counts,
+            controls=dossier.control_counts,
+            frameworks=dossier.framework_counts,
+        ),
         measurements=tuple(
             MeasurementRow(**fields(x.measurement), record=x.record.index, sha256=x.record.sha256)
             for x in view.measured
