@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from casemate.custody.guard import Loaded, RefusedArtifactError, inspect_model, open_model
+from casemate.custody.guard import Loaded, RefusedArtifactError, inspect_model, load_record, open_model
 from casemate.custody.rules import RULES
 from casemate.custody.scan import Scan
 
-__all__ = ["RULES", "Loaded", "RefusedArtifactError", "Scan", "inspect_model", "open_model"]
+__all__ = ["RULES", "Loaded", "RefusedArtifactError", "Scan", "inspect_model", "load_record", "open_model"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from casemate.custody import tables
 from casemate.custody.arrays import RECONSTRUCTOR, SUBCLASSES, pair, raw_fits, shape_of
 from casemate.custody.values import Blob, Dct, DType, Global, Lst, Made, Tup, Value, hashable_cheaply
 
@@ -98,10 +99,6 @@ def _class_only(a: Arguments) -> bool:
     return len(a) == 1 and isinstance(a[0], Global)
 
 
-def _index(a: Arguments) -> bool:
-    return len(a) == 2 and isinstance(a[0], Global) and a[0].module.startswith("pandas.") and isinstance(a[1], Dct)
-
-
 RULES: Final[dict[tuple[str, str], Rule]] = {
     ("_codecs", "encode"): _encode,
     ("builtins", "bytearray"): _bytearray,
@@ -130,6 +127,11 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("sklearn.metrics._dist_metrics", "newObj"): _class_only,
     ("sklearn.neighbors._ball_tree", "newObj"): _class_only,
     ("sklearn.neighbors._kd_tree", "newObj"): _class_only,
-    ("pandas.core.indexes.base", "_new_Index"): _index,
+    ("pandas", "StringDtype"): _numbers(2),
+    ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): tables.text_array,
+    ("pandas.core.indexes.base", "_new_Index"): tables.new_index,
+    ("pyarrow.lib", "_restore_array"): tables.arrow_texts,
+    ("pyarrow.lib", "py_buffer"): tables.buffer,
+    ("pyarrow.lib", "type_for_alias"): tables.text_type,
 }
 """Rules by module and name."""

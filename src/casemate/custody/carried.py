@@ -1,7 +1,7 @@
 """Pickles that a file carries as data: nothing runs them now, but no model needs one.
 
-Bounded: a candidate must look like the beginning of a pickle, is walked for at most a fixed number of bytes, and the
-number of candidates is limited. The walk that finds them is the one that judges the file itself.
+Bounded: a candidate must look like the beginning of a pickle, and all candidates together are walked for no more bytes
+than the file has, twice over. The walk that finds them is the one that judges the file itself.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from casemate.custody.machine import Machine
 from casemate.custody.policy import Policy
 from casemate.custody.stops import Malformed, Refused
 
-_WINDOW: Final = 65_536
-_CANDIDATES: Final = 20_000
+_SPARE: Final = 1 << 20
 _BEGINNING: Final = re.compile(
     rb"\x80[\x02-\x05](?=[\x95c(\x8c}\]X])"  # PROTO, then FRAME, a name, a mark, a container or a text
     rb"|c(?=(?:__builtin__|builtins|os|posix|nt|subprocess|sys|runpy|pty|importlib|socket)\n)"
@@ -27,14 +26,21 @@ _BEGINNING: Final = re.compile(
 
 def find_carried(data: bytes, allowed: AllowList, policy: Policy) -> None:
     """Add a finding for each pickle, beginning after the first byte, that calls what is not allowed."""
-    for count, match in enumerate(_BEGINNING.finditer(data, 1)):
-        if count == _CANDIDATES:
+    budget = 2 * len(data) + _SPARE
+    for match in _BEGINNING.finditer(data, 1):
+        inner, cursor = Policy(allowed), Cursor(data, match.start())
+        whole = _walks(cursor, inner)
+        budget -= cursor.pos - match.start() + 1
+        if budget < 0:
+            policy.find(rules.BOMB, "more pickles lie in the data than can be looked at", match.start())
             break
-        inner = Policy(allowed)
-        piece = data[match.start() : match.start() + _WINDOW]
-        try:
-            Machine(Cursor(piece), inner.judge).walk()
-        except (Malformed, Refused):
-            continue
-        if any(finding.rule in (rules.IMPORT.id, rules.CALL.id) for finding in inner.findings):
+        if whole and any(finding.rule in (rules.IMPORT.id, rules.CALL.id) for finding in inner.findings):
             policy.find(rules.CARRIED, f"a pickle lies in the data that {inner.findings[0].message}", match.start())
+
+
+def _walks(cursor: Cursor, inner: Policy) -> bool:
+    try:
+        Machine(cursor, inner.judge).walk()
+    except (Malformed, Refused):
+        return False
+    return True

@@ -22,6 +22,11 @@ class Cursor:
         self.end = len(data)
         self.frame_end = start
 
+    @property
+    def left(self) -> int:
+        """Bytes behind the cursor."""
+        return self.end - self.pos
+
     def take(self, count: int) -> int:
         """Step over ``count`` bytes and say where they began."""
         start, stop = self.pos, self.pos + count

@@ -10,16 +10,18 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import joblib
+import msgspec
 
 from casemate.core.digests import Digest
 from casemate.core.errors import UnreadableError, UnsafeArtifactError
 from casemate.core.findings import Finding
+from casemate.custody import rules
 from casemate.custody.allowlist import extended
 from casemate.custody.scan import Scan, scan
 
@@ -28,7 +30,7 @@ MOST_BYTES: Final = 4 << 30
 
 
 class RefusedArtifactError(UnsafeArtifactError):
-    """The load guard refused a file; ``findings`` say why, ``digest`` says which file."""
+    """The load guard refused a file; ``findings`` say why, ``record`` is the evidence of it."""
 
     def __init__(
         self,
@@ -37,21 +39,21 @@ class RefusedArtifactError(UnsafeArtifactError):
         cause: str = "",
         next_step: str = "",
         findings: tuple[Finding, ...] = (),
-        digest: Digest | None = None,
+        record: dict[str, object] | None = None,
     ) -> None:
         super().__init__(message, cause=cause, next_step=next_step)
         self.findings = findings
-        self.digest = digest
+        self.record = record or {}
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the findings when the error crosses a process boundary."""
-        return _rebuild, (self.message, self.cause, self.next_step, self.findings, self.digest)
+        return _rebuild, (self.message, self.cause, self.next_step, self.findings, self.record)
 
 
 def _rebuild(
-    message: str, cause: str, next_step: str, findings: tuple[Finding, ...], digest: Digest | None
+    message: str, cause: str, next_step: str, findings: tuple[Finding, ...], record: dict[str, object]
 ) -> RefusedArtifactError:
-    return RefusedArtifactError(message, cause=cause, next_step=next_step, findings=findings, digest=digest)
+    return RefusedArtifactError(message, cause=cause, next_step=next_step, findings=findings, record=record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +62,23 @@ class Loaded:
 
     Attributes:
         model: the object in the file.
+        path: the file's name, without its folder.
         digest: SHA-256 of the file's bytes.
-        findings: what is worth knowing about the file; never a reason not to load it.
+        findings: what is worth knowing, such as another version of a library; never a reason not to load.
         allowed: the user's own classes that were allowed, sorted, whether or not the file needs them.
         imported: the names that loading imported, sorted.
-        warnings: what the loading libraries warned of, such as a model saved by another version.
     """
 
     model: Any
+    path: str
     digest: Digest
     findings: tuple[Finding, ...]
     allowed: tuple[str, ...]
     imported: tuple[str, ...]
-    warnings: tuple[str, ...]
+
+    def evidence(self) -> dict[str, object]:
+        """The predicate of the ledger's ``load`` record."""
+        return load_record(self.path, self.digest, "clean", self.allowed, self.findings)
 
 
 def open_model(path: Path | str, allow: Iterable[str] = (), *, most: int = MOST_BYTES) -> Loaded:
@@ -99,7 +105,7 @@ def open_model(path: Path | str, allow: Iterable[str] = (), *, most: int = MOST_
     path = Path(path)
     allowed, own = extended(allow)
     found = scan(read_once(path, most), allowed, most=most)
-    _check(path, found)
+    _check(path, found, own)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -113,11 +119,29 @@ def open_model(path: Path | str, allow: Iterable[str] = (), *, most: int = MOST_
     return Loaded(
         model=model,
         digest=found.digest,
-        findings=found.findings,
+        path=path.name,
+        findings=_notes(caught),
         allowed=own,
         imported=found.imported,
-        warnings=tuple(str(item.message)[:500] for item in caught),
     )
+
+
+def load_record(
+    name: str, digest: Digest, verdict: str, allowed: Sequence[str], findings: Sequence[Finding]
+) -> dict[str, object]:
+    """The predicate ``urn:casemate:load:1``: what the load guard decided about a file, and why."""
+    return {
+        "path": name,
+        "sha256": digest.hex,
+        "verdict": verdict,
+        "allowed": list(allowed),
+        "findings": [msgspec.to_builtins(finding) for finding in findings],
+    }
+
+
+def _notes(caught: Sequence[warnings.WarningMessage]) -> tuple[Finding, ...]:
+    said = dict.fromkeys(" ".join(str(each.message).split())[:300] for each in caught)
+    return tuple(Finding(rule=rules.WARNED.id, severity=rules.WARNED.severity, message=text) for text in said)
 
 
 def inspect_model(path: Path | str, allow: Iterable[str] = (), *, most: int = MOST_BYTES) -> Scan:
@@ -130,7 +154,7 @@ def inspect_model(path: Path | str, allow: Iterable[str] = (), *, most: int = MO
     return scan(read_once(Path(path), most), extended(allow)[0], most=most)
 
 
-def _check(path: Path, found: Scan) -> None:
+def _check(path: Path, found: Scan, own: tuple[str, ...]) -> None:
     if found.findings:
         first = min(found.findings, key=lambda finding: finding.severity.rank)
         raise RefusedArtifactError(
@@ -139,7 +163,7 @@ def _check(path: Path, found: Scan) -> None:
             + (f" and has {len(found.findings) - 1} more findings" if len(found.findings) > 1 else ""),
             next_step=f"casemate explain {first.rule}",
             findings=found.findings,
-            digest=found.digest,
+            record=load_record(path.name, found.digest, found.verdict, own, found.findings),
         )
     if found.unreadable:
         raise UnreadableError(
@@ -161,11 +185,14 @@ def read_once(path: Path, most: int) -> bytes:
         raise UnreadableError(
             f"{path.name} cannot be opened", cause=error.strerror or "", next_step="check the path and its permissions"
         ) from error
-    with open(descriptor, "rb", closefd=True) as stream:  # noqa: PTH123 - a descriptor, not a path
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableError(f"{path.name} is not a regular file", next_step="give the path of the model's file")
-        data = stream.read(min(status.st_size, most) + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            data = stream.read(min(status.st_size, most) + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > most:
         raise UnreadableError(
             f"{path.name} is larger than {most} bytes",

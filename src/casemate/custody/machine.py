@@ -19,12 +19,13 @@ from casemate.custody.cursor import Cursor
 from casemate.custody.facts import Fact, Observe, Role
 from casemate.custody.names import resolve
 from casemate.custody.stops import Malformed, Refused
-from casemate.custody.values import Blob, Dct, DType, Frozen, Global, Lst, Made, Tup, Value, Wrapper
+from casemate.custody.values import Blob, Dct, DType, Frozen, Global, Lst, Made, Tup, Value, Wrapper, breadth
 
 LONG_BYTES = 4096
 """Bytes an integer may have; models hold none longer, and decimal conversion is quadratic."""
 
-FUEL_PER_BYTE = 16
+FUEL_PER_BYTE = 4
+FUEL = 200_000
 
 
 class Machine:
@@ -42,7 +43,7 @@ class Machine:
         self.outer = outer
         self.protocol = 0
         self.steps = 0
-        self.fuel = FUEL_PER_BYTE * (cursor.end - cursor.pos) + 1_000_000
+        self.fuel = FUEL_PER_BYTE * (cursor.end - cursor.pos) + FUEL
         self.stack: list[Value] = []
         self.marks: list[list[Value]] = []
         self.memo: dict[int, Value] = {}
@@ -133,13 +134,14 @@ class Machine:
 
     def call(self, role: Role, target: Value, argument: Value) -> None:
         """Push the abstract result of a call or construction."""
+        self.spend(breadth(argument))
         self.fact(role, target, argument)
         self.push(wrapped(target, argument, self.at) or Made(target if isinstance(target, Global) else None, argument))
 
     def build(self) -> None:
         """BUILD: set a state; an array wrapper's state is followed by the array."""
         state, target = self.pop(), self.top()
-        self.spend(len(state.pairs) if isinstance(state, Dct) else 1)
+        self.spend(breadth(state))
         if isinstance(target, DType):
             set_dtype_state(target, state, self.spend, self.at)
         elif isinstance(target, Wrapper):
@@ -267,7 +269,7 @@ def _unicode(width: int) -> Callable[[Machine], None]:
 def _bytes(width: int) -> Callable[[Machine], None]:
     def step(m: Machine) -> None:
         length = m.cursor.unsigned(width)
-        m.push(Blob(m.cursor.take(length), length))
+        m.push(Blob(m.cursor.data, m.cursor.take(length), length))
 
     return step
 
@@ -290,6 +292,11 @@ def _inst(m: Machine) -> None:
 
 def _legacy(m: Machine) -> None:
     raise Refused(rules.OPCODE, f"opcode 0x{m.cursor.data[m.at]:02x} reaches what a scan cannot see", m.at)
+
+
+def _persistent(m: Machine) -> None:
+    m.cursor.line()
+    _legacy(m)
 
 
 def _reduce(m: Machine) -> None:
@@ -427,7 +434,7 @@ STEPS: Final[dict[int, Callable[[Machine], None]]] = {
     # what no model needs
     ord("i"): _inst,
     ord("o"): _legacy,
-    ord("P"): _legacy,
+    ord("P"): _persistent,
     ord("Q"): _legacy,
     0x82: _legacy,
     0x83: _legacy,

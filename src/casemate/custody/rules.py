@@ -112,6 +112,16 @@ UNREADABLE = Rule(
     references=(),
 )
 
+WARNED = Rule(
+    id="CM-SUP-012",
+    title="A library warned while the model was loaded",
+    severity=Severity.LOW,
+    why="A model saved by another version of its library may predict differently, without an error.",
+    how="Warnings raised while the scanned bytes are loaded are kept as findings.",
+    fix="Load the model with the versions that saved it, or train and save it again.",
+    references=("https://scikit-learn.org/stable/model_persistence.html",),
+)
+
 RULES: tuple[Rule, ...] = (
     IMPORT,
     CALL,
@@ -124,5 +134,6 @@ RULES: tuple[Rule, ...] = (
     ARRAY,
     CARRIED,
     UNREADABLE,
+    WARNED,
 )
 """Every rule of the load guard, in the order of their ids."""

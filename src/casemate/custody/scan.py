@@ -19,6 +19,9 @@ _STREAMS = 16
 """Streams after the first that are still looked at, to name what they hide."""
 
 
+_ZIP = b"PK\x03\x04"
+
+
 @dataclass(frozen=True, slots=True)
 class Scan:
     """What a scan found out about a file.
@@ -65,6 +68,8 @@ def scan(data: bytes, allowed: AllowList, *, most: int) -> Scan:
     kind = compression(data)
     content, unreadable = data, ""
     try:
+        if data.startswith(_ZIP):
+            raise Malformed("a zip archive is no pickle", 0)
         if kind is not None:
             content, behind = decompress(data, kind, most)
             if behind:

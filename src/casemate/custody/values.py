@@ -33,11 +33,12 @@ class Global:
 
 
 class Blob:
-    """Bytes or a bytearray, by place and length in the file."""
+    """Bytes or a bytearray, by place and length in the file (``data``)."""
 
-    __slots__ = ("length", "start")
+    __slots__ = ("data", "length", "start")
 
-    def __init__(self, start: int, length: int) -> None:
+    def __init__(self, data: bytes, start: int, length: int) -> None:
+        self.data = data
         self.start = start
         self.length = length
 
@@ -142,3 +143,15 @@ def hashable_cheaply(key: Value) -> bool:
     if isinstance(key, Tup):
         return key.weight <= HASH_WEIGHT and key.depth <= HASH_DEPTH
     return not isinstance(key, Lst | Dct | Array | Wrapper)
+
+
+def breadth(value: Value) -> int:
+    """How many things a rule looks at that looks at a value, its items, and theirs."""
+    if isinstance(value, Tup | Lst):
+        few = value.items if len(value.items) <= 64 else ()
+        return 1 + len(value.items) + sum(len(i.items) if isinstance(i, Tup | Lst) else _pairs(i) for i in few)
+    return 1 + _pairs(value)
+
+
+def _pairs(value: Value) -> int:
+    return len(value.pairs) if isinstance(value, Dct) else 0
