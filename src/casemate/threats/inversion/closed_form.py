@@ -24,6 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit
 
 from casemate.threats.inversion.moments import Moments
@@ -31,6 +32,7 @@ from casemate.threats.inversion.signals import Floats
 from casemate.training.influence import enter, outside_leverages
 from casemate.training.linear import LogisticObjective, factorize, solve
 
+Mask = npt.NDArray[np.bool_]
 ROUNDS = 3
 
 
@@ -40,13 +42,43 @@ class ClosedForm:
 
     Attributes:
         moments: of the own label's log-odds, with and without each row.
+        inclusion: q, the share of the pool that is trained on.
+        signs: (n,) 1 for class 1, -1 for class 0.
         leverages: (n,) hat values in the pool, between 0 and 1.
         coefficients: (d,) mean coefficients, a good start for the next penalty.
+        white: (n, d) rows such that the inner product of i and j is ``x_i' G x_j``.
+        effects: (n, d) how the coin of each row moves the fit, in the same coordinates.
     """
 
     moments: Moments
+    inclusion: float
+    signs: Floats
     leverages: Floats
     coefficients: Floats
+    white: Floats
+    effects: Floats
+
+    def simulate(self, draws: int, seed: int) -> tuple[Mask, Floats]:
+        """Training sets drawn at random, and what models trained on them would answer; no model is fitted.
+
+        Every row's answer moves with its own coin exactly and with the others' to first order, so answers of one
+        draw are as dependent as those of one model.
+
+        Args:
+            draws: how many.
+            seed: of the draws.
+
+        Returns:
+            (draws, n) memberships, and (draws, n) own-label log-odds.
+        """
+        n, rng = len(self.signs), np.random.default_rng(seed)
+        masks = np.zeros((draws, n), dtype=np.bool_)
+        for mask in masks:
+            mask[rng.permutation(n)[: round(self.inclusion * n)]] = True
+        coins = masks - self.inclusion
+        own = np.einsum("ij,ij->i", self.white, self.effects)
+        moved = coins * own - (coins @ self.effects) @ self.white.T
+        return masks, np.where(masks, self.moments.mean_in, self.moments.mean_out) + self.signs * moved
 
 
 @dataclass(frozen=True)
@@ -69,7 +101,7 @@ def closed_form(
         problem: the objective on the whole pool (n rows, d columns).
         inclusion: q, the share of the pool that is trained on, between 0 and 1.
         start: (d,) coefficients to start from.
-        rounds: how often the cavity equations are applied.
+        rounds: how often the cavity equations are applied, at least once.
 
     Raises:
         TargetError: the objective has no minimum, or its Hessian is singular.
@@ -77,9 +109,9 @@ def closed_form(
     q, x, penalty = inclusion, problem.design, problem.penalty
     fit = solve(problem.weighted(q), start)
     beta, mean, leverages = fit.coefficients, fit.logits, fit.curvatures * fit.leverages
-    pull, noise = outside_leverages(fit), np.zeros(len(mean))
+    pull = outside_leverages(fit)
     rows = _enter(problem, q, mean, pull)
-    for _ in range(rounds):
+    for _ in range(max(1, rounds)):
         w = rows.curvatures
         ratio = 1.0 / (1.0 - q * pull * w / (1.0 + pull * w))
         factor = factorize(problem, q * w / (1.0 + (1.0 - q) * pull * w))
@@ -105,7 +137,7 @@ def closed_form(
         mean_out=sign * rows.outside,
         sd_out=spread_out,
     )
-    return ClosedForm(moments, leverages, beta)
+    return ClosedForm(moments, q, sign, leverages, beta, white, effects)
 
 
 def _enter(problem: LogisticObjective, q: float, mean: Floats, pull: Floats) -> _Cavity:

@@ -76,4 +76,23 @@ MEMBERSHIP = AssessmentSpec(
 )
 
 ASSESSMENTS: tuple[AssessmentSpec, ...] = (MEMBERSHIP,)
-DEFENSES: tuple[DefenseSpec, ...] = ()
+
+REGULARIZE = DefenseSpec(
+    id="inversion.regularize",
+    title="Regularize a logistic regression as much as the membership tolerance asks for",
+    changes="recipe",
+    judged_by=(MEMBERSHIP.id,),
+    factory="casemate.threats.inversion.regularize:Regularize",
+    reference="Yeom et al. 2018, arXiv 1709.01604, section 3 (overfitting and membership)",
+)
+
+LEAF_SIZE = DefenseSpec(
+    id="inversion.leaf_size",
+    title="Limit the leaves of a boosted ensemble, so that no leaf can be about one person",
+    changes="recipe",
+    judged_by=(MEMBERSHIP.id,),
+    factory="casemate.threats.inversion.leaf_size:LeafSize",
+    reference="Yeom et al. 2018, arXiv 1709.01604, section 3 (overfitting and membership)",
+)
+
+DEFENSES: tuple[DefenseSpec, ...] = (REGULARIZE, LEAF_SIZE)

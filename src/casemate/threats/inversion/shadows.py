@@ -41,6 +41,11 @@ class Design:
         """The share actually used."""
         return min(0.75, max(0.25, self.inclusion))
 
+    @property
+    def block(self) -> int:
+        """How many shadows share one order of the pool."""
+        return max(2, round(1.0 / min(self.share, 1.0 - self.share)))
+
     def masks(self, shadows: Sequence[int]) -> Mask:
         """(len(shadows), rows) which rows these shadows train on; the same whatever else is asked for.
 
@@ -48,7 +53,7 @@ class Design:
             >>> Design(6, 0.5, 1).masks(range(4)).sum(axis=0).tolist()
             [2, 2, 2, 2, 2, 2]
         """
-        block = max(2, round(1.0 / min(self.share, 1.0 - self.share)))
+        block = self.block
         size = round(self.share * self.rows)
         masks = np.zeros((len(shadows), self.rows), dtype=np.bool_)
         for position, shadow in enumerate(shadows):
