@@ -62,11 +62,20 @@ def make_audit(base: Path, trials: int = 8, padding: int = 0) -> Audit:
             ("trial", {"plan": digest, "task": f"t{number}", "blob": name, "pad": "x" * padding})
             for number, name in enumerate(names)
         ]
-        records += [("measurement", {"plan": digest, "measurement": one, "trials": ["t0"]}) for one in (TEN_OF_50, NONE_OF_50)]
+        records += [
+            ("measurement", {"plan": digest, "measurement": one, "trials": ["t0"]}) for one in (TEN_OF_50, NONE_OF_50)
+        ]
         records += [("pair", {"plan": digest, "pair": {"before": TEN_OF_50, "after": NONE_OF_50, "adaptive": True}})]
         at = 1 + trials
-        for record, verdict, limit in ((at, "FAIL", 0.05), (at, "INCONCLUSIVE", 0.2), (at + 1, "PASS", 0.1), (at + 2, "PASS", 0.1)):
-            records.append(("verdict", {"record": record, "tolerance": tolerance(limit), "verdict": verdict, "reason": ""}))
+        for record, verdict, limit in (
+            (at, "FAIL", 0.05),
+            (at, "INCONCLUSIVE", 0.2),
+            (at + 1, "PASS", 0.1),
+            (at + 2, "PASS", 0.1),
+        ):
+            records.append(
+                ("verdict", {"record": record, "tolerance": tolerance(limit), "verdict": verdict, "reason": ""})
+            )
         ledger.append_many([seal(kind, predicate, SUBJECT, [SIGNER]) for kind, predicate in records])
         results = {"schema": "casemate.results/1", "plan": digest, "measurements": [TEN_OF_50, NONE_OF_50]}
         (folder / "results.json").write_text(json.dumps(results))

@@ -56,8 +56,8 @@ class Disk(Protocol):
     def append_to(self, path: str) -> AppendFile:
         """Open a file for appending; it is created when missing."""
 
-    def sync(self, paths: Iterable[str]) -> None:
-        """Make the content of files durable, and their names, and those of the folders above them."""
+    def sync(self, paths: Iterable[str], removed: Iterable[str] = ()) -> None:
+        """Make files durable: content, names, and names of the folders above. So is the absence of those removed."""
 
     def sync_root(self) -> None:
         """Make names directly in the folder durable."""
@@ -137,13 +137,14 @@ class FolderDisk:
         """Open a file for appending."""
         return _AppendFile(self.root / path)
 
-    def sync(self, paths: Iterable[str]) -> None:
+    def sync(self, paths: Iterable[str], removed: Iterable[str] = ()) -> None:
         """Sync files side by side, so that the file system commits them together; then their folders."""
         files = {self.root / path for path in paths}
-        folders = {folder for path in files for folder in path.parents if folder.is_relative_to(self.root)}
+        places = files | {self.root / path for path in removed}
+        folders = {folder for path in places for folder in path.parents if folder.is_relative_to(self.root)}
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(_sync_file, files))
-            list(pool.map(sync_folder, folders))
+            list(pool.map(sync_folder, [folder for folder in folders if folder.exists()]))
 
     def sync_root(self) -> None:
         """Sync the folder itself."""

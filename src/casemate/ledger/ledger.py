@@ -16,6 +16,7 @@ refuses whatever a crash cannot explain: it never repairs tampering.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,7 @@ from casemate.ledger.edge import Change, Edge
 from casemate.ledger.layout import CHECKPOINT, ENTRY_LIMIT, JOURNAL
 from casemate.ledger.note import Checkpoint, sign_checkpoint
 from casemate.ledger.reader import Reader
-from casemate.ledger.recovery import NEW, publish, recover, settle
+from casemate.ledger.recovery import NEW, publish, recover
 
 JOURNAL_LIMIT = 64 << 20
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -43,6 +44,7 @@ class _Ticket:
     def __init__(self, entries: Sequence[bytes]) -> None:
         self.entries = entries
         self.first = -1
+        self.error: BaseException | None = None
 
 
 class Ledger:
@@ -59,9 +61,17 @@ class Ledger:
         (0, 2)
     """
 
-    def __init__(self, disk: Disk, signers: Sequence[Signer], unlock: Callable[[], None], origin: str) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        signers: Sequence[Signer],
+        trusted: Sequence[Verifier],
+        unlock: Callable[[], None],
+        origin: str,
+    ) -> None:
         self._disk = disk
         self._signers = signers
+        self._verifiers = [*(signer.verifier for signer in signers), *trusted]
         self._unlock: Callable[[], None] | None = unlock
         self._origin = origin
         self._edge = Edge()
@@ -70,6 +80,7 @@ class Ledger:
         self._journal_size = 0
         self._mark = b""
         self._dirty: set[str] = set()
+        self._removed: set[str] = set()
         self._failure: BaseException | None = None
         self._broken = False
         self._queue: list[_Ticket] = []
@@ -100,9 +111,10 @@ class Ledger:
             except OSError as error:
                 raise StorageError(f"the folder {folder} cannot be made", cause=str(error)) from error
             disk = FolderDisk(folder)
-        ledger = cls(disk, signers, _lock(disk), origin)
+        ledger = cls(disk, signers, (), _lock(disk), origin)
         try:
-            if next(disk.walk(), None) is not None:
+            left = [name for name in disk.walk() if name != NEW + JOURNAL]  # a crash while creating leaves that
+            if left:
                 raise UsageError(
                     f"{folder} is not empty",
                     cause="a ledger starts in a folder of its own",
@@ -112,9 +124,12 @@ class Ledger:
             ledger._begin_journal()
             publish(disk, {}, ledger._note)
             ledger._dirty.add(CHECKPOINT)
-        except BaseException as error:
+        except OSError as error:
             ledger._release()
-            raise _as_storage_error(error) from error
+            raise _storage_error(error) from error
+        except BaseException:
+            ledger._release()
+            raise
         return ledger
 
     @classmethod
@@ -140,13 +155,15 @@ class Ledger:
             raise UsageError(f"there is no ledger in {folder}", next_step="check the path, or create one")
         unlock = _lock(disk)
         try:
-            state = recover(disk, [*(signer.verifier for signer in signers), *trusted])
-            ledger = cls(disk, signers, unlock, state.checkpoint.origin)
-            ledger._edge, ledger._note = state.edge, state.note
+            ledger = cls(disk, signers, trusted, unlock, "")
+            ledger._recover()
             ledger._begin_journal()
-        except BaseException as error:
+        except OSError as error:
             unlock()
-            raise _as_storage_error(error) from error
+            raise _storage_error(error) from error
+        except BaseException:
+            unlock()
+            raise
         return ledger
 
     @property
@@ -202,10 +219,17 @@ class Ledger:
         with self._queue_lock:
             self._queue.append(ticket)
         with self._commit_lock:  # whoever gets here first commits for all who wait
-            if ticket.first < 0:
+            if ticket.first < 0 and ticket.error is None:
                 with self._queue_lock:
                     waiting, self._queue = self._queue, []
-                self._commit(waiting)
+                try:
+                    self._commit(waiting)
+                except BaseException as error:
+                    for other in waiting:
+                        other.error = error
+                    raise
+            elif ticket.error is not None:
+                raise StorageError("the records were not appended", cause=str(ticket.error)) from ticket.error
         return ticket.first
 
     def _commit(self, tickets: list[_Ticket]) -> None:
@@ -233,21 +257,27 @@ class Ledger:
             log.write(frame)
             self._broken = True  # a failed fsync cannot be repeated: the kernel may have dropped the pages
             log.sync()
-            self._broken = False
+            self._broken = False  # up to here a full disk can be taken back
             publish(self._disk, change.write, note)
+            self._broken = True
             for path in change.remove:
                 self._disk.remove(path)
-        except BaseException as error:
+            self._edge, self._note = change.edge, note
+            self._journal_size += len(frame)
+            self._dirty.update(change.write)
+            self._dirty.difference_update(change.remove)
+            self._removed.update(change.remove)
+            self._broken = False
+        except OSError as error:
             self._failure = error
-            if isinstance(error, OSError) and error.errno in _NO_ROOM and not self._broken:
-                self._take_back(log, change)
-            else:
-                self._broken = True
-            raise _as_storage_error(error) from error
-        self._edge, self._note = change.edge, note
-        self._journal_size += len(frame)
-        self._dirty.update(change.write)
-        self._dirty.difference_update(change.remove)
+            if error.errno in _NO_ROOM and not self._broken:
+                with contextlib.suppress(OSError):
+                    self._take_back(log, change)
+            self._broken = self._broken or error.errno not in _NO_ROOM
+            raise _storage_error(error) from error
+        except BaseException as error:
+            self._failure, self._broken = error, True
+            raise
         if self._journal_size > JOURNAL_LIMIT:
             self._rotate()
 
@@ -260,18 +290,24 @@ class Ledger:
             self._disk.remove(path)
         self._broken = False
 
+    def _recover(self) -> None:
+        state = recover(self._disk, self._verifiers)
+        self._edge, self._note, self._origin = state.edge, state.note, state.checkpoint.origin
+
     def _sign(self, edge: Edge) -> str:
         return sign_checkpoint(Checkpoint(self._origin, edge.size, edge.root()), self._signers)
 
     def _begin_journal(self) -> None:
-        self._mark = journal.new_mark()
-        head = journal.head_frame(self._mark, self._note, self._edge)
+        mark = journal.new_mark()
+        head = journal.head_frame(mark, self._note, self._edge)
         self._disk.write(NEW + JOURNAL, head)
         self._disk.sync([NEW + JOURNAL])
         self._disk.rename(NEW + JOURNAL, JOURNAL)
         self._disk.sync_root()
+        if self._journal is not None:
+            self._journal.close()
+        self._mark, self._journal_size = mark, len(head)
         self._journal = self._disk.append_to(JOURNAL)
-        self._journal_size = len(head)
 
     def _rotate(self) -> None:
         """Make tiles and checkpoint durable and start an empty journal. The records are safe either way."""
@@ -279,15 +315,16 @@ class Ledger:
             self._settle()
             self._begin_journal()
         except OSError as error:
+            if error.errno in _NO_ROOM and self._disk.exists(NEW + JOURNAL):
+                self._disk.remove(NEW + JOURNAL)  # go on with the old one; the next append will notice the full disk
+                return
             self._failure, self._broken = error, True
-            raise _as_storage_error(error) from error
+            raise _storage_error(error) from error
 
     def _settle(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
-        settle(self._disk, self._dirty | {CHECKPOINT})
+        self._disk.sync(self._dirty | {CHECKPOINT}, self._removed)
         self._dirty.clear()
+        self._removed.clear()
 
     def close(self) -> None:
         """Make tiles and checkpoint durable, remove the journal, let the next writer in. Twice does nothing.
@@ -299,13 +336,16 @@ class Ledger:
             if self._unlock is None:
                 return
             try:
+                if self._broken and self._journal is not None and not isinstance(self._failure, OSError):
+                    self._recover()  # Ctrl-C in the middle of an append: the disk is sound
+                    self._broken = False
                 if not self._broken and self._journal is not None:
                     self._settle()
                     self._disk.remove(JOURNAL)
                     self._disk.sync_root()
             except OSError as error:
                 self._failure = error
-                raise _as_storage_error(error) from error
+                raise _storage_error(error) from error
             finally:
                 self._release()
 
@@ -346,9 +386,7 @@ def _writer(disk: Disk) -> str:
         return "pid unknown"
 
 
-def _as_storage_error(error: BaseException) -> BaseException:
-    if not isinstance(error, OSError):
-        return error
+def _storage_error(error: OSError) -> StorageError:
     full = error.errno in _NO_ROOM
     return StorageError(
         "the disk is full" if full else "the ledger could not be made durable",

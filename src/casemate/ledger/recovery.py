@@ -11,7 +11,7 @@ means that records were removed or changed after they were acknowledged: Tampere
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from casemate.core.errors import CasemateError, TamperedError, UnreadableError
@@ -42,11 +42,6 @@ def publish(disk: Disk, files: Mapping[str, bytes], note: str) -> None:
     disk.rename(NEW + CHECKPOINT, CHECKPOINT)
 
 
-def settle(disk: Disk, paths: Collection[str]) -> None:
-    """Make published files durable."""
-    disk.sync(paths)
-
-
 def recover(disk: Disk, verifiers: Sequence[Verifier]) -> State:
     """Bring the folder to its last durable state and return that. Needs no private key.
 
@@ -75,8 +70,7 @@ def recover(disk: Disk, verifiers: Sequence[Verifier]) -> State:
     files.update(state.edge.partial_files())
     _refuse_rollback(disk, verifiers, state, roots)
     publish(disk, files, state.note)
-    _remove_leftovers(disk, state.checkpoint.size)
-    settle(disk, files.keys() | {CHECKPOINT})
+    disk.sync(files.keys() | {CHECKPOINT}, _remove_leftovers(disk, state.checkpoint.size))
     return state
 
 
@@ -110,9 +104,14 @@ def _refuse_rollback(disk: Disk, verifiers: Sequence[Verifier], state: State, ro
         )
 
 
-def _remove_leftovers(disk: Disk, size: int) -> None:
+def _remove_leftovers(disk: Disk, size: int) -> list[str]:
     """Remove tiles of other sizes and half-written files; foreign files stay, for verification to report."""
     expected = set(expected_tiles(size))
-    for path in list(disk.walk()):
-        if path.startswith(NEW) or (parse_tile_path(path) is not None and path not in expected):
-            disk.remove(path)
+    leftovers = [
+        path
+        for path in disk.walk()
+        if path.startswith(NEW) or (parse_tile_path(path) is not None and path not in expected)
+    ]
+    for path in leftovers:
+        disk.remove(path)
+    return leftovers
