@@ -48,7 +48,7 @@ FACTS: tuple[AssessmentSpec, ...] = (
         "Plan and tolerances were recorded before the first trial",
         "CM-REC-001",
         ("plan_precedes_trials", "proportion", "higher", "share of trials and measurements that come after the plan"),
-        ("tolerances_in_plan", "proportion", "higher", "1 when the judged policy is the planned one"),
+        ("tolerances_in_plan", "proportion", "higher", "the judged policy is the planned one"),
     ),
     _spec(
         "plan/method",
@@ -60,7 +60,7 @@ FACTS: tuple[AssessmentSpec, ...] = (
         "ledger/chain",
         "The ledger is signed and verifies",
         "CM-REC-003",
-        ("chain_verified", "proportion", "higher", "1 when signatures and Merkle root verify"),
+        ("chain_verified", "proportion", "higher", "signatures and Merkle root verify"),
         ("signed", "proportion", "higher", "share of records with a signer"),
         ("dated", "proportion", "higher", "share of records with a time"),
     ),
@@ -83,7 +83,7 @@ FACTS: tuple[AssessmentSpec, ...] = (
         "ledger/environment",
         "The environment of the run is recorded",
         "CM-REC-004",
-        ("environment_recorded", "proportion", "higher", "1 when the plan names the environment"),
+        ("environment_recorded", "proportion", "higher", "the plan names the environment"),
     ),
     _spec(
         "supply/model-scan",

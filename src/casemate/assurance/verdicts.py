@@ -102,8 +102,8 @@ def decide_pair(
     change = (
         f"{wording.name(pair.after)} went from {wording.figure(pair.before.estimate, pair.before.unit)} to "
         f"{wording.figure(pair.after.estimate, pair.after.unit)} "
-        f"(difference {wording.signed(pair.difference)}, {wording.confidence(pair.after)} interval {wording.signed(pair.low)} to "
-        f"{wording.signed(pair.high)})"
+        f"(difference {wording.signed(pair.difference)}, {wording.confidence(pair.after)} interval "
+        f"{wording.signed(pair.low)} to {wording.signed(pair.high)})"
     )
     if tolerance is not None:
         base = decide(pair.after, tolerance, spec)

@@ -81,7 +81,14 @@ class Scales(msgspec.Struct, frozen=True, kw_only=True):
 
     def _one(self, atom: Atom, conditions: Conditions, figure: Figure, op: Op, limit: float) -> Weighed:
         unit = figure.unit
-        said = f"{wording.sentence(_described(atom, figure))[:-1]}; asked: {ASKED[op]} {wording.figure(limit, unit)}"
+        asked = (
+            "all"
+            if figure.source.fact and limit == 1 and op in ("==", ">=")
+            else f"{ASKED[op]} {wording.figure(limit, unit)}"
+        )
+        said = f"{wording.sentence(_described(atom, figure))[:-1]}; asked: {asked}"
+        if figure.source.fact and figure.source.measurement.n == 1:
+            said = said.partition(";")[0]
         for verdict, why in self._objections(atom, conditions, figure):
             return Weighed(figure=figure, verdict=verdict, reason=f"{said}. {wording.sentence(why)}")
         verdict = hold(op, limit, figure, on_estimate=atom.field == "est")

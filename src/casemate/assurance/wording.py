@@ -62,6 +62,8 @@ def counted(measurement: Measurement) -> str:
     """
     m = measurement
     if m.k is not None and m.n and m.method in (COUNTED, BOUNDED):
+        if m.n == 1 and m.unit in PERCENT:
+            return "yes" if m.k else "no"
         undecided = round((m.high - m.estimate) * m.n) if m.method == BOUNDED and m.high is not None else 0
         return f"{m.k:,} of {m.n:,}" + (f", {undecided:,} undecided" if undecided else "")
     if m.k is not None and m.n:
