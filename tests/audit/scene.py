@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 import pandas as pd
@@ -16,6 +18,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from casemate.cli.app import run
 
 COLUMNS = 6
 
@@ -74,6 +78,14 @@ path = "boosted.joblib"
 """
 
 
+class Done(NamedTuple):
+    """What a run of the program left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @dataclass(frozen=True)
 class Scene:
     """A folder with data, models and configuration, and a key home outside it."""
@@ -100,20 +112,29 @@ class Scene:
     def write(self, name: str, table: pd.DataFrame) -> None:
         table.to_csv(self.folder / f"{name}.csv", index=False)
 
-    def casemate(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the program as a user would."""
-        return subprocess.run(
-            [sys.executable, "-c", "from casemate.cli import main; main()", *words],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env=self.environment(**environment),
-            check=False,
-            timeout=300,
-        )
+    def casemate(self, *words: str) -> Done:
+        """Run the program as a user would, in this process: its answer, and what it wrote."""
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+        before, home = Path.cwd(), os.environ.get("CASEMATE_HOME")
+        os.chdir(self.folder)
+        os.environ["CASEMATE_HOME"] = str(self.home)
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = run(words)
+                out.flush()
+        finally:
+            os.chdir(before)
+            os.environ.pop("CASEMATE_HOME")
+            if home is not None:
+                os.environ["CASEMATE_HOME"] = home
+        return Done(code, out.buffer.getvalue().decode(), err.getvalue())
+
+    def command(self, *words: str) -> list[str]:
+        """The same as a command for a process of its own."""
+        return [sys.executable, "-c", "from casemate.cli import main; main()", *words]
 
     def environment(self, **more: str) -> dict[str, str]:
-        source = os.environ.get("CASEMATE_SRC") or str(Path(__file__).parents[2] / "src")
+        source = str(Path(__file__).parents[2] / "src")
         return {
             "PYTHONPATH": source,
             "PATH": "/usr/bin:/bin",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import resource
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import joblib
@@ -153,8 +152,7 @@ def test_a_model_that_misbehaves(scene: Scene, kind: type[LogisticRegression], w
     model = kind(max_iter=5000).fit(train.drop(columns="malignant"), train["malignant"])
     joblib.dump(model, scene.folder / "linear.joblib")
     scene.config.write_text(scene.config.read_text() + f'\n[load]\nallow = ["{__name__}:{kind.__name__}"]\n')
-    root = str(Path(__file__).parents[2])
-    done = scene.casemate(*FAST, PYTHONPATH=f"{root}/src:{root}")
+    done = scene.casemate(*FAST)
     assert done.returncode == 3, done.stderr
     assert word in done.stderr
     assert "Traceback" not in done.stderr
@@ -201,7 +199,7 @@ def test_a_disk_that_fills(scene: Scene) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 
-    command = [sys.executable, "-c", "from casemate.cli import main; main()", *FAST]
+    command = scene.command(*FAST)
     done = subprocess.run(
         command,
         capture_output=True,
@@ -220,7 +218,7 @@ def test_a_disk_that_fills(scene: Scene) -> None:
 
 
 def test_ctrl_c_in_the_middle(scene: Scene) -> None:
-    command = [sys.executable, "-c", "from casemate.cli import main; main()", "audit", "--only", "inversion.membership"]
+    command = scene.command("audit", "--only", "inversion.membership")
     running = subprocess.Popen(
         command, cwd=scene.folder, env=scene.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

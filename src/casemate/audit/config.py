@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from casemate.core.errors import UsageError
-from casemate.core.policy import Policy
+from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
 
 
@@ -169,4 +169,4 @@ def _explain(message: str) -> str:
 
 
 def _sections() -> tuple[type[msgspec.Struct], ...]:
-    return (Config, AuditSection, DataSection, ModelSection, LoadSection, DefenseSection, Policy, Column)
+    return (Config, AuditSection, DataSection, ModelSection, LoadSection, DefenseSection, Policy, Tolerance, Column)

@@ -15,7 +15,7 @@ import msgspec
 from casemate.audit.arrays import decode, encode
 from casemate.audit.executor import Done, Job
 from casemate.audit.plan import Plan, Scope
-from casemate.core.digests import Digest
+from casemate.core.digests import Digest, canonical_json
 from casemate.core.errors import UsageError
 from casemate.keys import files
 from casemate.keys.signing import Signer, vkey
@@ -93,6 +93,14 @@ class Notebook:
         return self._ledger.checkpoint
 
     @property
+    def settled(self) -> bool:
+        """Whether nothing was recorded since the files were bound, and they are still what was bound."""
+        if not self.records or self.records[-1].kind != "binding":
+            return False
+        bound = self.records[-1].predicate["files"].items()
+        return all((path := self.folder / n).is_file() and Digest.of_file(path).hex == sha256 for n, sha256 in bound)
+
+    @property
     def plan(self) -> Record:
         """The record of the plan in force."""
         if self._plan is None:
@@ -102,9 +110,9 @@ class Notebook:
     def begin(self, plan: Plan, scopes: Iterable[Scope], loads: Iterable[Mapping[str, Any]]) -> None:
         """Record the plan before its first trial, unless the same plan is recorded already."""
         self.recall(scopes)
-        predicate = said(plan)
+        predicate = {**said(plan), "signer": self.verifier}
         for record in self.records:
-            if record.kind == "plan" and {**record.predicate, "started": None} == {**predicate, "started": None}:
+            if record.kind == "plan" and _undated(record.predicate) == _undated(predicate):
                 self._plan = record
                 return
         started = datetime.now(UTC).replace(microsecond=0).isoformat()
@@ -162,9 +170,8 @@ class Notebook:
         """Bind files of the audit folder by digest, as the last record."""
         bound = {name: Digest.of_file(self.folder / name).hex for name in sorted(names)}
         payload = statement.encode("binding", {"files": bound}, bound)
-        if self.records[-1].payload != payload:
-            self._payloads.pop(Digest.of(payload).hex, None)
-            self.record("binding", [({"files": bound}, bound)])
+        self._payloads.pop(Digest.of(payload).hex, None)  # the same files may be bound again after other records
+        self.record("binding", [({"files": bound}, bound)])
 
     def _key(self, job: Job) -> tuple[str, str]:
         return self._work[job.address], job.task.id
@@ -204,6 +211,10 @@ def said(value: msgspec.Struct) -> dict[str, Any]:
     """A struct as plain values of its declared types (a whole number in a float field is a float), ready to record."""
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(value), type(value)))
     return plain
+
+
+def _undated(plan: Mapping[str, Any]) -> bytes:
+    return canonical_json({name: value for name, value in plan.items() if name != "started"})
 
 
 def _address(predicate: Mapping[str, Any]) -> tuple[str, str]:

@@ -68,19 +68,14 @@ def exit_code(verdicts: Iterable[Verdict]) -> int:
 def write_outcome(book: Notebook) -> Outcome:
     """Judge what the notebook holds, record the verdicts, write the reports and bind them as the last record."""
     command = f"casemate verify {folder_name(book.folder)} --key {shlex.quote(book.verifier)}"
-    judged = dossier(
-        book.records,
-        signer=book.verifier,
-        checkpoint=book.checkpoint,
-        verify_command=command,
-        config="casemate.toml",
-    )
+    judged = dossier(book.records, checkpoint=book.checkpoint, verify_command=command)
     verdicts = [*judged.judgments, *(control.judgment for control in judged.controls)]
     subjects = judged.view.current
     book.record("verdict", [(said(each), _about(each, subjects)) for each in verdicts])
-    for name in BOUND:
-        write(book.folder / FORMATS[name][0], FORMATS[name][1](judged))
-    book.bind(FORMATS[name][0] for name in BOUND)
+    if not book.settled:
+        for name in BOUND:
+            write(book.folder / FORMATS[name][0], FORMATS[name][1](judged))
+        book.bind(FORMATS[name][0] for name in BOUND)
     return Outcome(book.folder, judged, f"{command} --checkpoint {shlex.quote(str(book.anchor))}")
 
 
@@ -92,7 +87,7 @@ def rebuild(folder: Path) -> Dossier:
     """
     log = verify_folder(folder)
     command = f"casemate verify {folder_name(folder)}"
-    return dossier(log.records, signer="", checkpoint=log.note, verify_command=command, config="casemate.toml")
+    return dossier(log.records, checkpoint=log.note, verify_command=command)
 
 
 def write(path: Path, content: bytes) -> None:

@@ -63,6 +63,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     effort: str
     environment: dict[str, str]
+    signer: str = ""
 
     @property
     def digest(self) -> Digest:

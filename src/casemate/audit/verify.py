@@ -21,7 +21,7 @@ from casemate.core.digests import canonical_json
 from casemate.core.errors import TamperedError
 from casemate.core.observer import Silent
 from casemate.keys import files
-from casemate.keys.signing import Verifier, vkey
+from casemate.keys.signing import Verifier
 from casemate.ledger.statement import Record
 from casemate.ledger.view import VerifiedLog, verify_folder
 
@@ -65,7 +65,7 @@ def verify(
         UsageError: there is no ledger.
     """
     log = verify_folder(folder, keys, checkpoint)
-    verdicts = check_verdicts(log.records, vkey(keys[0]) if keys else "")
+    verdicts = check_verdicts(log.records)
     figures = check_figures(folder, log.records, config, home) if config is not None else 0
     caveats = log.caveats
     if config is None:
@@ -73,7 +73,7 @@ def verify(
     return Verification(log, verdicts, figures, caveats)
 
 
-def check_verdicts(records: Sequence[Record], signer: str) -> int:
+def check_verdicts(records: Sequence[Record]) -> int:
     """Derive every verdict again and compare with the recorded ones; returns how many.
 
     Raises:
@@ -81,7 +81,7 @@ def check_verdicts(records: Sequence[Record], signer: str) -> int:
     """
     if not any(record.kind == "verdict" for record in records):
         return 0
-    judged = dossier(records, signer=signer, checkpoint="", verify_command="", config="casemate.toml")
+    judged = dossier(records)
     derived = [*judged.judgments, *(control.judgment for control in judged.controls)]
     recorded = {canonical_json(record.predicate) for record in records if record.kind == "verdict"}
     for each in derived:

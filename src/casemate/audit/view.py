@@ -18,6 +18,7 @@ from casemate.core.measurement import Measurement, Pair
 from casemate.core.policy import Policy
 from casemate.ledger.statement import Record
 
+CONFIG = "casemate.toml"
 JUDGED = ("plan", "load", "trial", "measurement", "pair", "finding")
 
 
@@ -27,12 +28,13 @@ def catalog() -> Catalog:
     return load_catalog(tuple(known.assessments.values()), tuple(known.defenses.values()))
 
 
-def dossier(records: Sequence[Record], *, signer: str, checkpoint: str, verify_command: str, config: str) -> Dossier:
+def dossier(
+    records: Sequence[Record], *, checkpoint: str = "", verify_command: str = "", config: str = CONFIG
+) -> Dossier:
     """Judge what a ledger holds, by the policy of its last plan.
 
     Args:
         records: verified records of one ledger.
-        signer: the public key that signed them, as text.
         checkpoint: the signed checkpoint over them.
         verify_command: what a reader types to check them.
         config: how re-run commands name the configuration.
@@ -47,6 +49,7 @@ def dossier(records: Sequence[Record], *, signer: str, checkpoint: str, verify_c
         if record.kind == "load":
             current |= {subject.name: subject.digest["sha256"] for subject in record.subject}
     last = plans[-1].predicate
+    signer = str(last["signer"])
     view = seen.LedgerView(
         records=tuple(_seen(record, str(last["started"]), signer) for record in latest(records)),
         current=current,
