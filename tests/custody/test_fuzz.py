@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-from tests.custody import assemble
-from tests.custody.test_refused import HOSTILE, boundaries
 
 from casemate.core.errors import CasemateError, MissingPartError
 from casemate.custody.allowlist import reviewed
 from casemate.custody.scan import scan
+from tests.custody import assemble
+from tests.custody.test_refused import HOSTILE, boundaries
 
 
 def _seeds() -> list[bytes]:
