@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-from tests.custody import assemble
-from tests.custody.test_refused import HOSTILE, boundaries
 
-from casemate.core.errors import CasemateError
+from casemate.core.errors import CasemateError, MissingPartError
 from casemate.custody.allowlist import reviewed
 from casemate.custody.scan import scan
+from tests.custody import assemble
+from tests.custody.test_refused import HOSTILE, boundaries
 
 
 def _seeds() -> list[bytes]:
@@ -81,7 +81,10 @@ def test_mutations_of_real_and_hostile_files_end_with_a_verdict(data: bytes) -> 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=300) | st.lists(st.sampled_from(OPCODES), max_size=200).map(bytes))
 def test_random_opcodes_end_with_a_verdict(data: bytes) -> None:
-    assert scan(data, reviewed(), most=1 << 20).verdict in ("clean", "malicious", "unreadable")
+    try:
+        assert scan(data, reviewed(), most=1 << 20).verdict in ("clean", "malicious", "unreadable")
+    except MissingPartError:  # it begins as lz4 does
+        assert data.startswith(b"\x04\x22\x4d\x18")
 
 
 @settings(max_examples=80, deadline=None)

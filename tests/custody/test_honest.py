@@ -18,13 +18,13 @@ import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import all_estimators
-from tests.custody.models import fitted
 
 from casemate.core.errors import UnreadableError, UnsafeArtifactError, UsageError
 from casemate.custody import RULES, inspect_model, open_model
 from casemate.custody.allowlist import extended, reviewed
 from casemate.custody.facts import Role
 from casemate.custody.scan import scan
+from tests.custody.models import fitted
 
 MODELS: dict[str, tuple[Any, Any]] = {}
 COMPRESSIONS = [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("lzma", 1), ("xz", 1)]

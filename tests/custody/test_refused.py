@@ -12,6 +12,11 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+
+from casemate.core.errors import UnsafeArtifactError
+from casemate.custody import inspect_model, machine, open_model
+from casemate.custody.allowlist import extended
+from casemate.custody.scan import scan
 from tests.custody.assemble import (
     DROPPED,
     PAYLOAD,
@@ -29,11 +34,6 @@ from tests.custody.assemble import (
     text,
     tup,
 )
-
-from casemate.core.errors import UnsafeArtifactError
-from casemate.custody import inspect_model, machine, open_model
-from casemate.custody.allowlist import extended
-from casemate.custody.scan import scan
 
 ESTIMATOR = name("sklearn.linear_model._logistic", "LogisticRegression")
 DATA = np.arange(4.0).tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import pandas as pd
 from casemate.core.errors import DataError
 from casemate.data.dataset import Dataset
 from casemate.data.schema import Schema
+from casemate.data.validate import validate
 
 
 def to_dataset(
@@ -33,7 +35,8 @@ def to_dataset(
         classes: the label values in order; those found, sorted, unless given.
 
     Raises:
-        DataError: columns are missing or left over, labels are missing or unknown, or there is only one class.
+        DataError: columns are missing or left over, labels are missing or unknown, there is only one
+            class, or values are not what the schema says; columns and counts are named, never values.
     """
     wanted = [*schema.names, target, *([subject] if subject else [])]
     missing, extra = sorted(set(wanted) - set(frame.columns)), sorted(set(frame.columns) - set(wanted))
@@ -45,7 +48,7 @@ def to_dataset(
             next_step="drop or add those columns",
         )
     codes, found = _codes(frame[target], name, classes)
-    return Dataset(
+    dataset = Dataset(
         name=name,
         features=frame[list(schema.names)].reset_index(drop=True),
         labels=codes,
@@ -53,6 +56,8 @@ def to_dataset(
         schema=schema,
         subjects=None if subject is None else frame[subject].to_numpy(dtype=object),
     )
+    validate(dataset)
+    return dataset
 
 
 def _codes(
@@ -62,15 +67,35 @@ def _codes(
         raise DataError(
             f"{int(labels.isna().sum())} rows of {name!r} have no label", next_step="drop those rows, or label them"
         )
-    values = sorted(labels.unique().tolist())
-    words = tuple(str(value) for value in values) if classes is None else tuple(classes)
+    values = _in_order(labels.unique().tolist())
+    words = tuple(map(str, values)) if classes is None else tuple(classes)
     if len(words) < 2:
-        raise DataError(f"{name!r} has one class only", cause=f"every label is {words[0]!r}", next_step="add others")
-    unknown = sorted({str(value) for value in values} - set(words))
+        raise DataError(f"{name!r} has one class only", next_step="give rows of both")
+    word = {value: _known(value, words) for value in values}
+    unknown = {value for value in values if word[value] not in words}
     if unknown:
         raise DataError(
-            f"{name!r} has labels the training data do not have: {', '.join(unknown[:5])}",
+            f"{name!r} has labels the training data do not have: {len(unknown)} of them, "
+            f"in {int(labels.isin(unknown).sum())} rows",
             next_step="check data.target",
         )
-    code = {word: at for at, word in enumerate(words)}
-    return np.array([code[str(value)] for value in labels], dtype=np.int64), words
+    code = {known: at for at, known in enumerate(words)}
+    return np.array([code[word[value]] for value in labels], dtype=np.int64), words
+
+
+def _in_order(values: list[Any]) -> list[Any]:
+    """Sorted as values where they compare, as text where numbers and words are mixed."""
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=str)
+
+
+def _known(value: object, words: tuple[str, ...]) -> str:
+    """The class a label stands for: 1.0, read beside a missing value, is the class "1"."""
+    text = str(value)
+    if text not in words and isinstance(value, float | int):
+        return next(
+            (word for word in (str(int(value)), str(float(value))) if word in words and float(word) == value), text
+        )
+    return text

@@ -67,9 +67,24 @@ class Dataset:
     def digest(self) -> Digest:
         """Digest of schema, values and labels, row by row in order."""
         state = hashlib.sha256(self.schema.digest.hex.encode())
-        state.update(pd.util.hash_pandas_object(self.features, index=False).to_numpy().tobytes())
-        state.update(np.ascontiguousarray(self.labels).tobytes())
+        for name in self.features.columns:
+            for part in _content(self.features[name]):
+                state.update(part)
+        state.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         return Digest(state.hexdigest())
+
+
+def _content(values: pd.Series) -> tuple[bytes, ...]:
+    """A column's values as bytes that no other column has: numbers as they lie in memory, text with its lengths."""
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_integer_dtype(values):
+        missing = values.isna().to_numpy()
+        return b"i", np.asarray(values.fillna(0) if missing.any() else values, dtype="<i8").tobytes(), missing.tobytes()
+    if pd.api.types.is_float_dtype(values):
+        numbers = values.to_numpy(dtype="<f8", na_value=np.nan)
+        return b"f", np.where(np.isnan(numbers), np.nan, numbers).tobytes()
+    texts = [None if missing else str(value).encode() for value, missing in zip(values, values.isna(), strict=True)]
+    lengths = np.array([-1 if text is None else len(text) for text in texts], dtype="<i8")
+    return b"t", lengths.tobytes(), b"".join(text for text in texts if text is not None)
 
 
 def concatenate(first: Dataset, second: Dataset, name: str) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,21 @@ import pandas as pd
 
 from casemate.core.errors import DataError
 from casemate.core.optional import require
+
+_UNREADABLE = (
+    pd.errors.EmptyDataError,
+    pd.errors.ParserError,
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,  # also what is not UTF-8, and arrays of objects
+    OSError,
+    EOFError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -26,12 +42,10 @@ def read_frame(path: Path) -> pd.DataFrame:
         frame = _read(path)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path.name}", next_step=f"check the path {path}") from error
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, ValueError, OSError) as error:
+    except _UNREADABLE as error:
         raise DataError(
             f"{path.name} cannot be read as a table", cause=type(error).__name__, next_step="check the file"
         ) from error
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{path.name} is no npz file", next_step="write it with numpy.savez") from error
     frame.columns = [str(name) for name in frame.columns]
     if frame.columns.has_duplicates:
         twice = sorted(set(frame.columns[frame.columns.duplicated()]))
@@ -49,17 +63,30 @@ def _read(path: Path) -> pd.DataFrame:
         frame: pd.DataFrame = table.to_pandas()
         return frame
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as archive:
-            columns: dict[str, object] = {}
-            for name in archive.files:
-                array = archive[name]
-                if array.ndim == 1:
-                    columns[name] = array
-                else:
-                    columns |= {f"{name}{at}": array[:, at] for at in range(array.shape[1])}
-        return pd.DataFrame(columns)
+        return _read_npz(path)
     raise DataError(
         f"{path.name} is no table that casemate reads",
         cause=f"its ending is {path.suffix!r}",
         next_step="use .csv, .parquet or .npz",
     )
+
+
+def _read_npz(path: Path) -> pd.DataFrame:
+    columns: dict[str, object] = {}
+    with zipfile.ZipFile(path):  # np.load would take a single array for an archive of them
+        pass
+    with np.load(path, allow_pickle=False) as archive:
+        for name in archive.files:
+            array = archive[name]
+            if array.ndim not in (1, 2):
+                raise DataError(
+                    f"array {name!r} in {path.name} has {array.ndim} dimensions",
+                    cause="a table has one column a vector, or a matrix of columns",
+                    next_step="save vectors and matrices with one row a record",
+                )
+            columns |= (
+                {name: array} if array.ndim == 1 else {f"{name}{at}": array[:, at] for at in range(array.shape[1])}
+            )
+    if len({len(np.asarray(column)) for column in columns.values()}) > 1:
+        raise DataError(f"the arrays in {path.name} have different lengths", next_step="give one row a record in each")
+    return pd.DataFrame(columns)
