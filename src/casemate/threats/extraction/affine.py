@@ -7,7 +7,7 @@ sigma((t - lower)/s) * const, so its logarithm is concave and needs no special c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from scipy.special import expit, log_expit
 from casemate.threats.extraction.bounds import Bounds
 
 Floats = npt.NDArray[np.float64]
+
+STEPS = 40
+"""Newton steps at each noise scale; about six are used."""
 
 
 @dataclass(frozen=True)
@@ -50,98 +53,89 @@ def solve(encoded: Floats, told: Bounds, classes: int) -> Affine:
     return Affine(np.ascontiguousarray(weights))
 
 
-def fit(
-    encoded: Floats, told: Bounds, start: Affine, *, prior: Affine, ridge: float, softness: float, floor: float
-) -> Affine:
+def fit(encoded: Floats, told: Bounds, scale: Floats, start: Affine, ridge: float) -> Affine:
     """Find the most likely affine map under interval-censored contrasts, by damped Newton steps.
 
     Args:
-        encoded: (n, d) encoded queries.
-        told: what the answers say about them.
+        encoded: (n, d) encoded rows.
+        told: what is known about contrasts at them.
+        scale: (m,) scale of the latent noise of each line.
         start: where to start.
-        prior: center of the Gaussian prior.
-        ridge: precision of the prior on every weight.
-        softness: scale of the latent noise as a share of the interval's width.
-        floor: least scale, used where the interval is one-sided.
+        ridge: precision of the Gaussian prior on every weight, centered at zero.
 
     Returns:
         The maximum of the penalized likelihood.
     """
-    design = np.column_stack([np.ones(len(encoded)), encoded])
-    final = scales(told, softness, floor)
-    weights = start.weights.copy()
+    problem = _Problem(np.column_stack([np.ones(len(encoded)), encoded]), told, ridge, scale)
+    weights = start.weights
     # Far from the optimum narrow intervals have no curvature, so the noise starts wide and shrinks.
-    for width in (1.0, 0.1, 0.01, 0.0):
-        if width == 0.0 or np.any(final < width):
-            weights = _newton(design, told, weights, prior.weights, ridge, np.maximum(final, width))
+    for least in (1.0, 0.1, 0.01, 0.0):
+        if least == 0.0 or np.any(scale < least):
+            weights = _newton(replace(problem, scale=np.maximum(scale, least)), weights)
     return Affine(weights)
 
 
-def _newton(
-    design: Floats, told: Bounds, weights: Floats, center: Floats, ridge: float, scale: Floats, steps: int = 40
-) -> Floats:
-    """Minimize the penalized negative log-likelihood; the first class stays at zero."""
-    value = _loss(design, told, weights, center, ridge, scale)
-    for _ in range(steps):
-        gradient, hessian = _derivatives(design, told, weights, center, ridge, scale)
-        move = np.linalg.solve(hessian, gradient).reshape(len(weights) - 1, -1)
-        promise = float(np.sum(move.ravel() * gradient))
+@dataclass(frozen=True)
+class _Problem:
+    """The penalized negative log-likelihood of (classes, 1 + d) weights; the first class stays at zero."""
+
+    design: Floats
+    told: Bounds
+    ridge: float
+    scale: Floats
+
+    def loss(self, weights: Floats) -> float:
+        """Its value, up to a constant."""
+        t = self._contrasts(weights)
+        above = log_expit((self.told.upper - t) / self.scale)  # zero where there is no upper bound
+        below = log_expit((t - self.told.lower) / self.scale)
+        return float(0.5 * self.ridge * np.sum(weights**2) - above.sum() - below.sum())
+
+    def derivatives(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Gradient and Hessian over the free classes, flattened class by class."""
+        t, told, scale = self._contrasts(weights), self.told, self.scale
+        over, under = expit((t - told.upper) / scale), expit((told.lower - t) / scale)
+        slope = (over - under) / scale
+        bend = (over * (1.0 - over) + under * (1.0 - under)) / scale**2
+        classes, width = weights.shape
+        push = np.zeros((classes, len(self.design)))
+        np.add.at(push, (told.high, told.row), slope)
+        np.add.at(push, (told.low, told.row), -slope)
+        curve = np.zeros((classes, classes, len(self.design)))
+        high, low, row = told.high, told.low, told.row
+        for one, other, sign in ((high, high, 1.0), (low, low, 1.0), (high, low, -1.0), (low, high, -1.0)):
+            np.add.at(curve, (one, other, row), sign * bend)
+        gradient = push @ self.design + self.ridge * weights
+        hessian = np.empty((classes - 1, width, classes - 1, width))
+        for left in range(1, classes):
+            for right in range(1, left + 1):
+                block = (self.design * curve[left, right][:, None]).T @ self.design
+                hessian[left - 1, :, right - 1] = block
+                hessian[right - 1, :, left - 1] = block.T
+        flat = hessian.reshape((classes - 1) * width, -1)
+        return gradient[1:].ravel(), flat + self.ridge * np.eye(len(flat))
+
+    def _contrasts(self, weights: Floats) -> Floats:
+        z = self.design @ weights.T
+        made: Floats = z[self.told.row, self.told.high] - z[self.told.row, self.told.low]
+        return made
+
+
+def _newton(problem: _Problem, weights: Floats) -> Floats:
+    value = problem.loss(weights)
+    for _ in range(STEPS):
+        gradient, hessian = problem.derivatives(weights)
+        move = np.linalg.solve(hessian, gradient)
+        promise = float(move @ gradient)
         if promise < 1e-9 * (1.0 + abs(value)):
             break
-        length = 1.0
-        while length > 1e-6:
-            trial = weights.copy()
-            trial[1:] -= length * move
-            reached = _loss(design, told, trial, center, ridge, scale)
-            if reached <= value - 1e-4 * length * promise:
+        step = np.vstack([np.zeros(weights.shape[1]), move.reshape(len(weights) - 1, -1)])
+        for halving in range(20):
+            trial = weights - step * 0.5**halving
+            reached = problem.loss(trial)
+            if reached <= value - 1e-4 * 0.5**halving * promise:
                 weights, value = trial, reached
                 break
-            length /= 2.0
         else:
             break
     return weights
-
-
-def _loss(design: Floats, told: Bounds, weights: Floats, center: Floats, ridge: float, scale: Floats) -> float:
-    z = design @ weights.T
-    t = z[told.row, told.high] - z[told.row, told.low]
-    above = log_expit((told.upper - t) / scale)  # log sigma(inf) is 0: one-sided bounds need no special case
-    return float(
-        0.5 * ridge * np.sum((weights - center) ** 2) - np.sum(above) - np.sum(log_expit((t - told.lower) / scale))
-    )
-
-
-def _derivatives(
-    design: Floats, told: Bounds, weights: Floats, center: Floats, ridge: float, scale: Floats
-) -> tuple[Floats, Floats]:
-    """Gradient and Hessian over the free classes, flattened class by class."""
-    z = design @ weights.T
-    t = z[told.row, told.high] - z[told.row, told.low]
-    over, under = expit((t - told.upper) / scale), expit((told.lower - t) / scale)
-    slope = (over - under) / scale
-    bend = (over * (1.0 - over) + under * (1.0 - under)) / scale**2
-    count, classes = z.shape
-    push = np.zeros((count, classes))
-    np.add.at(push, (told.row, told.high), slope)
-    np.add.at(push, (told.row, told.low), -slope)
-    gradient = push.T @ design + ridge * (weights - center)
-    curve = np.zeros((classes, classes, count))
-    np.add.at(curve, (told.high, told.high, told.row), bend)
-    np.add.at(curve, (told.low, told.low, told.row), bend)
-    np.add.at(curve, (told.high, told.low, told.row), -bend)
-    np.add.at(curve, (told.low, told.high, told.row), -bend)
-    width = design.shape[1]
-    hessian = ridge * np.eye((classes - 1) * width)
-    for one in range(1, classes):
-        for other in range(1, one + 1):
-            block = (design * curve[one, other][:, None]).T @ design
-            hessian[(one - 1) * width : one * width, (other - 1) * width : other * width] += block
-            if other != one:
-                hessian[(other - 1) * width : other * width, (one - 1) * width : one * width] += block.T
-    return gradient[1:].ravel(), hessian
-
-
-def scales(told: Bounds, softness: float, floor: float) -> Floats:
-    """(m,) scale of the latent noise: in proportion to the width of an interval, ``floor`` where it is one-sided."""
-    width = told.upper - told.lower
-    return np.where(np.isfinite(width), np.maximum(softness * width, 1e-9), floor)

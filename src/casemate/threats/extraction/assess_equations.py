@@ -7,22 +7,31 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from casemate.core.measurement import Measurement
 from casemate.core.seeds import derive
 from casemate.targets.target import Target
 from casemate.threats.extraction import declarations
 from casemate.threats.extraction.affine import Affine, solve
 from casemate.threats.extraction.bounds import ask
 from casemate.threats.extraction.equations import EquationSolving
-from casemate.threats.extraction.grading import Curve, attacked, auditor, grade, sides, space_of, tasks, too_few
+from casemate.threats.extraction.grading import (
+    Curve,
+    attacked,
+    auditor,
+    budgets,
+    grade,
+    sides,
+    space_of,
+    tasks,
+    too_few,
+)
 from casemate.threats.extraction.space import InputSpace
-from casemate.training.engagement import Array, Conclusion, Engagement, Result, Task
+from casemate.training.engagement import Conclusion, Engagement, Result, Task
 
 Floats = npt.NDArray[np.float64]
 
-ROUND_BUDGETS = {"quick": (1000,), "standard": (100, 300, 1000), "thorough": (100, 300, 1000, 3000)}
+ROUND_BUDGETS = {"quick": (1000,), "standard": (300, 1000), "thorough": (300, 1000, 3000)}
 AFFINE = 1e-3
-"""Largest gap, in logits, between a model and its affine copy that still counts as affine (float32 models err by 1e-4)."""
+"""Largest gap, in logits, between a model and its copy that still counts as affine (float32 models err by 1e-4)."""
 
 
 class EquationAssessment:
@@ -50,9 +59,9 @@ class EquationAssessment:
         """One a policy."""
         halves = sides(engagement)
         width = space_of(halves.own).width
-        given = engagement.settings(self.spec.id).get("budgets")
-        budgets = given or {width + 1, 2 * width, *(b for b in ROUND_BUDGETS[engagement.effort] if b > width)}
-        return tasks(engagement, sorted(int(budget) for budget in budgets), len(halves.held), seconds=2.0)
+        round_numbers = (budget for budget in ROUND_BUDGETS[engagement.effort] if budget > width)
+        asking = budgets(engagement, self.spec.id, (width + 1, 2 * width, *round_numbers))
+        return tasks(engagement, asking, len(halves.held), seconds=2.0)
 
     def work(self, engagement: Engagement, task: Task) -> Result:
         """Attack under one policy and grade the copies."""
@@ -60,35 +69,29 @@ class EquationAssessment:
         space = space_of(halves.own)
         target = attacked(engagement, task)
         seed = derive(engagement.seed, self.spec.id, task.id)
-        copies = EquationSolving().curve(target, space, task.parameters["budgets"], seed=seed)
+        copies = EquationSolving().curve(
+            target, space, task.parameters["budgets"], own_labels=halves.own.labels, seed=seed
+        )
         truth = true_map(auditor(engagement.target), space)
-        errors = [_error(copy.map, truth) for copy in copies]
-        graded = grade(engagement, halves.held, copies, [copy.queries for copy in copies])
-        return {**graded, "error": np.array(errors), "width": np.array(space.width)}
+        errors = [_error(copy.map, truth, free_scale=not target.gives_scores) for copy in copies]
+        return {
+            **grade(engagement, halves.held, copies),
+            "error": np.array(errors),
+            "width": np.array(space.width),
+        }
 
     def conclude(self, engagement: Engagement, results: Mapping[str, Result]) -> Conclusion:
         """Fidelity, accuracy and coefficient error by queries and policy."""
-        curve = Curve(
-            self.spec,
-            self.spec.kinds[0],
-            engagement,
-            ("the schema", f"{len(sides(engagement).own):,} rows from the same population, without labels", "linear"),
-        )
-        figures: list[Measurement] = []
-        outcomes: dict[int, Array] = {}
+        own = f"{len(sides(engagement).own):,} labeled rows of its own, unseen by the model"
+        curve = Curve(self.spec, engagement, ("the schema", own, "that the model is linear"))
         for task in self.tasks(engagement):
             found = results[task.id]
-            for place, budget in enumerate(task.parameters["budgets"]):
-                at: dict[str, float | str] = {"queries": budget, "answers": task.id}
+            for place, queries in enumerate(task.parameters["budgets"]):
                 asked = int(found["asked"][place])
-                outcomes[len(figures)] = found["agree"][place]
-                note = _note(task, int(found["width"]), asked)
-                figures.append(curve.proportion("fidelity", found["agree"][place], at, asked, note))
-                outcomes[len(figures)] = found["correct"][place]
-                right = f"the model itself is right on {found['target'].mean():.1%} of these rows"
-                figures.append(curve.proportion("accuracy", found["correct"][place], at, asked, right))
-                figures.append(curve.figure("coefficient_error", float(found["error"][place]), at, asked, ""))
-        return Conclusion(figures, outcomes)
+                curve.copy(found, place, queries, task.id, _note(task, int(found["width"]), asked))
+                error = float(found["error"][place])
+                curve.figure("coefficient_error", error, queries, task.id, asked=asked)
+        return curve.conclusion
 
 
 def true_map(target: Target, space: InputSpace) -> Affine:
@@ -107,11 +110,16 @@ def true_map(target: Target, space: InputSpace) -> Affine:
         return solve(encoded, ask(target, frame), len(target.classes))
     z = np.asarray(decide(frame), dtype=np.float64)
     z = np.column_stack([np.zeros(len(z)), z]) if z.ndim == 1 else z - z[:, :1]
-    return Affine(np.linalg.solve(np.column_stack([np.ones(len(encoded)), encoded]), z).T)
+    weights = np.linalg.solve(np.column_stack([np.ones(len(encoded)), encoded]), z).T
+    return Affine(np.asarray(weights, dtype=np.float64))
 
 
-def _error(found: Affine, truth: Affine) -> float:
-    return float(np.abs(found.weights - truth.weights).max() / np.abs(truth.weights).max())
+def _error(found: Affine, truth: Affine, *, free_scale: bool) -> float:
+    """Largest coefficient error relative to the largest coefficient; labels do not reveal the common scale."""
+    guess = found.weights
+    if free_scale:
+        guess = guess * (np.sum(guess * truth.weights) / max(np.sum(guess**2), 1e-300))
+    return float(np.abs(guess - truth.weights).max() / np.abs(truth.weights).max())
 
 
 def _note(task: Task, width: int, asked: int) -> str:

@@ -42,6 +42,17 @@ class Bounds:
         """Whether every line is an equation."""
         return bool(np.all(self.lower == self.upper))
 
+    @classmethod
+    def none(cls) -> Bounds:
+        """Nothing asked yet."""
+        nobody = np.empty(0, dtype=np.int64)
+        return cls(nobody, nobody, nobody, np.empty(0), np.empty(0))
+
+    def scale(self, softness: float, floor: float) -> Floats:
+        """(m,) scale of a latent noise: in proportion to an interval's width, ``floor`` where it is one-sided."""
+        width = self.upper - self.lower
+        return np.where(np.isfinite(width), np.maximum(softness * width, 1e-9), floor)
+
     def after(self, earlier: Bounds, rows: int) -> Bounds:
         """``earlier``, which is about ``rows`` queries, followed by these."""
         return Bounds(
@@ -75,7 +86,7 @@ def from_scores(scores: Floats, digits: int | None) -> Bounds:
         >>> float(np.exp(told.lower[0]).round(12)), told.exact
         (3.0, True)
     """
-    count, classes = scores.shape
+    classes = scores.shape[1]
     best = scores.argmax(axis=1)
     rows, others = np.nonzero(np.arange(classes)[None, :] != best[:, None])
     half = 0.0 if digits is None else 0.5 * 10.0**-digits

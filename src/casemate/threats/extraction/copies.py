@@ -51,7 +51,7 @@ class AffineCopy:
 
     def labels(self, rows: pd.DataFrame) -> Codes:
         """(n,) codes of the classes the copy predicts."""
-        return self.map.logits(self.space.encode(self.space.read(rows))).argmax(axis=1).astype(np.int64)
+        return np.asarray(self.map.logits(self.space.encode(self.space.read(rows))).argmax(axis=1), dtype=np.int64)
 
     def _repr_html_(self) -> str:
         return (

@@ -31,7 +31,7 @@ class Precision:
 
     def variance(self, design: Floats) -> Floats:
         """(n,) variance of the logit at each row."""
-        return np.einsum("ij,ij->i", design @ self.inverse, design)
+        return np.asarray(np.sum((design @ self.inverse) * design, axis=1))
 
     def add(self, row: Floats, weight: float) -> None:
         """Account for one more answer (rank-one update)."""

@@ -14,12 +14,19 @@ from casemate.core.seeds import derive
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.target import Target
 from casemate.threats.extraction.affine import Affine, fit, solve
-from casemate.threats.extraction.bounds import Bounds, ask
+from casemate.threats.extraction.bounds import Bounds, ask, from_labels
 from casemate.threats.extraction.copies import AffineCopy
 from casemate.threats.extraction.design import Precision, candidates, choose
 from casemate.threats.extraction.space import InputSpace
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+CHECKS = 10
+"""Rows that a solved model is checked on, where the budget allows."""
+
+MOST_OWN = 2000
+"""Own labels beyond this many add time and next to nothing else."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,14 @@ class EquationSolving:
     p = 1/2, and maximum likelihood under interval censoring. Labels: rows on the current boundary, chosen likewise
     (an adaptive form of Lowd and Meek's line searches), and logistic maximum likelihood.
 
+    Labels of the attacker's own rows, where there are any, enter the likelihood as what they are: noisy answers,
+    with P(label) = sigma(logit). They matter while answers are few.
+
     Attributes:
         queries: budget; None stands for d + 1.
         ridge: precision of the Gaussian prior, in encoded units.
         softness: scale of the latent noise as a share of an answer's interval.
-        floor: least scale of that noise, for one-sided answers.
+        floor: scale of that noise for one-sided answers.
         rounds: how often the estimate is renewed while asking.
         pool: candidate rows considered in each round.
 
@@ -45,19 +55,21 @@ class EquationSolving:
     """
 
     queries: int | None = None
-    ridge: float = 0.05
-    softness: float = 0.25
-    floor: float = 0.25
+    ridge: float = 0.02
+    softness: float = 0.15
+    floor: float = 0.1
     rounds: int = 12
     pool: int = 600
 
-    def __call__(self, target: Target, space: InputSpace, *, prior: Affine | None = None, seed: int = 0) -> AffineCopy:
+    def __call__(
+        self, target: Target, space: InputSpace, *, own_labels: Codes | None = None, seed: int = 0
+    ) -> AffineCopy:
         """Ask, and return the copy.
 
         Args:
             target: what is asked; its meter counts.
             space: the input space, from the public schema.
-            prior: what the thief believes before asking, for example a model of its own data.
+            own_labels: (n,) labels of the rows in ``space.values``, where the attacker knows them.
             seed: the same seed asks the same rows.
 
         Raises:
@@ -65,15 +77,21 @@ class EquationSolving:
             UsageError: the budget is not positive.
         """
         budget = space.width + 1 if self.queries is None else self.queries
-        return self.curve(target, space, (budget,), prior=prior, seed=seed)[0]
+        return self.curve(target, space, (budget,), own_labels=own_labels, seed=seed)[0]
 
     def curve(
-        self, target: Target, space: InputSpace, budgets: Sequence[int], *, prior: Affine | None = None, seed: int = 0
+        self,
+        target: Target,
+        space: InputSpace,
+        budgets: Sequence[int],
+        *,
+        own_labels: Codes | None = None,
+        seed: int = 0,
     ) -> list[AffineCopy]:
         """One attack, looked at after each of these (ascending) numbers of queries."""
         if not budgets or budgets[0] < 1 or sorted(budgets) != list(budgets):
             raise UsageError("query budgets must be positive and ascending", next_step="give for example (100, 1000)")
-        hunt = _Hunt(self, target, space, prior, np.random.default_rng(derive(seed, "equations")))
+        hunt = _Hunt(self, target, space, own_labels, np.random.default_rng(derive(seed, "equations")))
         return [hunt.until(budget) for budget in budgets]
 
 
@@ -84,22 +102,26 @@ class _Hunt:
     attack: EquationSolving
     target: Target
     space: InputSpace
-    prior: Affine | None
+    own_labels: Codes | None
     rng: np.random.Generator
     asked: Floats = field(init=False)
     told: Bounds = field(init=False)
     now: Affine = field(init=False)
     known: Precision = field(init=False)
+    checked: AffineCopy | None = None
 
     def __post_init__(self) -> None:
-        classes, width = len(self.target.classes), self.space.width + 1
         self.asked = np.empty((0, len(self.space.fields)))
-        none = np.empty(0, dtype=np.int64)
-        self.told = Bounds(none, none, none, np.empty(0), np.empty(0))
-        self.now = self.start = self.prior or Affine(np.zeros((classes, width)))
-        self.known = Precision.prior(width, self.attack.ridge)
+        self.told = self.own = Bounds.none()
+        self.own_encoded = np.empty((0, self.space.width))
+        self.now = Affine(np.zeros((len(self.target.classes), self.space.width + 1)))
         self.policy: AnswerPolicy = self.target.answers
+        if self.own_labels is not None and self.space.values is not None:
+            chosen = self.rng.permutation(len(self.own_labels))[:MOST_OWN]
+            self.own = from_labels(self.own_labels[chosen], len(self.target.classes))
+            self.own_encoded = self.space.encode(self.space.values[chosen])
         self.plan = self._plan()
+        self._renew()
 
     def until(self, budget: int) -> AffineCopy:
         """Ask until ``budget`` rows are asked in all, or nothing is left to learn."""
@@ -108,9 +130,7 @@ class _Hunt:
             step = min(max(1, walk // self.attack.rounds), budget - len(self.asked), walk - len(self.asked))
             self._ask(self._walk(len(self.asked), step))
         if self._solved:
-            checks = min(budget - len(self.asked), 10)
-            copy = AffineCopy(self.space, self.now, len(self.asked))
-            return copy if checks <= 0 else self._check(checks)
+            return self._check(min(budget - len(self.asked), CHECKS))
         share = max(1, -(-(budget - len(self.asked)) // self.attack.rounds))
         while len(self.asked) < budget:
             self._ask(self._search(min(share, budget - len(self.asked))))
@@ -145,12 +165,10 @@ class _Hunt:
         spread = 1.0 if self.target.gives_scores else 0.0
         rows = candidates(self.space, self.now, self.attack.pool, spread, self.rng)
         design = np.column_stack([np.ones(len(rows)), self.space.encode(rows)])
-        return rows[choose(design, self._information(self.now.logits(design[:, 1:])), self.known, count)]
+        return rows[choose(design, self._information(_slope(self.now.logits(design[:, 1:]))), self.known, count)]
 
-    def _information(self, logits: Floats) -> Floats:
-        """(n,) how much an answer at these logits tells about them."""
-        p = np.sort(softmax(logits, axis=1), axis=1)
-        slope = p[:, -1] * p[:, -2]
+    def _information(self, slope: Floats) -> Floats:
+        """(n,) how much an answer tells about a logit where the probability has this slope."""
         if not self.target.gives_scores:
             return slope / self.attack.floor**2
         half = 0.5 * 10.0 ** -(self.policy.digits or 12)
@@ -160,30 +178,39 @@ class _Hunt:
         told = ask(self.target, self.space.frame(rows))
         self.told = told.after(self.told, len(self.asked))
         self.asked = np.concatenate([self.asked, rows])
+        self._renew()
+
+    def _renew(self) -> None:
+        """Estimate again from everything known, and say how well."""
         encoded = self.space.encode(self.asked)
-        if self.told.exact:
+        if len(encoded) and self.told.exact:
             self.now = solve(encoded, self.told, len(self.target.classes))
             return
-        self.now = fit(
-            encoded,
-            self.told,
-            self.now,
-            prior=self.start,
-            ridge=self.attack.ridge,
-            softness=self.attack.softness,
-            floor=self.attack.floor,
+        everything = np.concatenate([self.own_encoded, encoded])
+        scale = np.concatenate([np.ones(len(self.own.row)), self.told.scale(self.attack.softness, self.attack.floor)])
+        told = self.told.after(self.own, len(self.own_encoded))
+        self.now = fit(everything, told, scale, self.now, self.attack.ridge)
+        slope = _slope(self.now.logits(everything))
+        information = np.concatenate(
+            [slope[: len(self.own_encoded)], self._information(slope[len(self.own_encoded) :])]
         )
-        # Renew what is known: weights depend on where the answers fell, which is known only now.
-        design = np.column_stack([np.ones(len(encoded)), encoded])
-        information = self._information(self.now.logits(encoded))
+        design = np.column_stack([np.ones(len(everything)), everything])
         gathered = (design * information[:, None]).T @ design + self.attack.ridge * np.eye(design.shape[1])
-        self.known = Precision(np.linalg.inv(gathered))
+        self.known = Precision(np.asarray(np.linalg.inv(gathered), dtype=np.float64))
 
     def _check(self, count: int) -> AffineCopy:
-        """Spend a few more queries on rows the equations did not use."""
+        """The solved model, with its largest gap on a few more rows that the equations did not use."""
+        if self.checked is not None or count <= 0:
+            return self.checked or AffineCopy(self.space, self.now, len(self.asked))
         rows = self.space.sample(count, self.rng)
         told = ask(self.target, self.space.frame(rows))
         z = self.now.logits(self.space.encode(rows))
-        gap = np.abs(z[told.row, told.high] - z[told.row, told.low] - told.lower)
-        self.asked = np.concatenate([self.asked, rows])
-        return AffineCopy(self.space, self.now, len(self.asked), float(gap[told.lower == told.upper].max(initial=0.0)))
+        gap = np.abs(z[told.row, told.high] - z[told.row, told.low] - told.lower)[told.lower == told.upper]
+        self.checked = AffineCopy(self.space, self.now, len(self.asked) + count, float(gap.max(initial=0.0)))
+        return self.checked
+
+
+def _slope(logits: Floats) -> Floats:
+    """(n,) p (1 - p) of the two likeliest classes: how fast the answer changes with the logit."""
+    p = np.sort(softmax(logits, axis=1), axis=1)
+    return np.asarray(p[:, -1] * p[:, -2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from casemate.core.declarations import AssessmentSpec
+from casemate.core.errors import UsageError
 from casemate.core.measurement import Measurement
 from casemate.core.seeds import derive
 from casemate.core.threat import Access, ThreatModel
@@ -19,7 +20,7 @@ from casemate.targets.answers import TOP_ONE, AnswerPolicy
 from casemate.targets.target import Meter, Target
 from casemate.threats.extraction.copies import Copy
 from casemate.threats.extraction.space import InputSpace
-from casemate.training.engagement import Engagement, Result, Task
+from casemate.training.engagement import Array, Conclusion, Engagement, Result, Task
 
 LEAST_ROWS = 100
 """Fewer rows that the model never saw leave neither an attacker nor a judge enough to work with."""
@@ -82,13 +83,28 @@ def policies(engagement: Engagement) -> list[AnswerPolicy]:
     return [served, *coarser, TOP_ONE]
 
 
-def tasks(engagement: Engagement, budgets: Sequence[int], held: int, seconds: float) -> list[Task]:
+def budgets(engagement: Engagement, assessment: str, usual: Iterable[int]) -> list[int]:
+    """The query budgets of an assessment, ascending: the configuration's, or the usual ones.
+
+    Raises:
+        UsageError: the configuration gives something else than positive whole numbers.
+    """
+    given = engagement.settings(assessment).get("budgets", usual)
+    chosen = sorted(set(given))
+    if not chosen or not all(isinstance(budget, int) and budget > 0 for budget in chosen):
+        raise UsageError(
+            f"budgets of {assessment} must be positive whole numbers", next_step="write for example [100, 1000]"
+        )
+    return chosen
+
+
+def tasks(engagement: Engagement, asking: Sequence[int], held: int, seconds: float) -> list[Task]:
     """One task a policy; the curve over budgets is one attack looked at on its way."""
     return [
         Task(
             policy.name,
-            {"digits": policy.digits, "top_one": policy.top_one, "budgets": list(budgets)},
-            queries=max(budgets) + held,
+            {"digits": policy.digits, "top_one": policy.top_one, "budgets": list(asking)},
+            queries=max(asking) + held,
             seconds=seconds,
         )
         for policy in policies(engagement)
@@ -101,7 +117,7 @@ def attacked(engagement: Engagement, task: Task) -> Target:
     return engagement.target.answering(policy).restrict(Access.SCORES, budget=max(task.parameters["budgets"]))
 
 
-def grade(engagement: Engagement, held: Dataset, copies: Sequence[Copy], asked: Sequence[int]) -> Result:
+def grade(engagement: Engagement, held: Dataset, copies: Sequence[Copy]) -> dict[str, Array]:
     """Compare copies with the target on rows the attacker never used.
 
     Returns:
@@ -113,46 +129,73 @@ def grade(engagement: Engagement, held: Dataset, copies: Sequence[Copy], asked: 
         "agree": copied == answers,
         "correct": copied == held.labels,
         "target": answers == held.labels,
-        "asked": np.asarray(asked, dtype=np.int64),
+        "asked": np.array([copy.queries for copy in copies], dtype=np.int64),
     }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Curve:
-    """Builds the measurements of one assessment from graded copies."""
+    """Collects the measurements of one assessment from graded copies, with their outcomes.
+
+    Attributes:
+        spec: the assessment.
+        engagement: the model attacked.
+        knowledge: what the attacker knows besides answers.
+    """
 
     spec: AssessmentSpec
-    kind: str
     engagement: Engagement
     knowledge: tuple[str, ...]
 
-    def proportion(self, metric: str, hits: Bools, at: Mapping[str, float | str], asked: int, note: str) -> Measurement:
-        """One proportion with its exact interval."""
-        interval = clopper_pearson(int(hits.sum()), len(hits))
-        return self._figure(
-            metric, float(hits.mean()), at, asked, note,
-            low=interval.low, high=interval.high, n=len(hits), k=int(hits.sum()), method=interval.method,
-        )  # fmt: skip
+    def __post_init__(self) -> None:
+        self._figures: list[Measurement] = []
+        self._outcomes: dict[int, Array] = {}
 
-    def figure(self, metric: str, value: float, at: Mapping[str, float | str], asked: int, note: str) -> Measurement:
-        """One figure without an interval."""
-        return self._figure(
-            metric, value, at, asked, note, low=None, high=None, n=None, k=None, method="largest deviation"
-        )
+    @property
+    def conclusion(self) -> Conclusion:
+        """Everything collected."""
+        return Conclusion(self._figures, self._outcomes)
 
-    def _figure(
-        self, metric: str, value: float, at: Mapping[str, float | str], asked: int, note: str, **rest: Any
-    ) -> Measurement:
+    def copy(self, found: Result, place: int, queries: int, answers: str, note: str) -> None:
+        """Fidelity and accuracy of one copy, with exact intervals."""
+        right = f"the model itself is right on {found['target'].mean():.1%} of these rows"
+        for metric, hits, text in (
+            ("fidelity", found["agree"][place], note),
+            ("accuracy", found["correct"][place], right),
+        ):
+            count, trials = int(hits.sum()), len(hits)
+            interval = clopper_pearson(count, trials)
+            self._outcomes[len(self._figures)] = hits
+            self._add(
+                metric, queries, answers, int(found["asked"][place]), estimate=count / trials, low=interval.low,
+                high=interval.high, n=trials, k=count, method=interval.method, note=text,
+            )  # fmt: skip
+
+    def figure(self, metric: str, value: float, queries: int, answers: str, *, asked: int) -> None:
+        """One figure without an interval: a largest deviation."""
+        none: dict[str, Any] = {"low": None, "high": None, "n": None, "k": None, "method": "largest deviation"}
+        self._add(metric, queries, answers, asked, estimate=value, **none)
+
+    def _add(self, metric: str, queries: int, answers: str, asked: int, **rest: Any) -> None:
         declared = next(one for one in self.spec.metrics if one.name == metric)
-        policy = at["answers"]
         model = ThreatModel(
             goal="make a copy that answers like the model",
-            knowledge=(*self.knowledge, *([f"the answer policy ({policy})"] if at["queries"] else [])),
-            access=Access.SCORES if policy not in (TOP_ONE.name, NOT_ASKED) else Access.LABELS,
-            queries=int(at["queries"]),
+            knowledge=(*self.knowledge, f"the answer policy ({answers})") if queries else self.knowledge,
+            access=Access.LABELS if answers in (TOP_ONE.name, NOT_ASKED) else Access.SCORES,
+            queries=queries,
         )
-        return Measurement(
-            assessment=self.spec.id, kind=self.kind, metric=metric, subject=self.engagement.name, estimate=value,
-            threat_model=model, seed=self.engagement.seed, at=dict(at), unit=declared.unit,
-            direction=declared.direction, queries=asked, note=note, **rest,
-        )  # fmt: skip
+        self._figures.append(
+            Measurement(
+                assessment=self.spec.id,
+                kind=self.spec.kinds[0],
+                metric=metric,
+                subject=self.engagement.name,
+                threat_model=model,
+                seed=self.engagement.seed,
+                at={"queries": queries, "answers": answers},
+                unit=declared.unit,
+                direction=declared.direction,
+                queries=asked,
+                **rest,
+            )
+        )
