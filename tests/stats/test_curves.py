@@ -111,10 +111,11 @@ def check_tpr_difference(
 
 
 def test_coverage_in_a_sample_of_cells() -> None:
-    check_auc([cell for cell in AUC_CELLS[::11] if cell[3] <= 200], 1000, 0.93)
-    check_tpr([cell for cell in TPR_CELLS[::13] if cell[3] <= 300], 1000, 0.93, 0.94)
-    check_auc_difference(PAIRED_CELLS[::7], 1000, 0.93)
-    check_tpr_difference(PAIRED_CELLS[::9], 1000, 0.93, 0.1)
+    # 0.93: a thousand repeats of 0.945 may show 0.93
+    check_auc([cell for cell in AUC_CELLS[::17] if cell[3] <= 50], 1000, 0.93)
+    check_tpr([("normal", 1.0, 500, 500, 0.05), ("coarse ties", 2.0, 50, 100, 0.05)], 1000, 0.93, 0.94)
+    check_auc_difference(PAIRED_CELLS[::9], 1000, 0.93)
+    check_tpr_difference(PAIRED_CELLS[::13], 1000, 0.93, 0.1)
 
 
 @pytest.mark.slow
