@@ -10,25 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
 from casemate.data.dataset import Dataset
 from casemate.threats.inversion.signals import Floats
-
-
-def encode(features: pd.DataFrame) -> Floats:
-    """(n, d) numbers for trees: numeric columns as they are, others by rank of their value; missing stays NaN."""
-    columns = []
-    for name in features.columns:
-        column = features[name]
-        if pd.api.types.is_numeric_dtype(column):
-            columns.append(column.to_numpy(dtype=np.float64, na_value=np.nan))
-        else:
-            codes = pd.factorize(column.astype("string"), sort=True)[0].astype(np.float64)
-            columns.append(np.where(codes < 0, np.nan, codes))
-    return np.column_stack(columns)
+from casemate.threats.inversion.tables import encode
 
 
 def membership_guesses(rows: Dataset, member: npt.NDArray[np.bool_], seed: int, folds: int = 5) -> Floats:

@@ -9,7 +9,7 @@ from casemate.core.threat import Access
 LIRA = "attack/membership/lira"
 BLIND = "attack/membership/blind"
 CONTROL = "attack/membership/control"
-ATTRIBUTE = "attack/inversion/attribute"
+ATTRIBUTE_KIND = "attack/inversion/attribute"
 
 MEMBERSHIP = AssessmentSpec(
     id="inversion.membership",
@@ -75,7 +75,56 @@ MEMBERSHIP = AssessmentSpec(
     reference="Carlini et al. 2022, arXiv 2112.03570, algorithm 1",
 )
 
-ASSESSMENTS: tuple[AssessmentSpec, ...] = (MEMBERSHIP,)
+ATTRIBUTE = AssessmentSpec(
+    id="inversion.attribute",
+    title="Does the model give away sensitive attributes of the people it was trained on?",
+    kinds=(ATTRIBUTE_KIND,),
+    metrics=(
+        MetricSpec(
+            name="advantage",
+            unit="proportion",
+            direction="lower",
+            least_n=100,
+            doc="accuracy gained over imputation alone by asking the model, on members or on people it never saw",
+        ),
+        MetricSpec(
+            name="excess",
+            unit="proportion",
+            direction="lower",
+            least_n=200,
+            doc="how much more is gained on members: what works on everyone is knowledge of the population, not a leak",
+        ),
+    ),
+    access=Access.SCORES,
+    needs=("recipe", "holdout", "training-data", "sensitive"),
+    factory="casemate.threats.inversion.attribute:Attribute",
+    rule=Rule(
+        id="CM-INV-002",
+        title="The model gives away sensitive attributes of people it was trained on",
+        severity=Severity.HIGH,
+        why=(
+            "Someone who knows most of a person's record, an employer or a relative, completes it with the model's "
+            "help: drug use, orientation, income."
+        ),
+        how=(
+            "For every sensitive column each possible value is put into the victims' records and the model is asked. "
+            "Its answers are weighed against an imputation model that knows the population; the same is done for "
+            "people the model never saw. Only what the model adds, and adds for its training records more than for "
+            "others, is a leak."
+        ),
+        fix=(
+            "Drop the column if it is not needed (the quality report says what it is worth), regularize or limit leaf "
+            "sizes, or train with differential privacy."
+        ),
+        references=(
+            "Fredrikson, Jha & Ristenpart 2015, CCS",
+            "Jayaraman & Evans 2022, Are Attribute Inference Attacks Just Imputation?, arXiv 2209.01292",
+        ),
+    ),
+    reference="Jayaraman & Evans 2022, arXiv 2209.01292; Fredrikson et al. 2015 (CCS), section 3",
+)
+
+ASSESSMENTS: tuple[AssessmentSpec, ...] = (MEMBERSHIP, ATTRIBUTE)
 
 REGULARIZE = DefenseSpec(
     id="inversion.regularize",

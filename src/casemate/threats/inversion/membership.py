@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from casemate.core.errors import UsageError
 from casemate.core.seeds import derive
 from casemate.core.threat import Access, ThreatModel
-from casemate.targets.target import Target
 from casemate.threats.inversion import declarations
+from casemate.threats.inversion.answers import answers, by_class
 from casemate.threats.inversion.blind import membership_guesses
 from casemate.threats.inversion.closed_form import closed_form
 from casemate.threats.inversion.learned import learned
@@ -24,7 +23,7 @@ from casemate.threats.inversion.measuring import Evidence, measure
 from casemate.threats.inversion.moments import Moments, cell_likelihood_ratio, likelihood_ratio
 from casemate.threats.inversion.pool import Pool, pool
 from casemate.threats.inversion.records import describe
-from casemate.threats.inversion.shadows import Design, by_class, train
+from casemate.threats.inversion.shadows import Design, train
 from casemate.threats.inversion.signals import Floats, log_odds, rounding_cell
 from casemate.training.engagement import Conclusion, Engagement, Result, Task
 from casemate.training.linear import objective, refusal
@@ -144,13 +143,6 @@ def threat_model(queries: int) -> ThreatModel:
         access=Access.SCORES,
         queries=queries,
     )
-
-
-def answers(target: Target, rows: pd.DataFrame) -> Floats:
-    """(n, classes) what a target says: its scores, or 1 for its label where it says no more."""
-    if target.gives_scores:
-        return target.scores(rows)
-    return np.eye(len(target.classes))[target.labels(rows)]
 
 
 def ratios(engagement: Engagement, everyone: Pool, moments: Moments, scores: Floats) -> Floats:

@@ -17,6 +17,8 @@ from casemate.training.engagement import Engagement
 from casemate.training.recipe import Recipe, SklearnRecipe
 
 AT: dict[str, float | str] = {"fpr": 0.01}
+CONFIDENT = 0.9
+"""A defense aims at what this share of models trained its way would pass, since only one will be trained and judged."""
 
 
 def accepted(policy: Policy) -> float | None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from casemate.core.seeds import derive
 from casemate.data.dataset import Dataset
-from casemate.targets.answers import Scores
+from casemate.threats.inversion.answers import by_class
 from casemate.threats.inversion.signals import log_odds
 from casemate.training.recipe import Recipe
 
@@ -75,12 +75,3 @@ def train(recipe: Recipe, rows: Dataset, design: Design, shadows: Sequence[int])
         scores = by_class(model.scores(rows.features), model.classes, len(rows.classes))
         signals[position] = log_odds(scores, rows.labels)
     return signals
-
-
-def by_class(scores: Scores, classes: Sequence[str], total: int) -> Scores:
-    """Scores of a model trained on class codes, with a zero column for every class its rows happened to lack."""
-    if len(classes) == total:
-        return scores
-    table = np.zeros((len(scores), total))
-    table[:, [int(code) for code in classes]] = scores
-    return table
