@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -13,7 +15,7 @@ from casemate.keys.signing import vkey
 from casemate.ledger.blobs import Blobs
 from casemate.ledger.keyring import Keyring
 from casemate.ledger.ledger import Ledger
-from casemate.ledger.statement import encode, open_record, seal
+from casemate.ledger.statement import encode, seal
 from casemate.ledger.view import bind_files
 
 SIGNER = Ed25519Signer("example.org/audits", bytes(range(32)))
@@ -47,37 +49,39 @@ def tolerance(at_most: float) -> dict[str, Any]:
     return {"name": "membership", "kind": "attack/membership/*", "metric": "tpr", "at_most": at_most, "at_least": None}
 
 
-def make_audit(base: Path, trials: int = 8, padding: int = 0) -> Audit:
+Edit = Callable[[list[tuple[str, dict[str, Any]]], dict[str, Any]], None]
+"""Changes the records and results before they are signed."""
+
+
+def make_audit(base: Path, trials: int = 8, edit: Edit | None = None) -> Audit:
     """Write an audit folder: plan, trials with blobs, measurements, a pair, verdicts, files and the binding record."""
     folder = base / "audit"
     keyring = base / "home" / "blobs.keys"
     with Ledger.create(folder / "ledger", [SIGNER]) as ledger:
         blobs = Blobs(folder / "ledger", Keyring(keyring))
-        plan = encode("plan", {"policy": {}, "seed": 7}, SUBJECT)
-        ledger.append(seal("plan", {"policy": {}, "seed": 7}, SUBJECT, [SIGNER]))
-        digest = open_record(0, next(ledger.entries()), [SIGNER.verifier]).digest
-        assert plan and len(digest) == 64
+        plan = {"policy": {}, "seed": 7}
+        digest = hashlib.sha256(encode("plan", plan, SUBJECT)).hexdigest()
         names = blobs.put_many([f"scores of trial {number}".encode() * 9 for number in range(trials)])
-        records: list[tuple[str, dict[str, Any]]] = [
-            ("trial", {"plan": digest, "task": f"t{number}", "blob": name, "pad": "x" * padding})
-            for number, name in enumerate(names)
-        ]
-        records += [
-            ("measurement", {"plan": digest, "measurement": one, "trials": ["t0"]}) for one in (TEN_OF_50, NONE_OF_50)
-        ]
-        records += [("pair", {"plan": digest, "pair": {"before": TEN_OF_50, "after": NONE_OF_50, "adaptive": True}})]
-        at = 1 + trials
-        for record, verdict, limit in (
+        records: list[tuple[str, dict[str, Any]]] = [("plan", plan)]
+        records += [("trial", {"plan": digest, "task": name[:4], "blob": name}) for name in names]
+        at = len(records)
+        for one in (TEN_OF_50, NONE_OF_50):
+            records.append(("measurement", {"plan": digest, "measurement": one, "trials": [names[0][:4]]}))
+        pair = {"before": TEN_OF_50, "after": NONE_OF_50, "adaptive": True}
+        records.append(("pair", {"plan": digest, "pair": pair}))
+        for index, verdict, limit in (
             (at, "FAIL", 0.05),
             (at, "INCONCLUSIVE", 0.2),
             (at + 1, "PASS", 0.1),
             (at + 2, "PASS", 0.1),
         ):
             records.append(
-                ("verdict", {"record": record, "tolerance": tolerance(limit), "verdict": verdict, "reason": ""})
+                ("verdict", {"record": index, "tolerance": tolerance(limit), "verdict": verdict, "reason": ""})
             )
+        results: dict[str, Any] = {"schema": "casemate.results/1", "measurements": [TEN_OF_50, NONE_OF_50]}
+        if edit is not None:
+            edit(records, results)
         ledger.append_many([seal(kind, predicate, SUBJECT, [SIGNER]) for kind, predicate in records])
-        results = {"schema": "casemate.results/1", "plan": digest, "measurements": [TEN_OF_50, NONE_OF_50]}
         (folder / "results.json").write_text(json.dumps(results))
         (folder / "report.html").write_text("<!doctype html><title>Report</title><p>10 of 50</p>\n")
         (folder / "more").mkdir()

@@ -1,7 +1,7 @@
 """A disk in memory that loses power.
 
-What was synced stays. Of the rest, any subset survives, in sectors of 512 bytes: a later write without an earlier one, a
-rename without the write before it, a file without the name that leads to it.
+What was synced stays. Of the rest, any subset survives, in sectors of 512 bytes: a later write without an earlier one,
+a rename without the write before it, a file without the name that leads to it.
 """
 
 from __future__ import annotations

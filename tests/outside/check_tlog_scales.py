@@ -29,4 +29,4 @@ for record in proofs["Records"]:
 for tree in proofs["Trees"]:
     ours = ConsistencyProof(tree["N"], checkpoint.size, [base64.b64decode(each) for each in tree["Proof"]])
     ours.check(base64.b64decode(tree["Hash"]), checkpoint.root_hash)
-print(f"{checkpoint.origin}: {checkpoint.size} records")
+sys.stdout.write(f"{checkpoint.origin}: {checkpoint.size} records\n")

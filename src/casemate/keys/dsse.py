@@ -67,7 +67,7 @@ def read(envelope: bytes, payload_type: str = IN_TOTO) -> tuple[bytes, Envelope]
     """
     try:
         parsed = _decoder.decode(envelope)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UnreadableError("this is not a DSSE envelope", cause=str(error)) from None
     if parsed.payload_type != payload_type:
         raise UnreadableError(

@@ -94,7 +94,7 @@ def read_head(data: bytes) -> Head:
     payload = _read_frame(data, 0)
     try:
         return msgspec.msgpack.decode(payload or b"", type=Head)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UnreadableError("the ledger's journal is damaged", cause=str(error)) from None
 
 

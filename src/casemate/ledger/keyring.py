@@ -131,7 +131,7 @@ class Keyring:
         for number, line in enumerate(data[:whole].splitlines(), 1):
             try:
                 entry = _decoder.decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.MsgspecError, ValueError) as error:
                 raise UnreadableError(
                     f"line {number} of the keyring {self.path} does not read", cause=str(error)
                 ) from None

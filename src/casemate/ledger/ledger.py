@@ -293,6 +293,8 @@ class Ledger:
     def _recover(self) -> None:
         state = recover(self._disk, self._verifiers)
         self._edge, self._note, self._origin = state.edge, state.note, state.checkpoint.origin
+        self._dirty.clear()  # recovery made everything durable
+        self._removed.clear()
 
     def _sign(self, edge: Edge) -> str:
         return sign_checkpoint(Checkpoint(self._origin, edge.size, edge.root()), self._signers)

@@ -114,7 +114,7 @@ def decode(payload: bytes) -> Statement:
     """
     try:
         statement = _decoder.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UnreadableError("this is not an in-toto statement", cause=str(error)) from None
     if statement.type != STATEMENT:
         raise UnreadableError("this is not an in-toto Statement v1", cause=f"its type is {statement.type[:80]!r}")

@@ -83,7 +83,9 @@ def verify_folder(folder: Path, verifiers: Sequence[Verifier] = (), checkpoint: 
     names = _regular_files(folder)
     inside = {name.removeprefix("ledger/") for name in names if name.startswith("ledger/")} if root != folder else names
     if CHECKPOINT not in inside and JOURNAL not in inside:
-        raise UsageError(f"there is no ledger in {folder}", next_step="check the path")
+        if root == folder and not any(name.startswith("tile/") for name in inside):
+            raise UsageError(f"there is no ledger in {folder}", next_step="check the path")
+        raise TamperedError("the ledger's checkpoint is missing")
     if JOURNAL in inside:
         raise TamperedError(
             "the ledger is not closed: it has a journal",
