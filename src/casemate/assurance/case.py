@@ -82,13 +82,13 @@ def _record(dossier: Dossier) -> Claim:
 def _threat(dossier: Dossier, spec: AssessmentSpec) -> Claim:
     view = dossier.view
     text = f"{spec.title}: every tolerance is met."
-    if spec.id in view.skipped:
-        return Claim(text=text, argument=view.skipped[spec.id], verdict=Verdict.NOT_APPLICABLE)
     pairs = {x.record.index: x.pair for x in view.paired}
     own = [j for j in dossier.judgments if j.assessment == spec.id and j.record is not None]
     bare = [j for j in own if j.record not in pairs]
     parts = list(_defended(dossier, [j for j in own if j.record in pairs]))
     measured = tuple(x.record.index for x in view.measured if x.measurement.assessment == spec.id)
+    if not measured and not own and (reason := view.not_run(spec.id)):
+        return Claim(text=text, argument=reason, verdict=Verdict.NOT_APPLICABLE)
     if not bare and not parts:
         why = "Measured, but the policy limits none of it." if measured else "Nothing was measured."
         return Claim(text=text, argument=why, verdict=Verdict.NOT_EVIDENCED, evidence=measured)

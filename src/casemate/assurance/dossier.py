@@ -55,11 +55,10 @@ class Dossier:
         return f"casemate audit {self.view.config} --only {assessment} --seed {seed}"
 
     @cached_property
-    def subject(self) -> Subject | None:
-        """What the report is about: the plan's first subject, as it is now."""
-        planned = self.view.plan_record.subjects if self.view.plan_record else ()
-        names = [s.name for s in planned if s.name in self.view.current] or sorted(self.view.current)
-        return Subject(names[0], self.view.current[names[0]]) if names else None
+    def subjects(self) -> tuple[Subject, ...]:
+        """What the report is about: whatever was measured, as it is now, in the order of the ledger."""
+        names = dict.fromkeys(x.measurement.subject for x in self.view.measured)
+        return tuple(Subject(name, self.view.current[name]) for name in names if name in self.view.current)
 
     @cached_property
     def policy_digest(self) -> Digest:

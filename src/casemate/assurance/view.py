@@ -94,7 +94,7 @@ class LedgerView:
         verify_command: the whole command that checks the folder, key and checkpoint included.
         config: how the run's configuration is named in re-run commands.
         verified: whether the audit room has verified signatures and Merkle root before it built this view.
-        skipped: assessment id -> why it could not run here (no recipe, not enough access, ...).
+        skipped: assessment id, or "id on subject" -> why it could not run there (no recipe, not enough access, ...).
         excluded: control id -> the owner's signed reason why it does not apply.
     """
 
@@ -142,6 +142,11 @@ class LedgerView:
             UnreadableError: the plan cannot be understood.
         """
         return None if self.plan_record is None else _convert(self.plan_record, self.plan_record.predicate, Planned)
+
+    def not_run(self, assessment: str) -> str:
+        """Why an assessment could not run on anything, or "". Keys may name one subject: "assessment on subject"."""
+        found = [reason for key, reason in sorted(self.skipped.items()) if key.partition(" on ")[0] == assessment]
+        return " ".join(dict.fromkeys(found))
 
     def stale(self, record: Record) -> str:
         """Why a record no longer speaks of the system as it is, or "" when it does."""

@@ -57,9 +57,9 @@ class Scales(msgspec.Struct, frozen=True, kw_only=True):
         """Why the assessments that produce these kinds could not run, or ""."""
         return next(
             (
-                f"{spec.id} could not run: {self.view.skipped[spec.id]}"
+                f"{spec.id} could not run: {reason}"
                 for spec in self.assessments
-                if spec.id in self.view.skipped and any(covers(k, own) for k in kinds for own in spec.kinds)
+                if (reason := self.view.not_run(spec.id)) and any(covers(k, own) for k in kinds for own in spec.kinds)
             ),
             "",
         )

@@ -93,7 +93,7 @@ def words(identifier: str) -> str:
         >>> words("tpr"), words("attack_success_rate"), words("backdoor_asr")
         ('TPR', 'attack success rate', 'backdoor ASR')
     """
-    return " ".join(ACRONYMS.get(word, word) for word in identifier.split("_"))
+    return " ".join(ACRONYMS.get(word, word) for word in identifier.replace("-", "_").split("_"))
 
 
 def axis_value(axis: str, value: float | str) -> str:

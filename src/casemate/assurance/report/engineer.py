@@ -94,6 +94,7 @@ def _card(page: Page, assessment: str, judged: list[tuple[int, Judgment]]) -> Ca
 def _group(page: Page, found: list[tuple[Judgment, Measurement, Pair | None]]) -> Group:
     figures = [m for _, m, _ in found] + [p.before for _, _, p in found if p]
     scale = scale_for(figures, [j.tolerance for j, _, _ in found])
+    several = len(page.dossier.subjects) > 1
     rows = []
     for j, m, pair in found:
         path = page.places[j.record or 0]
@@ -110,7 +111,7 @@ def _group(page: Page, found: list[tuple[Judgment, Measurement, Pair | None]]) -
         rows.append(
             Row(
                 label=wording.sentence(wording.name(m))[:-1] if pair is None else f"with {pair.defense}",
-                subject="" if pair else m.subject,
+                subject=m.subject if several else "",
                 chart=chart,
                 said=said,
                 verdict=j.verdict,

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from casemate.assurance.case import build_case
 from casemate.assurance.dossier import Dossier
 from casemate.assurance.report import auditor, engineer, reviewer
-from casemate.assurance.report.page import NAMES, SLUGS, Page, badge, number, quoted, unbroken
+from casemate.assurance.report.page import NAMES, SLUGS, Page, badge, number, prose, quoted, unbroken
 from casemate.assurance.wording import words
 from casemate.core.policy import Verdict
 
@@ -26,7 +26,7 @@ def html(dossier: Dossier) -> bytes:
     text = _template().render(
         page=page,
         view=dossier.view,
-        subject=dossier.subject,
+        subjects=dossier.subjects,
         results=page.results,
         security_policy=SECURITY_POLICY,
         cards=[card for card in every if card.verdict is not Verdict.PASS],
@@ -59,7 +59,7 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.globals |= {"badge": badge, "number": number, "quoted": quoted, "NAMES": NAMES, "SLUGS": SLUGS}
-    environment.filters |= {"words": words, "unbroken": unbroken}
+    environment.filters |= {"words": words, "unbroken": unbroken, "prose": prose}
     style, _, _ = environment.loader.get_source(environment, "style.css") if environment.loader else ("", "", None)
     environment.globals["style"] = Markup(_squeeze(style))  # noqa: S704
     return environment.get_template("report.html.j2")

@@ -42,6 +42,15 @@ def quoted(path: str, text: str) -> Markup:
     return Markup(f'<span data-p="{escape(path)}">{unbroken(text)}</span>')  # noqa: S704
 
 
+def prose(text: str) -> Markup:
+    """A rule's text, in which `backticks` mark code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:
+        return escape(text)
+    marked = (Markup("<code>{}</code>").format(p) if i % 2 else unbroken(p) for i, p in enumerate(pieces))
+    return Markup("").join(marked)
+
+
 def unbroken(text: str) -> Markup:
     """Text in which a figure and its percent sign stay on one line."""
     return escape(text.replace(" %", "\u00a0%"))

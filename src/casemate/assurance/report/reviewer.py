@@ -130,7 +130,7 @@ def curves(page: Page) -> list[Chart]:
     for x in page.dossier.view.measured:
         m = x.measurement
         axes = [(axis, v) for axis, v in m.at.items() if not isinstance(v, str)]
-        if len(axes) == 1:
+        if len(axes) == 1 and m.kind.startswith("attack/") and m.direction != "none":
             label = ", ".join(v for v in m.at.values() if isinstance(v, str))
             key = (m.assessment, m.metric, m.subject, axes[0][0])
             series.setdefault(key, {}).setdefault(label, []).append((float(axes[0][1]), m))
@@ -191,14 +191,18 @@ def tradeoffs(page: Page) -> list[Chart]:
 
 
 def calibrations(page: Page) -> list[Chart]:
-    """Calibration charts, where the observed share was measured at predicted shares."""
+    """Calibration charts, where the share of right answers was measured at several confidences."""
     found: dict[str, list[tuple[float, Mark]]] = {}
     for x in page.dossier.view.measured:
-        predicted = x.measurement.at.get("predicted")
-        if x.measurement.kind.startswith("model/calibration") and isinstance(predicted, float):
+        predicted = x.measurement.at.get("confidence")
+        if x.measurement.metric == "reliability" and isinstance(predicted, float):
             found.setdefault(x.measurement.subject, []).append((predicted, mark(x.measurement)))
     return [
-        Chart(title="Observed against predicted", subject=subject, drawing=svg.calibration(sorted(points, key=_first)))
+        Chart(
+            title="Share of right answers by confidence",
+            subject=subject,
+            drawing=svg.calibration(sorted(points, key=_first)),
+        )
         for subject, points in found.items()
     ]
 

@@ -89,10 +89,10 @@ def curve(
 
 
 def calibration(points: Sequence[tuple[float, Mark]], label: str = "") -> Markup:
-    """Observed against predicted shares, with intervals, and the diagonal they should lie on."""
+    """Observed shares against claimed confidence, with intervals, and the diagonal they should lie on."""
     whole = Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
     box = _Box(whole, whole)
-    body = box.grid("proportion", "predicted", x_unit="proportion")
+    body = box.grid("proportion", "confidence", x_unit="proportion")
     body += f'<line class="limit" x1="{box.x(0)}" y1="{box.y(0)}" x2="{box.x(1)}" y2="{box.y(1)}"/>'
     for x, mark in points:
         body += box.point(x, mark)

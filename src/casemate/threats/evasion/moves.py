@@ -51,7 +51,9 @@ def start(oracle: Oracle, pool: tuple[Floats, Flags, Codes], prior: Prior | None
             if not np.isfinite(oracle.cost[victim]) and len(queue) > turn * tries
         }
         if parts:
-            oracle.ask(np.repeat(list(parts), [len(part) for part in parts.values()]), np.concatenate(list(parts.values())))
+            oracle.ask(
+                np.repeat(list(parts), [len(part) for part in parts.values()]), np.concatenate(list(parts.values()))
+            )
 
 
 def shrink(oracle: Oracle, steps: int) -> None:
@@ -135,9 +137,7 @@ def probe(oracle: Oracle, belief: Belief, draws: Draws, count: int, radius: floa
     belief.learn(rows, moved * valid[..., None], (2 * (turned - mean)) * valid, keep)
 
 
-def race(
-    oracle: Oracle, belief: Belief, prior: Prior | None, draws: Draws, step: float, refine: int
-) -> None:
+def race(oracle: Oracle, belief: Belief, prior: Prior | None, draws: Draws, step: float, refine: int) -> None:
     """Send several directions from each victim at a lower cost than its best; those that still turn the answer go on.
 
     The directions: the boundary's normal, the same with few coordinates, blends with the way to the present example, and
@@ -205,9 +205,7 @@ def spend(oracle: Oracle, rows: Positions, ways: Floats, levels: Floats, budget:
     return legal
 
 
-def _ways(
-    oracle: Oracle, belief: Belief, prior: Prior | None, draws: Draws, rows: Positions
-) -> tuple[Floats, Floats]:
+def _ways(oracle: Oracle, belief: Belief, prior: Prior | None, draws: Draws, rows: Positions) -> tuple[Floats, Floats]:
     """(m, k, d) directions and (m, k, d) coordinates to take categories from."""
     space, best, origin = oracle.space, oracle.best[rows], oracle.origin[rows]
     can = oracle.movable[rows] & ~space.categorical

@@ -220,7 +220,11 @@ def _category(column: Column, cells: pd.Series) -> Axis | None:
 
 def _cast(values: Floats, dtype: Any) -> Any:
     """Numbers in the dtype of their column."""
-    kind = dtype.numpy_dtype if isinstance(dtype, pd.api.extensions.ExtensionDtype) and hasattr(dtype, "numpy_dtype") else dtype
+    kind = (
+        dtype.numpy_dtype
+        if isinstance(dtype, pd.api.extensions.ExtensionDtype) and hasattr(dtype, "numpy_dtype")
+        else dtype
+    )
     if isinstance(kind, np.dtype) and kind.kind in "iu":
         values = np.rint(values)
     return pd.array(values, dtype="float64").astype(dtype)
