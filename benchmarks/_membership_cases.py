@@ -23,12 +23,12 @@ SOURCES = {
     "SUPPORT2": (
         "support2.csv",
         "hospdead",
-        "sno death slos d.time charges totcst totmcst avtisst surv2m surv6m prg2m prg6m dnr dnrday sfdm2".split(),
+        ["sno", "death", "slos", "d.time", "charges", "totcst", "totmcst", "avtisst", "surv2m", "surv6m", "prg2m", "prg6m", "dnr", "dnrday", "sfdm2"],
     ),
     "ACTG175": (
         "actg175.csv",
         "cens",
-        ["Unnamed: 0", *"pidnum days cd420 cd496 r cd820 offtrt zprior arms".split()],
+        ["Unnamed: 0", *["pidnum", "days", "cd420", "cd496", "r", "cd820", "offtrt", "zprior", "arms"]],
     ),
     "Adult": ("adult.csv.gz", "income", ["Unnamed: 0"]),
 }

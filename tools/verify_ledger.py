@@ -267,7 +267,7 @@ def verify(folder: Path, keys: list[Key], pin: bytes | None) -> Iterator[str]:
     if not keys:
         yield "cannot exclude, without --key: that the whole log was replaced, signatures and all"
     if later != 0:
-        yield f"cannot exclude, without the last checkpoint: that the newest records were cut off"
+        yield "cannot exclude, without the last checkpoint: that the newest records were cut off"
 
 
 def main(arguments: list[str] | None = None) -> int:

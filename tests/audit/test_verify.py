@@ -67,7 +67,7 @@ def test_a_verdict_that_does_not_follow_is_seen(finished: Scene, monkeypatch: py
         return log
 
     monkeypatch.setattr(room, "verify_folder", forged)
-    with pytest.raises(TamperedError, match="does not|not the one that follows"):
+    with pytest.raises(TamperedError, match="not the one that follows"):
         verify(finished.audit)
 
 

@@ -11,7 +11,7 @@ from casemate.audit.config import Config, DataSection, ModelSection
 from casemate.core.errors import DataError, TargetError, UsageError
 from casemate.core.observer import Observer
 from casemate.custody import Loaded, open_model
-from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset
+from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset, validate
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
 from casemate.targets.sklearn import classifier
@@ -67,6 +67,9 @@ def read_data(config: Config, observer: Observer) -> tuple[Dataset, Dataset]:
     build = partial(to_dataset, target=section.target, subject=section.subject, schema=schema)
     members = build(train, name=f"{section.name}-train")
     nonmembers = build(holdout, name=f"{section.name}-holdout", classes=members.classes)
+    odd = [note for data in (members, nonmembers) for note in validate(data)]
+    if odd:
+        observer.note("; ".join(odd[:3]) + (f"; and {len(odd) - 3} more like these" if len(odd) > 3 else ""))
     twice = duplicates_across(members, nonmembers)
     if twice.any():
         observer.note(

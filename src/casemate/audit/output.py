@@ -49,7 +49,7 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """0 when every tolerance is met, 1 when one is broken, 2 when that is not known."""
-        return exit_code(judgment.verdict for judgment in self.judgments)
+        return exit_code(judgment.verdict for judgment in self.judgments if judgment.tolerance is not None)
 
     @property
     def report(self) -> Path:

@@ -35,7 +35,7 @@ def pairs(
     earlier = {pair_key(measurement): at for at, measurement in reversed(list(enumerate(before.measurements)))}
     for position, measurement in enumerate(after.measurements):
         found = earlier.get(pair_key(measurement))
-        if found is None:
+        if found is None or measurement.direction == "none":
             continue
         was = before.measurements[found]
         change = _difference(was, measurement, before.outcomes.get(found), after.outcomes.get(position))
@@ -76,10 +76,18 @@ def costs(before: Conclusion, after: Conclusion) -> tuple[Quality, ...]:
     )
 
 
+def _trials(measurement: Measurement, outcomes: Array | None) -> Array | None:
+    """The outcomes, if they are the trials whose share of successes the figure is."""
+    if outcomes is None or outcomes.dtype != np.bool_ or not len(outcomes):
+        return None
+    return outcomes if abs(float(outcomes.mean()) - measurement.estimate) < 1e-9 else None
+
+
 def _difference(
     before: Measurement, after: Measurement, was: Array | None, now: Array | None
 ) -> tuple[float, float, float, float | None, str] | None:
-    if was is not None and now is not None and was.shape == now.shape and was.dtype == now.dtype == np.bool_:
+    was, now = _trials(before, was), _trials(after, now)
+    if was is not None and now is not None and len(was) == len(now):
         only_now, only_was = int((now & ~was).sum()), int((was & ~now).sum())
         change = paired_difference(only_was, only_now, len(now))
         return change.value, change.low, change.high, mcnemar(only_was, only_now), change.method

@@ -12,8 +12,8 @@ from casemate.assurance.judging import Judgment
 from casemate.audit.harden import Hardening
 from casemate.audit.output import FORMATS, Outcome
 from casemate.cli.terminal import STYLE, console
-from casemate.core.measurement import Pair
-from casemate.core.policy import Verdict
+from casemate.core.measurement import Measurement, Pair
+from casemate.core.policy import Tolerance, Verdict
 
 
 def show_outcome(outcome: Outcome, format: str) -> None:
@@ -67,17 +67,29 @@ def _pair_row(pair: Pair) -> tuple[str, str, str, str, str]:
 
 def _verdicts(outcome: Outcome) -> Table:
     table = Table(box=None, pad_edge=False, title="Verdicts", title_justify="left")
-    for heading in ("verdict", "model", "what was measured", "why"):
+    for heading in ("verdict", "model", "tolerance", "measured", "accepted"):
         table.add_column(heading, overflow="fold")
+    view = outcome.dossier.view
+    figures = {found.record.index: found.measurement for found in view.measured}
+    figures |= {found.record.index: found.pair.after for found in view.paired}
     for judgment in outcome.dossier.worst_first:
-        if judgment.verdict is not Verdict.NOT_APPLICABLE:
-            table.add_row(*_judgment_row(judgment))
+        if judgment.tolerance is not None:
+            found = figures.get(-1 if judgment.record is None else judgment.record)
+            table.add_row(*_judgment_row(judgment, judgment.tolerance, found))
     return table
 
 
-def _judgment_row(judgment: Judgment) -> tuple[Text, str, str, str]:
-    name = judgment.tolerance.name if judgment.tolerance else judgment.assessment
-    return Text(judgment.verdict, style=STYLE[judgment.verdict]), judgment.subject, name, judgment.reason
+def _judgment_row(
+    judgment: Judgment, tolerance: Tolerance, found: Measurement | None
+) -> tuple[Text, str, str, str, str]:
+    figure = "nothing" if found is None else f"{wording.name(found)}: {wording.counted(found)}"
+    verdict = Text(judgment.verdict, style=STYLE[judgment.verdict])
+    return verdict, judgment.subject, tolerance.name, figure, _limit(judgment, tolerance)
+
+
+def _limit(judgment: Judgment, tolerance: Tolerance) -> str:
+    limit = f"at most {tolerance.at_most:g}" if tolerance.at_most is not None else f"at least {tolerance.at_least:g}"
+    return f"{limit}; n = {judgment.needed:,} would settle it" if judgment.needed else limit
 
 
 def _closing(outcome: Outcome) -> None:
