@@ -139,6 +139,7 @@ class Scene:
             "PYTHONPATH": source,
             "PATH": "/usr/bin:/bin",
             "OMP_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
             "CASEMATE_HOME": str(self.home),
             **more,
         }

@@ -154,8 +154,17 @@ def _environment() -> dict[str, Any]:
         text = os.environ.get(f"CASEMATE_{name.upper()}")
         if text is not None:
             kind = AuditSection.__annotations__[name]
-            found[name] = int(text) if kind == "int" else text.split(",") if kind.startswith("tuple") else text
+            found[name] = _number(name, text) if kind == "int" else text.split(",") if kind[:5] == "tuple" else text
     return found
+
+
+def _number(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UsageError(
+            f"CASEMATE_{name.upper()} is {text[:40]!r}", cause="it is no whole number", next_step="mend or unset it"
+        ) from error
 
 
 def _explain(message: str) -> str:

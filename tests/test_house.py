@@ -1,0 +1,41 @@
+"""The house: sizes of files, no cycles, names of documentation that exist."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "src").rglob("*.py"))
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_files_are_short() -> None:
+    sizes = {path: lines(path) for path in FILES if path.name != "__init__.py"}
+    assert max(sizes.values()) <= 500, max(sizes, key=lambda path: sizes[path])
+    assert statistics.median(sizes.values()) <= 150
+
+
+def test_the_independent_verifier_is_short_and_independent() -> None:
+    text = (ROOT / "tools" / "verify_ledger.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 300
+    imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
+    assert imported <= set(sys.stdlib_module_names) | {"cryptography"}
+
+
+def test_links_in_the_documentation_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.relative_to(ROOT)} -> {link}"
+
+
+def test_generated_pages_are_current() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "make_docs.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "src")}, check=False)
+    assert done.returncode == 0, done.stderr
