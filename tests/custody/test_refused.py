@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from casemate.core.errors import UnsafeArtifactError
-from casemate.custody import inspect_model, machine, open_model
+from casemate.custody import compressed, guard, inspect_model, machine, open_model
 from casemate.custody.allowlist import extended, reviewed
 from casemate.custody.scan import scan
 from tests.custody.assemble import (
@@ -286,11 +286,38 @@ def test_a_compressed_payload_is_refused(compress: tuple[str, int], tmp_path: Pa
         open_model(path)
 
 
-def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compressed, "FREE", 1 << 16)
     path = tmp_path / "model.joblib"
-    path.write_bytes(zlib.compress(b"\0" * (70 << 20), 9))
+    path.write_bytes(zlib.compress(b"\0" * (4 << 20), 9))
 
     with pytest.raises(UnsafeArtifactError, match="CM-SUP-008"):
+        open_model(path)
+
+
+def test_a_file_swapped_after_it_was_read_is_not_what_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump("honest", path)
+    opened = []
+
+    def swapping(data: bytes, *rest: Any, **more: Any) -> Any:
+        path.write_bytes(stream(PAYLOAD))
+        return scan(data, *rest, **more)
+
+    def counting(*rest: Any) -> int:
+        opened.append(rest)
+        return os_open(*rest)
+
+    os_open = guard.os.open
+    monkeypatch.setattr(guard, "scan", swapping)
+    monkeypatch.setattr(guard.os, "open", counting)
+
+    assert open_model(path).model == "honest"
+    assert len(opened) == 1
+    monkeypatch.undo()
+    with pytest.raises(UnsafeArtifactError):
         open_model(path)
 
 
