@@ -130,7 +130,7 @@ def test_many_pickles_in_the_data_are_bounded() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(mutated())
 def test_many_mutations_end_with_a_verdict(data: bytes) -> None:
     assert scan(data, reviewed(), most=1 << 22).verdict in ("clean", "malicious", "unreadable")

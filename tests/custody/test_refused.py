@@ -6,16 +6,19 @@ import io
 import pickle
 import zlib
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import joblib
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from casemate.core.errors import UnsafeArtifactError
-from casemate.custody import inspect_model, machine, open_model
-from casemate.custody.allowlist import extended
+from casemate.custody import compressed, guard, inspect_model, machine, open_model
+from casemate.custody.allowlist import extended, reviewed
 from casemate.custody.scan import scan
 from tests.custody.assemble import (
     DROPPED,
@@ -283,12 +286,76 @@ def test_a_compressed_payload_is_refused(compress: tuple[str, int], tmp_path: Pa
         open_model(path)
 
 
-def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compressed, "FREE", 1 << 16)
     path = tmp_path / "model.joblib"
-    path.write_bytes(zlib.compress(b"\0" * (70 << 20), 9))
+    path.write_bytes(zlib.compress(b"\0" * (4 << 20), 9))
 
     with pytest.raises(UnsafeArtifactError, match="CM-SUP-008"):
         open_model(path)
+
+
+def test_a_file_swapped_after_it_was_read_is_not_what_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump("honest", path)
+    opened = []
+
+    def swapping(data: bytes, *rest: Any, **more: Any) -> Any:
+        path.write_bytes(stream(PAYLOAD))
+        return scan(data, *rest, **more)
+
+    def counting(*rest: Any) -> int:
+        opened.append(rest)
+        return os_open(*rest)
+
+    os_open = guard.os.open
+    monkeypatch.setattr(guard, "scan", swapping)
+    monkeypatch.setattr(guard.os, "open", counting)
+
+    assert open_model(path).model == "honest"
+    assert len(opened) == 1
+    monkeypatch.undo()
+    with pytest.raises(UnsafeArtifactError):
+        open_model(path)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+@pytest.mark.parametrize("kind", [DecisionTreeClassifier, HistGradientBoostingClassifier])
+@pytest.mark.parametrize("dump", [joblib.dump, pickle.dump])
+def test_a_tree_whose_links_lead_astray_is_refused(kind: type, dump: Any, protocol: int) -> None:
+    x, y = np.arange(60.0)[:, None], np.arange(60) // 7 % 2
+    model = kind().fit(x, y)
+    nodes = model.tree_.__getstate__()["nodes"] if kind is DecisionTreeClassifier else model._predictors[0][0].nodes
+    written = io.BytesIO()
+    dump(model, written, protocol=protocol)
+    assert scan(written.getvalue(), reviewed(), most=1 << 22).verdict == "clean"
+
+    for field, value in (("left_child", 0), ("right_child", 1 << 40), ("feature", 5)) if "tree_" in vars(model) else (
+        ("left", 0), ("right", 1 << 30)
+    ):  # fmt: skip
+        bad = nodes.copy()
+        bad[field][0] = value
+        hostile = io.BytesIO()
+        if kind is DecisionTreeClassifier:
+            state = model.tree_.__getstate__() | {"nodes": bad}
+            dump(_Reduced(type(model.tree_), (1, np.array([2]), 1), state), hostile, protocol=protocol)
+        else:
+            model._predictors[0][0].nodes = bad
+            dump(model, hostile, protocol=protocol)
+        found = scan(hostile.getvalue(), reviewed(), most=1 << 22)
+        assert [finding.rule for finding in found.findings] == ["CM-SUP-003"], field
+
+
+class _Reduced:
+    """Pickles as a call with a state."""
+
+    def __init__(self, *parts: object) -> None:
+        self.parts = parts
+
+    def __reduce__(self) -> Any:
+        return self.parts
 
 
 def test_the_error_crosses_a_process_boundary(tmp_path: Path) -> None:

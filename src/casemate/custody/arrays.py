@@ -112,12 +112,13 @@ def _parts_fit(dtype: DType, sub: Value, names: Value, fields: Value, spend: Cal
     if sub is not None or not isinstance(names, Tup) or known is None:
         return False
     spend(len(known))
-    for field in known.values():
+    for name, field in known.items():
         part = field.items if isinstance(field, Tup) and len(field.items) in (2, 3) else (None, None)
         if not isinstance(part[0], DType) or part[0].objects or not is_count(part[1]):
             return False
         if _settle(part[0]).itemsize + int(str(part[1])) > dtype.itemsize:
             return False
+        dtype.fields[name] = (int(str(part[1])), part[0].itemsize)
     return all(isinstance(name, str) and name in known for name in names.items)
 
 
@@ -153,7 +154,7 @@ def cross_array(wrapper: Wrapper, state: Value, cursor: Cursor, at: int) -> Arra
     size = size_of(shape, dtype.itemsize)
     if size > cursor.end - cursor.pos:
         raise Refused(rules.ARRAY, f"an array announces {size} bytes, {cursor.end - cursor.pos} are left", at)
-    return Array(dtype, cursor.take(size), size)
+    return Array(cursor.data, dtype, cursor.take(size), size)
 
 
 def raw_fits(dtype: Value, shape: Value, raw: Value) -> bool:

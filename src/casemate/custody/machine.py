@@ -151,7 +151,7 @@ class Machine:
         else:
             self.fact(Role.STATE, target, state)
             if isinstance(target, Made):
-                target.built += 1
+                target.built, target.state = target.built + 1, state
 
     def _nested(self) -> Value:
         """An array of objects: a stream of its own follows, on the same fuel."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from casemate.custody.arrays import pair, raw_fits, shape_of, size_of
 from casemate.custody.tables import text_array_state
+from casemate.custody.trees import predictor_state, tree_state
 from casemate.custody.values import Array, Blob, Dct, DType, Global, Lst, Made, Tup, Value
 
 _DISTRIBUTIONS: Final = ("scipy.stats._continuous_distns", "scipy.stats._discrete_distns")
@@ -116,6 +117,8 @@ STATES: Final[dict[tuple[str, str], Callable[[Made, Value], bool]]] = {
     ("numpy.core.multiarray", "_reconstruct"): _array,
     ("numpy.ma.core", "_mareconstruct"): _masked,
     ("functools", "partial"): _partial,
+    ("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"): predictor_state,
+    ("sklearn.tree._tree", "Tree"): tree_state,
     ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): text_array_state,
     ("numpy.random._pickle", "__bit_generator_ctor"): _bit_generator,
     ("numpy.random._pickle", "__randomstate_ctor"): _bit_generator,

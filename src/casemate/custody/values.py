@@ -95,26 +95,29 @@ class Dct:
 class Made:
     """The unknown result of calling ``by`` (None: of something that is not a plain name)."""
 
-    __slots__ = ("args", "built", "by")
+    __slots__ = ("args", "built", "by", "state")
 
     def __init__(self, by: Global | None, args: Value) -> None:
         self.by = by
         self.args = args
         self.built = 0
+        self.state: Value = None
 
 
 class DType:
     """A numpy dtype: how many bytes an item takes, and whether items are Python objects.
 
-    ``settled`` turns true at the first use or state; a later change would let one file mean two things.
+    ``fields`` has the offset and size of each field. ``settled`` turns true at the first use or state; a later change
+    would let one file mean two things.
     """
 
-    __slots__ = ("flexible", "itemsize", "objects", "settled")
+    __slots__ = ("fields", "flexible", "itemsize", "objects", "settled")
 
     def __init__(self, itemsize: int, *, objects: bool, flexible: bool) -> None:
         self.itemsize = itemsize
         self.objects = objects
         self.flexible = flexible
+        self.fields: dict[str, tuple[int, int]] = {}
         self.settled = False
 
 
@@ -130,9 +133,10 @@ class Wrapper:
 class Array:
     """An array whose raw bytes were crossed (``start`` and ``length`` in the stream)."""
 
-    __slots__ = ("dtype", "length", "start")
+    __slots__ = ("data", "dtype", "length", "start")
 
-    def __init__(self, dtype: DType, start: int, length: int) -> None:
+    def __init__(self, data: bytes, dtype: DType, start: int, length: int) -> None:
+        self.data = data
         self.dtype = dtype
         self.start = start
         self.length = length
