@@ -189,50 +189,52 @@ def check_interval(one: dict[str, Any]) -> None:
 
 
 def check_verdict(predicate: dict[str, Any], records: list[Record]) -> None:
-    """PASS iff the whole interval is inside the tolerance, FAIL iff it is wholly outside."""
-    tolerance, verdict = predicate.get("tolerance"), predicate["verdict"]
-    if not tolerance or predicate.get("record") is None or verdict not in ("PASS", "FAIL", "INCONCLUSIVE"):
+    """PASS iff the whole interval is inside the tolerance, FAIL iff it is outside; too few trials settle nothing."""
+    tolerance, verdict, index = predicate.get("tolerance"), predicate["verdict"], predicate.get("record")
+    if not tolerance or index is None or predicate.get("control") or verdict not in ("PASS", "FAIL", "INCONCLUSIVE"):
         return
-    judged = records[predicate["record"]][1]
-    one = judged["pair"]["after"] if "pair" in judged else judged["measurement"]
-    low, high = (one["estimate"] if one[end] is None else one[end] for end in ("low", "high"))
+    pair = records[index][1].get("pair", {})
+    one = pair["after"] if pair else records[index][1]["measurement"]
+    estimate = math.nan if one["estimate"] is None else one["estimate"]
+    low, high = (estimate if one[end] is None else one[end] for end in ("low", "high"))
     if (limit := tolerance["at_most"]) is None:
         low, high, limit = -high, -low, -tolerance["at_least"]
     right = "PASS" if high <= limit else "FAIL" if low > limit else "INCONCLUSIVE"
-    unjudged = "pair" in judged and right == "PASS" and not judged["pair"]["adaptive"]
-    if unjudged or (one["n"] is not None and one["n"] < predicate.get("least_n", 1)):
+    if (one["n"] or math.inf) < (predicate.get("needed") or 0) or (right == "PASS" and not pair.get("adaptive", True)):
         right = "INCONCLUSIVE"
-    need(verdict == right, f"the verdict is {verdict}; tolerance and interval give {right}")
+    strict = pair and verdict == "FAIL"  # a defense known to be none fails whatever the figure
+    need(verdict == right or strict, f"the verdict is {verdict}; tolerance and interval give {right}")
 
 
-def check_meaning(records: list[Record], blobs: dict[str, bytes]) -> tuple[set[str], set[str], set[str], int]:
-    """Plans first, figures from counts, blobs intact or erased: measurements, the last plan's, blobs, erasures."""
-    plans, known, owed, used = set[str](), set[str](), set[str](), set[str]()
+def check_meaning(records: list[Record], blobs: dict[str, bytes]) -> tuple[set[str], dict[str, str], set[str], int]:
+    """Plans first, figures from counts, blobs intact or erased: measurements, the newest, blobs, erasures."""
+    plans, known, newest, used = set[str](), set[str](), dict[str, str](), set[str]()
     erased = {predicate.get("blob") for kind, predicate, _ in records if kind == "erasure"}
     for index, (kind, predicate, digest) in enumerate(records):
         try:
             if kind == "plan":
-                plans, owed = plans | {digest}, set()
+                plans.add(digest)
             elif kind in ("trial", "measurement", "pair"):
                 need(predicate["plan"] in plans, "it names a plan that was not recorded before it")
             elif kind == "verdict":
                 check_verdict(predicate, records[:index])
             pair = [predicate["pair"][end] for end in ("before", "after")] if kind == "pair" else []
-            for measurement in [predicate["measurement"]] if kind == "measurement" else pair:
-                check_interval(measurement)
-                known.add(text := json.dumps(measurement, sort_keys=True))
-                owed |= set() if pair else {text}
+            for one in [predicate["measurement"]] if kind == "measurement" else pair:
+                check_interval(one)
+                known.add(text := json.dumps(one, sort_keys=True))
+                if not pair:
+                    newest[str([one[x] for x in ("assessment", "kind", "metric", "subject", "at")])] = text
             blob = predicate.get("blob")
             if blob and kind != "erasure" and (blob in blobs or blob not in erased):
                 need(blob in used or sha256(blobs.get(blob, b"")).hexdigest() == blob, f"blob {blob} is not intact")
                 used.add(blob)
         except MALFORMED as error:
             raise ValueError(f"record {index} ({kind}): {error}") from None
-    return known, owed, used, len(erased)
+    return known, newest, used, len(erased)
 
 
 def check_results(data: bytes, known: set[str], owed: set[str]) -> None:
-    """Every measurement in results.json was recorded, and it leaves out none of the last plan's."""
+    """Every measurement in results.json was recorded, and none of the newest is left out."""
     fields = {name for text in known for name in json.loads(text)}
     for number, row in enumerate(json.loads(data)["measurements"]):
         text = json.dumps({name: row[name] for name in row if name in fields}, sort_keys=True)
@@ -250,7 +252,7 @@ def verify(folder: Path, keys: list[Key], pin: bytes | None) -> Iterator[str]:
             files[path.relative_to(folder).as_posix()] = path.read_bytes()
     log = {name.removeprefix(inside): data for name, data in files.items() if name.startswith(inside)}
     records, used, later = read_log(log, keys, pin)
-    known, owed, named, erased = check_meaning(records, {name[6:]: log[name] for name in log if name[:6] == "blobs/"})
+    known, newest, named, erased = check_meaning(records, {name[6:]: log[name] for name in log if name[:6] == "blobs/"})
     foreign = sorted(log.keys() - used - {f"blobs/{blob}" for blob in named})
     need(not foreign, f"{foreign[:1]} does not belong in the ledger: no record accounts for it")
     if inside:
@@ -258,10 +260,9 @@ def verify(folder: Path, keys: list[Key], pin: bytes | None) -> Iterator[str]:
         bound = records[binding][1]["files"] if binding >= 0 else {}
         outside = {name: sha256(data).hexdigest() for name, data in files.items() if not name.startswith(inside)}
         for name in sorted(bound.keys() | outside.keys()):
-            right = bound.get(name) == outside.get(name)
-            need(right, f"record {binding}: the file {name} was changed, is missing, or is bound by no record")
+            need(bound.get(name) == outside.get(name), f"record {binding}: {name} changed, missing or not bound by it")
         if "results.json" in files:
-            check_results(files["results.json"], known, owed)
+            check_results(files["results.json"], known, set(newest.values()))
     others = "the folder's other files bound and unchanged" if inside else "files outside the ledger NOT checked"
     yield f"verified: {len(records)} records, {len(named)} blobs intact, {erased} erased, {others}"
     if not keys:
@@ -279,8 +280,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = parser.parse_args(arguments)
         keys = [read_key(text if text.count("+") > 1 else Path(text).read_text("utf-8")) for text in set(options.key)]
-        pin = options.checkpoint and options.checkpoint.encode()
-        pin = Path(options.checkpoint).read_bytes() if pin and b"\n" not in pin else pin
+        pin = (text := options.checkpoint) and (text.encode() if "\n" in text else Path(text).read_bytes())
         need(options.folder.is_dir() and pin != "", "give a folder, and a checkpoint that is not empty")
     except SystemExit as stop:
         return 3 if stop.code else 0
