@@ -11,7 +11,6 @@ import msgspec
 import numpy as np
 
 from casemate.assurance import Catalog, Control, ControlId, Dossier, LedgerView, Record, Subject, assemble, load_catalog
-from casemate.assurance.needed import clopper_pearson
 from casemate.assurance.view import LOAD, MEASUREMENT, PAIR, PLAN, TRIAL
 from casemate.core.declarations import AssessmentSpec, DefenseSpec, MetricSpec
 from casemate.core.findings import Rule, Severity
@@ -19,6 +18,7 @@ from casemate.core.measurement import Direction, Measurement, Pair, Quality
 from casemate.core.policy import Policy, Tolerance
 from casemate.core.seeds import derive
 from casemate.core.threat import Access, ThreatModel
+from casemate.stats import clopper_pearson
 
 START = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 SEED = 20261120
@@ -262,7 +262,7 @@ class Ledger:
 
 def rate(assessment: str, kind: str, metric: str, k: int, n: int, **more: Any) -> Measurement:
     """A counted proportion with its exact interval."""
-    low, high = clopper_pearson(k, n)
+    exact = clopper_pearson(k, n)
     fields: dict[str, Any] = {
         "subject": "icu-mortality",
         "method": "clopper-pearson",
@@ -274,7 +274,15 @@ def rate(assessment: str, kind: str, metric: str, k: int, n: int, **more: Any) -
         "queries": 9105,
     } | more
     return Measurement(
-        assessment=assessment, kind=kind, metric=metric, estimate=k / n, low=low, high=high, n=n, k=k, **fields
+        assessment=assessment,
+        kind=kind,
+        metric=metric,
+        estimate=k / n,
+        low=exact.low,
+        high=exact.high,
+        n=n,
+        k=k,
+        **fields,
     )
 
 

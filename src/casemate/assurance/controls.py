@@ -66,9 +66,19 @@ class ControlVerdict(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def judge_controls(view: LedgerView, catalog: Catalog, policy: Policy) -> tuple[ControlVerdict, ...]:
-    """Judge every control of a catalog by the evidence in a view, in the catalog's order."""
-    judgments = judge(view, policy, catalog.assessments, catalog.defenses)
+def judge_controls(
+    view: LedgerView, catalog: Catalog, policy: Policy, judgments: Sequence[Judgment] | None = None
+) -> tuple[ControlVerdict, ...]:
+    """Judge every control of a catalog by the evidence in a view, in the catalog's order.
+
+    Args:
+        view: the evidence.
+        catalog: the controls.
+        policy: the owner's tolerances.
+        judgments: what ``judge`` said, where it has been asked already.
+    """
+    if judgments is None:
+        judgments = judge(view, policy, catalog.assessments, catalog.defenses)
     evidence = sources(view, derive(view, policy, judgments))
     scales = Scales(view=view, policy=policy, assessments=catalog.assessments, defenses=catalog.defenses)
     return tuple(_judge(control, view, evidence, scales) for control in catalog.controls)

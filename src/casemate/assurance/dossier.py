@@ -91,13 +91,9 @@ class Dossier:
 
 def assemble(view: LedgerView, policy: Policy, catalog: Catalog) -> Dossier:
     """Judge a view by a policy and a catalog."""
-    return Dossier(
-        view=view,
-        policy=policy,
-        catalog=catalog,
-        judgments=judge(view, policy, catalog.assessments, catalog.defenses),
-        controls=judge_controls(view, catalog, policy),
-    )
+    judgments = judge(view, policy, catalog.assessments, catalog.defenses)
+    controls = judge_controls(view, catalog, policy, judgments)
+    return Dossier(view=view, policy=policy, catalog=catalog, judgments=judgments, controls=controls)
 
 
 def _counts(verdicts: Iterable[Verdict]) -> dict[Verdict, int]:

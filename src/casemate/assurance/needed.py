@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from scipy.special import betaincinv
-
+from casemate.core.errors import UsageError
 from casemate.core.measurement import Measurement
 from casemate.core.policy import Tolerance
+from casemate.stats import settling_power
+
+POWER = 0.8
+"""The probability with which the proposed n settles the verdict."""
 
 LIMIT = 10**7
 """Above this many trials nothing is promised."""
 
 
-def clopper_pearson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval of k successes in n trials (Clopper and Pearson 1934).
-
-    Example:
-        >>> low, high = clopper_pearson(0, 50)
-        >>> low, round(high, 4)
-        (0.0, 0.0711)
-    """
-    tail = (1 - confidence) / 2
-    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
-    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
-    return low, high
-
-
 def settling_n(measurement: Measurement, tolerance: Tolerance) -> int | None:
-    """The n from which the interval would clear the tolerance; None when no n of reasonable size would.
+    """The n that would settle the verdict; None when no n of reasonable size would.
 
-    For counted proportions the exact interval is searched at the observed rate; for anything else the half-width is
-    taken to shrink with the square root of n. The result is rounded up to two significant digits: it is a plan, not a
-    promise.
+    For counted proportions this is the n whose exact interval clears the tolerance with a probability of 80 %; for
+    anything else the half-width is taken to shrink with the square root of n, up to the point where it clears the
+    tolerance at the estimate. The result is rounded up to two significant digits: it is a plan, not a promise.
     """
     m = measurement
     target = tolerance.at_most if tolerance.at_most is not None else tolerance.at_least
@@ -40,25 +29,27 @@ def settling_n(measurement: Measurement, tolerance: Tolerance) -> int | None:
         found = _exact(m.k / m.n, m.n, target, m.confidence)
     else:
         found = _by_width(m, target)
-    return None if found is None or found > LIMIT else round_up(found)
+    return None if found is None or found > LIMIT else round_up(max(found, m.n + 1))
 
 
 def _exact(rate: float, n: int, target: float, confidence: float) -> int | None:
-    def clears(size: int) -> bool:
-        low, high = clopper_pearson(round(rate * size), size, confidence)
-        return not low <= target <= high
+    """Like ``stats.trials_needed``, without its look along the saw's teeth: a report may hold hundreds of these."""
 
-    if not 0 <= target <= 1:
+    def settles(size: int) -> bool:
+        return float(settling_power(size, rate, target, confidence)) >= POWER
+
+    low, high = n, 2 * n
+    try:
+        while not settles(high):
+            low, high = high, 2 * high
+            if high > LIMIT:
+                return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if settles(middle) else (middle, high)
+    except UsageError:  # the tolerance is 0 or 1, which no interval ever clears
         return None
-    below, above = n, n
-    while not clears(above):
-        below, above = above, above * 2
-        if above > LIMIT:
-            return None
-    while above - below > 1:
-        middle = (below + above) // 2
-        below, above = (below, middle) if clears(middle) else (middle, above)
-    return above
+    return high
 
 
 def _by_width(m: Measurement, target: float) -> int | None:

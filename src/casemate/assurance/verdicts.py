@@ -68,10 +68,9 @@ def decide(measurement: Measurement, tolerance: Tolerance, spec: MetricSpec | No
         whole = "the figure is" if m.low is None or m.high is None else "the whole interval is"
         return Decision(verdict=verdict, reason=f"{said}; {whole} {inside} the tolerance.{_lost(m)}")
     needed = settling_n(m, tolerance)
-    hint = (
-        f" About {needed:,} trials would settle it if the rate stays the same." if needed is not None
-        else " No reasonable number of trials would settle it at this rate."
-    )  # fmt: skip
+    hint = " No reasonable number of trials would settle it at this rate."
+    if needed is not None:
+        hint = f" About {needed:,} trials would settle it, four times in five, if the rate stays the same."
     return Decision(
         verdict=verdict,
         reason=f"{said}, which lies inside the interval.{hint if m.n else ''}{_lost(m)}",
