@@ -37,8 +37,8 @@ def paired_bootstrap(
     """The bias-corrected and accelerated interval of any figure of paired columns, rows drawn together.
 
     Quantiles are widened as Student's t is wider than the normal, without which the bootstrap is too narrow in small
-    samples. Coverage of a mean: 94 % or more for 20 rows of normal or 200 of exponential values, just under 94 % for 50 of
-    exponential ones; where an interval of :mod:`casemate.stats` exists for the figure, that one is better.
+    samples. Coverage of a mean: 94 % or more for 20 rows of normal or 200 of exponential values, just under 94 % for
+    50 of exponential ones; where an interval of :mod:`casemate.stats` exists for the figure, that one is better.
 
     Args:
         statistic: takes the columns (resampled), returns a float.
