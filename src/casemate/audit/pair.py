@@ -12,6 +12,9 @@ from casemate.stats.differences import mover
 from casemate.stats.paired import mcnemar, paired_difference
 from casemate.training.engagement import Array, Conclusion
 
+PLAIN = "clopper-pearson"
+"""How plain proportions say that their interval was made."""
+
 QUALITY_KINDS = ("model/accuracy", "model/calibration", "model/fairness")
 
 
@@ -77,8 +80,11 @@ def costs(before: Conclusion, after: Conclusion) -> tuple[Quality, ...]:
 
 
 def _trials(measurement: Measurement, outcomes: Array | None) -> Array | None:
-    """The outcomes, if they are the trials whose share of successes the figure is."""
-    if outcomes is None or outcomes.dtype != np.bool_ or not len(outcomes):
+    """The outcomes, if the figure is their plain share of successes.
+
+    A share at a threshold that was itself estimated (TPR at FPR) is none: its interval is wider than its trials tell.
+    """
+    if outcomes is None or outcomes.dtype != np.bool_ or not len(outcomes) or measurement.method != PLAIN:
         return None
     return outcomes if abs(float(outcomes.mean()) - measurement.estimate) < 1e-9 else None
 

@@ -45,6 +45,8 @@ class Membership:
         """Why membership cannot be assessed here, or ""."""
         if engagement.recipe is None:
             return "without a recipe nothing can be said about models trained on other rows"
+        if not engagement.target.backend.gives_scores:
+            return "models of this recipe give labels only, and the attack learns from the scores of its own models"
         if len(engagement.nonmembers) < 50 or len(engagement.members) < 50:
             return "fewer than 50 members or nonmembers are known"
         if engagement.settings(self.spec.id).get("method") == "closed-form":
