@@ -53,9 +53,7 @@ class Prior:
             width += size
         design = np.concatenate(blocks, axis=1)
         truth: npt.NDArray[np.float64] = np.eye(classes)[labels]
-        weights = np.linalg.solve(
-            design.T @ design + RIDGE * np.eye(width), design.T @ (truth - truth.mean(axis=0))
-        )
+        weights = np.linalg.solve(design.T @ design + RIDGE * np.eye(width), design.T @ (truth - truth.mean(axis=0)))
         slope = np.zeros((len(space), classes))
         slope[numbers] = weights[: len(numbers)]
         levels = tuple(weights[spans[j]] if j in spans else np.empty((0, classes)) for j in range(len(space)))

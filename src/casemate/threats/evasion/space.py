@@ -125,7 +125,8 @@ class Space:
                 data[axis.column] = new
             else:
                 old[seen] = new
-        return pd.DataFrame(data)
+        # Given as they are: pandas would infer text where a column holds text as plain objects.
+        return pd.DataFrame({name: pd.Series(cells, dtype=frame[name].dtype) for name, cells in data.items()})
 
     def legal(self, values: Floats, origin: Floats, movable: Flags) -> Floats:
         """The nearest coordinates that the schema allows: in bounds, whole where whole, unmovable cells untouched."""
@@ -220,7 +221,11 @@ def _category(column: Column, cells: pd.Series) -> Axis | None:
 
 def _cast(values: Floats, dtype: Any) -> Any:
     """Numbers in the dtype of their column."""
-    kind = dtype.numpy_dtype if isinstance(dtype, pd.api.extensions.ExtensionDtype) and hasattr(dtype, "numpy_dtype") else dtype
+    kind = (
+        dtype.numpy_dtype
+        if isinstance(dtype, pd.api.extensions.ExtensionDtype) and hasattr(dtype, "numpy_dtype")
+        else dtype
+    )
     if isinstance(kind, np.dtype) and kind.kind in "iu":
         values = np.rint(values)
     return pd.array(values, dtype="float64").astype(dtype)
