@@ -26,6 +26,10 @@ class Draws:
         """(m, *shape) standard normal numbers."""
         return np.stack([self.streams[row].standard_normal(shape) for row in rows])
 
+    def uniform(self, rows: Positions, shape: tuple[int, ...]) -> Floats:
+        """(m, *shape) numbers between 0 and 1."""
+        return np.stack([self.streams[row].random(shape) for row in rows]) if len(rows) else np.empty((0, *shape))
+
 
 @dataclass
 class Belief:

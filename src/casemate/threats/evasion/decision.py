@@ -20,6 +20,7 @@ from casemate.threats.evasion.belief import Belief, Draws
 from casemate.threats.evasion.moves import coordinates, probe, race, shrink, start, sweep
 from casemate.threats.evasion.oracle import Oracle
 from casemate.threats.evasion.prior import Prior
+from casemate.threats.evasion.schedule import Schedule
 from casemate.threats.evasion.space import Flags, Floats, Space
 
 
@@ -56,6 +57,7 @@ class DecisionAttack:
         radius: length of a probe, as a share of the example's numeric change.
         keep: how much earlier probes count after a move.
         trust: how many probes the prior's direction is worth.
+        blocks: how many blocks of coordinates are taken back one by one in a sparse step.
 
     Reference:
         Chen, Jordan & Wainwright 2020, arXiv:1904.02144, algorithm 2 (HopSkipJump); Rahmati et al. 2020,
@@ -66,10 +68,11 @@ class DecisionAttack:
     norm: int = 1
     prior: bool = True
     starts: int = 6
-    probes: int = 20
-    radius: float = 0.3
-    keep: float = 0.7
+    probes: int = 30
+    radius: float = 0.4
+    keep: float = 0.9
     trust: float = 10.0
+    blocks: int = 8
 
     def __call__(
         self,
@@ -104,18 +107,19 @@ class DecisionAttack:
         direction = known.away(labels) if known else np.zeros(oracle.origin.shape)
         belief = Belief.start(direction, self.trust)
         start(oracle, (values, there, pool.labels), known, self.starts)
-        shrink(oracle, 4)
+        shrink(oracle, oracle.open, 4)
         if known:
-            race(oracle, belief, known, draws, step=0.8, refine=2)
-        sweep(oracle)
+            race(oracle, oracle.open, belief, known, draws, step=0.8, refine=2)
+        schedule = Schedule(oracle, moves=3)
         while len(oracle.open):
-            spent = oracle.used.copy()
-            probe(oracle, belief, draws, self.probes, self.radius, self.keep)
-            race(oracle, belief, known, draws, step=0.8, refine=2)
-            coordinates(oracle, 2, 3)
-            sweep(oracle)
-            stuck = oracle.used == spent
-            oracle.used[stuck] = oracle.budget  # nothing left that this victim could be asked about
+            with schedule.turn(0) as rows:
+                sweep(oracle, rows, draws, self.blocks)
+            with schedule.turn(1) as rows:
+                probe(oracle, rows, belief, draws, self.probes, self.radius, self.keep)
+                race(oracle, rows, belief, known, draws, step=0.8, refine=3)
+            with schedule.turn(2) as rows:
+                coordinates(oracle, rows, 2, 3)
+            schedule.next_round()
         return _confirmed(oracle)
 
 

@@ -14,15 +14,18 @@ from casemate.threats.evasion.oracle import Oracle
 from casemate.threats.evasion.prior import Prior
 from casemate.threats.evasion.space import Flags, Floats, Positions
 
+FIRST = 0.95
+"""The share of the present cost at which a race begins."""
+
 POWERS = (1.0, 3.0, 12.0)
 """Exponents of a direction's coordinates: 1 is best for the Euclidean norm, a high one moves few coordinates far."""
 
 
-def start(oracle: Oracle, pool: tuple[Floats, Flags, Codes], prior: Prior | None, tries: int, rounds: int = 4) -> None:
+def start(oracle: Oracle, pool: tuple[Floats, Flags, Codes], prior: Prior | None, tries: int, rounds: int = 5) -> None:
     """Give each victim the nearest real rows of other classes, as far as its movable cells can follow them.
 
     Half of the tries are the nearest rows of all, half the nearest of those that the prior thinks far on the other
-    side; where none turns the answer, farther ones follow.
+    side; where none turns the answer, farther ones follow, and then points beyond them.
 
     Args:
         oracle: the door to the target.
@@ -43,7 +46,15 @@ def start(oracle: Oracle, pool: tuple[Floats, Flags, Codes], prior: Prior | None
             far = order[margin[order] >= np.quantile(margin, 0.75)][: rounds * tries]
             order = np.stack([order[: len(far)], far], axis=1).ravel()
             order = order[np.sort(np.unique(order, return_index=True)[1])]
-        queues.append(mixed[order[: rounds * tries]])
+        near = order[: 2 * tries]
+        spread = (
+            order[np.linspace(0, max(len(order) - 1, 0), (rounds - 2) * tries).astype(np.intp)] if len(order) else order
+        )
+        beyond = np.repeat(2.0 ** np.arange(rounds - 2), tries)[: len(spread), None]
+        row = np.full(len(spread), victim)
+        away = oracle.origin[row] + beyond * (mixed[spread] - oracle.origin[row])
+        farther = oracle.legal(row, np.where(oracle.space.categorical, mixed[spread], away))
+        queues.append(np.concatenate([mixed[near], farther]))
     for turn in range(rounds):
         parts = {
             victim: queue[turn * tries : (turn + 1) * tries]
@@ -56,9 +67,8 @@ def start(oracle: Oracle, pool: tuple[Floats, Flags, Codes], prior: Prior | None
             )
 
 
-def shrink(oracle: Oracle, steps: int) -> None:
+def shrink(oracle: Oracle, rows: Positions, steps: int) -> None:
     """Bisect the straight way from each victim to its best example; categories stay as they are in the example."""
-    rows = oracle.open
     goal, origin = oracle.best[rows].copy(), oracle.origin[rows]
     low, high = np.zeros(len(rows)), np.ones(len(rows))
     for _ in range(steps):
@@ -68,34 +78,42 @@ def shrink(oracle: Oracle, steps: int) -> None:
         high, low = np.where(turned, middle, high), np.where(turned, low, middle)
 
 
-def sweep(oracle: Oracle) -> None:
-    """Take back each changed coordinate by itself, then as many of the harmless ones together as the answer bears."""
-    rows = oracle.open
+def sweep(oracle: Oracle, rows: Positions, draws: Draws, blocks: int) -> None:
+    """Take back the changed coordinates block by block, then the harmless blocks together, as many as the answer bears.
+
+    Blocks are drawn anew each time; with few changed coordinates every block is a single one.
+    """
     best, origin = oracle.best[rows].copy(), oracle.origin[rows]
-    who, axis = np.nonzero(best != origin)
+    changed = best != origin
+    order = np.where(changed, draws.uniform(rows, (best.shape[1],)), np.inf).argsort(axis=1).argsort(axis=1)
+    total = changed.sum(axis=1)
+    used = np.minimum(total, blocks)
+    block = np.where(changed, order * used[:, None] // np.maximum(total, 1)[:, None], -1)
+    who, which = np.nonzero(np.arange(blocks) < used[:, None])
     if not len(who):
         return
-    single = best[who].copy()
-    single[np.arange(len(who)), axis] = origin[who, axis]
-    harmless = np.zeros_like(best, dtype=bool)
-    harmless[who, axis] = oracle.ask(rows[who], single)
-    gain = np.where(harmless, oracle.space.change(best, origin), 0.0)
-    rank = np.argsort(np.argsort(-gain, axis=1, kind="stable"), axis=1, kind="stable")
+    harmless = np.zeros((len(rows), blocks), dtype=bool)
+    taken = block[who] == which[:, None]
+    harmless[who, which] = oracle.ask(rows[who], np.where(taken, origin[who], best[who]))
+    gains = np.zeros((len(rows), blocks))
+    np.add.at(gains, (who, which), (oracle.space.change(best, origin)[who] * taken).sum(axis=1))
+    rank = np.argsort(np.argsort(-np.where(harmless, gains, -1.0), axis=1, kind="stable"), axis=1, kind="stable")
     count = harmless.sum(axis=1)
     undecided = count > 1
     while undecided.any():
-        chosen = harmless & (rank < count[:, None]) & undecided[:, None]
-        turned = oracle.ask(rows[undecided], np.where(chosen, origin, best)[undecided])
+        chosen = harmless & (rank < count[:, None])
+        back = np.take_along_axis(np.c_[chosen, np.zeros(len(rows), dtype=bool)], block, axis=1) & changed
+        turned = oracle.ask(rows[undecided], np.where(back, origin, best)[undecided])
         undecided[np.flatnonzero(undecided)[turned]] = False
         count //= 2
         undecided &= count > 1
 
 
-def coordinates(oracle: Oracle, most: int, steps: int) -> None:
+def coordinates(oracle: Oracle, chosen: Positions, most: int, steps: int) -> None:
     """Bisect the costliest numeric coordinates of each example one after the other, the others held fixed."""
     done = np.zeros(oracle.origin.shape, dtype=bool)
     for _ in range(most):
-        rows = oracle.open
+        rows = chosen
         best, origin = oracle.best[rows].copy(), oracle.origin[rows]
         share = np.where(done[rows] | oracle.space.categorical, 0.0, oracle.space.change(best, origin))
         axis, at = share.argmax(axis=1), np.arange(len(rows))
@@ -112,9 +130,10 @@ def coordinates(oracle: Oracle, most: int, steps: int) -> None:
             high, low = np.where(turned, middle, high), np.where(turned, low, middle)
 
 
-def probe(oracle: Oracle, belief: Belief, draws: Draws, count: int, radius: float, keep: float) -> None:
+def probe(
+    oracle: Oracle, rows: Positions, belief: Belief, draws: Draws, count: int, radius: float, keep: float
+) -> None:
     """Ask about random points around each example and learn which way the boundary faces (HopSkipJump's estimate)."""
-    rows = oracle.open
     if not len(rows):
         return
     numbers = ~oracle.space.categorical & oracle.movable[rows]
@@ -133,23 +152,33 @@ def probe(oracle: Oracle, belief: Belief, draws: Draws, count: int, radius: floa
     moved = (flat.reshape(points.shape) - before[:, None]) / oracle.space.scale / size[:, None, None]
     moved = np.where(oracle.space.categorical, 0.0, moved)
     valid = np.arange(count) < asked[:, None]
-    mean = (turned * valid).sum(axis=1, keepdims=True) / np.maximum(valid.sum(axis=1, keepdims=True), 1)
+    # Both are centered: probes cut off by a bound, or answers that are mostly yes, would tilt the estimate otherwise.
+    count_asked = np.maximum(valid.sum(axis=1, keepdims=True), 1)
+    mean = (turned * valid).sum(axis=1, keepdims=True) / count_asked
+    moved = moved - (moved * valid[..., None]).sum(axis=1, keepdims=True) / count_asked[..., None]
     belief.learn(rows, moved * valid[..., None], (2 * (turned - mean)) * valid, keep)
 
 
-def race(oracle: Oracle, belief: Belief, prior: Prior | None, draws: Draws, step: float, refine: int) -> None:
+def race(
+    oracle: Oracle,
+    rows: Positions,
+    belief: Belief,
+    prior: Prior | None,
+    draws: Draws,
+    step: float,
+    refine: int,
+) -> None:
     """Send several directions from each victim at a lower cost than its best; those that still turn the answer go on.
 
     The directions: the boundary's normal, the same with few coordinates, blends with the way to the present example, and
     the normal with one category taken back or changed, all at one cost, so whichever survives is an improvement.
     """
-    rows = oracle.open
     if not len(rows):
         return
     ways, levels = _ways(oracle, belief, prior, draws, rows)
     count = ways.shape[1]
     alive = np.ones((len(rows), count), dtype=bool)
-    cost, factor = oracle.cost[rows].copy(), np.full(len(rows), step)
+    cost, factor = oracle.cost[rows].copy(), np.full(len(rows), FIRST)
     winner, bracket = np.full(len(rows), -1), np.stack([np.zeros(len(rows)), np.ones(len(rows))], axis=1)
     while alive.any():
         who, way = np.nonzero(alive)

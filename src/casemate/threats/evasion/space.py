@@ -125,7 +125,8 @@ class Space:
                 data[axis.column] = new
             else:
                 old[seen] = new
-        return pd.DataFrame(data)
+        # Given as they are: pandas would infer text where a column holds text as plain objects.
+        return pd.DataFrame({name: pd.Series(cells, dtype=frame[name].dtype) for name, cells in data.items()})
 
     def legal(self, values: Floats, origin: Floats, movable: Flags) -> Floats:
         """The nearest coordinates that the schema allows: in bounds, whole where whole, unmovable cells untouched."""

@@ -1,1 +1,1 @@
-"""Corrupted training labels: the attack, the ranking that finds it, the cleansing."""
+"""Corrupted training data: what flipped labels do to a model, the ranking that finds them, and cleansing by it."""
