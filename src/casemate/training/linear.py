@@ -20,6 +20,7 @@ import pandas as pd
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.special import expit
 from sklearn.base import clone
+from sklearn.feature_selection import SelectorMixin, VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
@@ -78,6 +79,8 @@ def penalty_strength(regression: LogisticRegression) -> float:
 
 
 def _uses_labels(step: Any) -> bool:
+    if isinstance(step, SelectorMixin):  # most selectors look at the labels without saying so in their tags
+        return not isinstance(step, VarianceThreshold)
     tags = getattr(step, "__sklearn_tags__", None)
     return tags is not None and not isinstance(step, type) and bool(tags().target_tags.required)
 
