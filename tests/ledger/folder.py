@@ -91,6 +91,13 @@ def make_audit(base: Path, trials: int = 8, edit: Edit | None = None) -> Audit:
     return Audit(folder, keyring, vkey(SIGNER.verifier), checkpoint)
 
 
+def die(ledger: Ledger) -> None:
+    """What the end of the process does to an open ledger."""
+    ledger._writer.abandon()
+    assert ledger._unlock is not None
+    ledger._unlock()
+
+
 def independent_verifier() -> ModuleType:
     """tools/verify_ledger.py, loaded from its file as a user would run it."""
     path = Path(__file__).parents[2] / "tools" / "verify_ledger.py"

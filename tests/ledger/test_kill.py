@@ -19,7 +19,7 @@ from casemate.ledger.ledger import Ledger
 from casemate.ledger.merkle import CompactRange, leaf_hash
 from casemate.ledger.note import open_checkpoint
 from casemate.ledger.proofs import verify_consistency
-from tests.ledger.folder import SIGNER
+from tests.ledger.folder import SIGNER, die
 from tests.ledger.writer import record
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def kill_many(folder: Path, times: int) -> None:
         names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
         assert names == {CHECKPOINT, *expected_tiles(size)}
         # the next writer goes on from a journal again, as after a crash
-        Ledger.open(folder, [SIGNER])._release()
+        die(Ledger.open(folder, [SIGNER]))
 
 
 def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from casemate.ledger.layout import ENTRY_LIMIT
 from casemate.ledger.ledger import Ledger
 from casemate.ledger.merkle import EMPTY_ROOT, leaf_hash, tree_hash
 from casemate.ledger.note import open_checkpoint
-from tests.ledger.folder import SIGNER, STRANGER
+from tests.ledger.folder import SIGNER, STRANGER, die
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_a_signer_that_fails_changes_nothing(folder: Path) -> None:
 def test_recovery_leaves_foreign_files_for_verification_to_report(folder: Path) -> None:
     ledger = Ledger.create(folder, [SIGNER])
     ledger.append(b"one")
-    ledger._release()
+    die(ledger)
     (folder / "evil").write_text("x")
     (folder / "tile" / "0" / "000.p" / "9").write_text("left by a crash")
     with Ledger.open(folder, [SIGNER]):

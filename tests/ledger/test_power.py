@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from casemate.core.errors import StorageError, TamperedError, UsageError
-from casemate.ledger import ledger as module
+from casemate.ledger import writer as module
 from casemate.ledger.edge import Edge
 from casemate.ledger.layout import CHECKPOINT, JOURNAL, expected_tiles
 from casemate.ledger.ledger import Ledger

@@ -7,7 +7,7 @@ import random
 import sys
 from pathlib import Path
 
-from casemate.ledger import ledger as module
+from casemate.ledger import writer as module
 from casemate.ledger.ledger import Ledger
 from tests.ledger.folder import SIGNER
 

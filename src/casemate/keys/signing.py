@@ -62,7 +62,7 @@ def vkey(key: Verifier) -> str:
     Example:
         >>> from casemate.keys.ed25519 import Ed25519Verifier
         >>> vkey(Ed25519Verifier("example.org/a", bytes(32)))
-        'example.org/a+ea38a1ac+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=='
+        'example.org/a+0a4f49c4+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
     """
     return f"{key.name}+{key_id(key).hex()}+{base64.b64encode(key.signature_type + key.public).decode()}"
 

@@ -1,23 +1,11 @@
-"""The writer of a ledger: append records, durably, one writer at a time.
+"""A ledger open for writing: append records, durably, one process at a time, from any number of threads.
 
-How one append commits, and what a crash after each step leaves:
-
-    1  sign the checkpoint over the new tree         nothing on disk
-    2  journal <- entries and checkpoint, fdatasync  from here the records are durable: recovery replays them
-    3  tiles and bundles are written                 recovery writes them again
-    4  ``checkpoint`` is renamed into place          published; older partial tiles are removed
-    5  ``append_many`` returns                       acknowledged
-
-Tiles and checkpoint are made durable together when the journal is full or the ledger closes; only then is the journal
-replaced or removed. So an append costs one fdatasync, no checkpoint is ever published before its leaves are durable,
-and a folder without a journal is complete. Recovery drops the torn end of the journal (it was never acknowledged) and
-refuses whatever a crash cannot explain: it never repairs tampering.
+How an append reaches the disk is told in ``writer``, what opening accepts in ``recovery``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,15 +15,11 @@ from typing import Self
 from casemate.core.errors import LockedError, StorageError, TamperedError, UnreadableError, UsageError
 from casemate.keys.signing import Signer, Verifier, check_name
 from casemate.ledger import journal
-from casemate.ledger.disk import AppendFile, Disk, FolderDisk
-from casemate.ledger.edge import Change, Edge
+from casemate.ledger.disk import Disk, FolderDisk
 from casemate.ledger.layout import CHECKPOINT, ENTRY_LIMIT, JOURNAL
-from casemate.ledger.note import Checkpoint, sign_checkpoint
 from casemate.ledger.reader import Reader
-from casemate.ledger.recovery import NEW, publish, recover
-
-JOURNAL_LIMIT = 64 << 20
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+from casemate.ledger.recovery import NEW
+from casemate.ledger.writer import Writer, storage_error
 
 
 class _Ticket:
@@ -61,28 +45,10 @@ class Ledger:
         (0, 2)
     """
 
-    def __init__(
-        self,
-        disk: Disk,
-        signers: Sequence[Signer],
-        trusted: Sequence[Verifier],
-        unlock: Callable[[], None],
-        origin: str,
-    ) -> None:
+    def __init__(self, disk: Disk, writer: Writer, unlock: Callable[[], None]) -> None:
         self._disk = disk
-        self._signers = signers
-        self._verifiers = [*(signer.verifier for signer in signers), *trusted]
+        self._writer = writer
         self._unlock: Callable[[], None] | None = unlock
-        self._origin = origin
-        self._edge = Edge()
-        self._note = ""
-        self._journal: AppendFile | None = None
-        self._journal_size = 0
-        self._mark = b""
-        self._dirty: set[str] = set()
-        self._removed: set[str] = set()
-        self._failure: BaseException | None = None
-        self._broken = False
         self._queue: list[_Ticket] = []
         self._queue_lock = threading.Lock()
         self._commit_lock = threading.Lock()
@@ -111,8 +77,8 @@ class Ledger:
             except OSError as error:
                 raise StorageError(f"the folder {folder} cannot be made", cause=str(error)) from error
             disk = FolderDisk(folder)
-        ledger = cls(disk, signers, (), _lock(disk), origin)
-        try:
+        unlock, writer = _lock(disk), Writer(disk, signers, ())
+        with _undone(unlock, writer):
             left = [name for name in disk.walk() if name != NEW + JOURNAL]  # a crash while creating leaves that
             if left:
                 raise UsageError(
@@ -120,17 +86,8 @@ class Ledger:
                     cause="a ledger starts in a folder of its own",
                     next_step="open it instead",
                 )
-            ledger._note = ledger._sign(ledger._edge)
-            ledger._begin_journal()
-            publish(disk, {}, ledger._note)
-            ledger._dirty.add(CHECKPOINT)
-        except OSError as error:
-            ledger._release()
-            raise _storage_error(error) from error
-        except BaseException:
-            ledger._release()
-            raise
-        return ledger
+            writer.begin(origin)
+        return cls(disk, writer, unlock)
 
     @classmethod
     def open(
@@ -153,28 +110,20 @@ class Ledger:
         disk = disk or FolderDisk(folder)
         if not (disk.exists(CHECKPOINT) or disk.exists(JOURNAL)):
             raise UsageError(f"there is no ledger in {folder}", next_step="check the path, or create one")
-        unlock = _lock(disk)
-        try:
-            ledger = cls(disk, signers, trusted, unlock, "")
-            ledger._recover()
-            ledger._begin_journal()
-        except OSError as error:
-            unlock()
-            raise _storage_error(error) from error
-        except BaseException:
-            unlock()
-            raise
-        return ledger
+        unlock, writer = _lock(disk), Writer(disk, signers, trusted)
+        with _undone(unlock, writer):
+            writer.resume()
+        return cls(disk, writer, unlock)
 
     @property
     def size(self) -> int:
         """Number of durable records."""
-        return self._edge.size
+        return self._writer.edge.size
 
     @property
     def checkpoint(self) -> str:
         """The signed checkpoint over them. Keep a copy elsewhere: it is what proves that nothing was cut off."""
-        return self._note
+        return self._writer.note
 
     def reader(self) -> Reader:
         """Read the records that are durable now, and prove things about them."""
@@ -186,7 +135,7 @@ class Ledger:
         Raises:
             TamperedError: they are not the ones that were appended.
         """
-        reader, root = self.reader(), self._edge.root()
+        reader, root = self.reader(), self._writer.edge.root()
         yield from reader.entries()
         if reader.recomputed_root != root:
             raise TamperedError("the ledger's records are not those of its checkpoint", next_step="run casemate verify")
@@ -233,100 +182,11 @@ class Ledger:
         return ticket.first
 
     def _commit(self, tickets: list[_Ticket]) -> None:
-        if self._failure is not None:
-            raise StorageError(
-                "the ledger takes no more records",
-                cause=f"an earlier write failed ({self._failure})",
-                next_step="free the disk's trouble, then open the ledger again",
-            ) from self._failure
-        if self._journal is None:
-            raise UsageError("the ledger is closed")
-        batch = [entry for ticket in tickets for entry in ticket.entries]
         first = self.size
-        if batch:
-            change = self._edge.extend(batch)
-            self._write(self._journal, change, batch)
+        self._writer.append([entry for ticket in tickets for entry in ticket.entries])
         for ticket in tickets:
             ticket.first = first
             first += len(ticket.entries)
-
-    def _write(self, log: AppendFile, change: Change, batch: list[bytes]) -> None:
-        note = self._sign(change.edge)
-        frame = journal.batch_frame(self._mark, note, batch)
-        try:
-            log.write(frame)
-            self._broken = True  # a failed fsync cannot be repeated: the kernel may have dropped the pages
-            log.sync()
-            self._broken = False  # up to here a full disk can be taken back
-            publish(self._disk, change.write, note)
-            self._broken = True
-            for path in change.remove:
-                self._disk.remove(path)
-            self._edge, self._note = change.edge, note
-            self._journal_size += len(frame)
-            self._dirty.update(change.write)
-            self._dirty.difference_update(change.remove)
-            self._removed.update(change.remove)
-            self._broken = False
-        except OSError as error:
-            self._failure = error
-            if error.errno in _NO_ROOM and not self._broken:
-                with contextlib.suppress(OSError):
-                    self._take_back(log, change)
-            self._broken = self._broken or error.errno not in _NO_ROOM
-            raise _storage_error(error) from error
-        except BaseException as error:
-            self._failure, self._broken = error, True
-            raise
-        if self._journal_size > JOURNAL_LIMIT:
-            self._rotate()
-
-    def _take_back(self, log: AppendFile, change: Change) -> None:
-        """The disk is full: remove what nobody was told of, so that the ledger can still close and verify."""
-        self._broken = True
-        log.truncate(self._journal_size)
-        log.sync()
-        for path in [*change.write, NEW + CHECKPOINT]:
-            self._disk.remove(path)
-        self._broken = False
-
-    def _recover(self) -> None:
-        state = recover(self._disk, self._verifiers)
-        self._edge, self._note, self._origin = state.edge, state.note, state.checkpoint.origin
-        self._dirty.clear()  # recovery made everything durable
-        self._removed.clear()
-
-    def _sign(self, edge: Edge) -> str:
-        return sign_checkpoint(Checkpoint(self._origin, edge.size, edge.root()), self._signers)
-
-    def _begin_journal(self) -> None:
-        mark = journal.new_mark()
-        head = journal.head_frame(mark, self._note, self._edge)
-        self._disk.write(NEW + JOURNAL, head)
-        self._disk.sync([NEW + JOURNAL])
-        self._disk.rename(NEW + JOURNAL, JOURNAL)
-        self._disk.sync_root()
-        if self._journal is not None:
-            self._journal.close()
-        self._mark, self._journal_size = mark, len(head)
-        self._journal = self._disk.append_to(JOURNAL)
-
-    def _rotate(self) -> None:
-        """Make tiles and checkpoint durable and start an empty journal. The records are safe either way."""
-        try:
-            self._settle()
-            self._begin_journal()
-        except OSError as error:
-            if error.errno in _NO_ROOM and self._disk.exists(NEW + JOURNAL):
-                self._disk.remove(NEW + JOURNAL)  # go on with the old one; the next append will notice the full disk
-                return
-            self._failure, self._broken = error, True
-            raise _storage_error(error) from error
-
-    def _settle(self) -> None:
-        self._disk.sync(self._dirty | {CHECKPOINT}, self._removed)
-        self._dirty.clear()
-        self._removed.clear()
 
     def close(self) -> None:
         """Make tiles and checkpoint durable, remove the journal, let the next writer in. Twice does nothing.
@@ -338,26 +198,10 @@ class Ledger:
             if self._unlock is None:
                 return
             try:
-                if self._broken and self._journal is not None and not isinstance(self._failure, OSError):
-                    self._recover()  # Ctrl-C in the middle of an append: the disk is sound
-                    self._broken = False
-                if not self._broken and self._journal is not None:
-                    self._settle()
-                    self._disk.remove(JOURNAL)
-                    self._disk.sync_root()
-            except OSError as error:
-                self._failure = error
-                raise _storage_error(error) from error
+                self._writer.close()
             finally:
-                self._release()
-
-    def _release(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
-        if self._unlock is not None:
-            self._unlock()
-            self._unlock = None
+                self._unlock()
+                self._unlock = None
 
     def __enter__(self) -> Self:
         return self
@@ -373,7 +217,7 @@ def _lock(disk: Disk) -> Callable[[], None]:
         return disk.lock()
     except BlockingIOError:
         raise LockedError(
-            f"another process ({_writer(disk)}) is writing to this ledger",
+            f"another process ({_pid(disk)}) is writing to this ledger",
             cause="a ledger has one writer at a time",
             next_step="wait for it to end, or use another folder",
         ) from None
@@ -381,17 +225,21 @@ def _lock(disk: Disk) -> Callable[[], None]:
         raise StorageError("the ledger cannot be locked", cause=str(error)) from error
 
 
-def _writer(disk: Disk) -> str:
+@contextlib.contextmanager
+def _undone(unlock: Callable[[], None], writer: Writer) -> Iterator[None]:
+    """Let go of lock and journal when creating or opening fails."""
+    try:
+        yield
+    except BaseException as error:
+        writer.abandon()
+        unlock()
+        if isinstance(error, OSError):
+            raise storage_error(error) from error
+        raise
+
+
+def _pid(disk: Disk) -> str:
     try:
         return f"pid {journal.read_head(disk.read(JOURNAL)).pid}"
     except (OSError, UnreadableError):
         return "pid unknown"
-
-
-def _storage_error(error: OSError) -> StorageError:
-    full = error.errno in _NO_ROOM
-    return StorageError(
-        "the disk is full" if full else "the ledger could not be made durable",
-        cause=str(error),
-        next_step="make room, then open the ledger again" if full else "check the disk, then open the ledger again",
-    )
