@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -438,10 +439,5 @@ def generated(controls: int = 3000, measurements: int = 500) -> Dossier:
         id = ControlId(control.id.framework, control.id.edition, f"{control.id.id} #{i:04}")
         many.append(msgspec.structs.replace(control, id=id))
     large: Catalog = msgspec.structs.replace(catalog, controls=tuple(many))
-    wide = LedgerView(**{**vars_of(view), "records": tuple(book.records)})
+    wide = replace(view, records=tuple(book.records))
     return assemble(wide, POLICY, large)
-
-
-def vars_of(view: LedgerView) -> dict[str, Any]:
-    """The fields of a view, to make a changed one."""
-    return {name: getattr(view, name) for name in view.__dataclass_fields__}

@@ -14,7 +14,6 @@ from itertools import product
 
 import msgspec
 import numpy as np
-import pytest
 
 from casemate.assurance import LedgerView, judge, judge_controls, load_catalog
 from casemate.core.measurement import Measurement, Pair
@@ -189,15 +188,8 @@ def test_there_are_a_hundred_situations() -> None:
         assert inside is s.safe
 
 
-def test_planted_situations_once() -> None:
-    """One seed: the bounds that so few verdicts can show."""
-    for counts in tally(range(100, 101)).values():
-        check(counts, 0.10, 0.15)
-
-
-@pytest.mark.slow
 def test_false_verdicts_are_rare() -> None:
-    """Twenty seeds: the promised bounds."""
+    """Twenty seeds, two thousand verdicts: the promised bounds."""
     for counts in tally(range(20)).values():
         check(counts, 0.01, 0.05)
 

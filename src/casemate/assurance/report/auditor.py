@@ -57,7 +57,6 @@ class EvidenceRow:
     said: Markup
     method: str
     verdicts: tuple[Verdict, ...]
-    reasons: tuple[Markup, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +115,6 @@ def _evidence(page: Page, record: Record, what: str, *, subject: str, said: Mark
         said=said,
         method=method,
         verdicts=tuple(j.verdict for _, j in own),
-        reasons=tuple(quoted(f"verdicts/{place}/reason", j.reason) for place, j in own),
     )
 
 

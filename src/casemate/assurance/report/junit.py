@@ -26,7 +26,7 @@ def junit(dossier: Dossier) -> bytes:
         element = ET.SubElement(
             root,
             "testsuite",
-            name=suite,
+            name=_text(suite),
             tests=str(len(judgments)),
             failures=str(counts.count("failure")),
             errors=str(counts.count("error")),
@@ -35,7 +35,9 @@ def junit(dossier: Dossier) -> bytes:
         for j in judgments:
             name = names.get(j.record, j.reason) if j.record is not None else j.reason
             limit = f" [{j.tolerance.name}]" if j.tolerance else ""
-            case = ET.SubElement(element, "testcase", name=_text(f"{name}{limit}"), classname=f"{suite}.{j.subject}")
+            case = ET.SubElement(
+                element, "testcase", name=_text(f"{name}{limit}"), classname=_text(f"{suite}.{j.subject}")
+            )
             outcome = _outcome(j.verdict)
             if outcome:
                 ET.SubElement(case, outcome, message=_text(j.reason), type=j.verdict.value)

@@ -53,7 +53,7 @@ def markdown(dossier: Dossier) -> bytes:
         lines += ["", "### Defenses", "", "| defense | what it did |", "|---|---|"]
         lines += [f"| {_cell(x.pair.defense)} | {_cell(x.pair.conclusion)} |" for x in view.paired]
     if view.verify_command:
-        lines += ["", "Check it yourself:", "", f"    {view.verify_command}"]
+        lines += ["", "Check it yourself:", "", f"    {' '.join(view.verify_command.split())}"]
     return ("\n".join(lines) + "\n").encode()
 
 

@@ -50,9 +50,7 @@ def linear(values: Iterable[float | None], *, floor: float = -math.inf, ceiling:
     step = _step(high - low)
     start = max(floor, math.floor(low / step + 1e-9) * step)
     end = min(ceiling, math.ceil(high / step - 1e-9) * step)
-    first = math.ceil(start / step - 1e-9)
-    ticks = tuple(round((first + i) * step, 12) for i in range(int((end - first * step) / step + 1e-9) + 1))
-    return Scale(start, end, ticks)
+    return Scale(start, end, _ticks(start, end, step))
 
 
 def logarithmic(values: Iterable[float]) -> Scale:
@@ -62,6 +60,7 @@ def logarithmic(values: Iterable[float]) -> Scale:
     powers = tuple(
         10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) if low <= 10.0**e <= high
     )
+    powers = powers[:: -(-len(powers) // 6) or 1]
     whole = Scale(low, high, powers, log=True)
     if len(powers) < 2:
         return Scale(low, high, (low, high), log=True)
@@ -77,10 +76,14 @@ def budget(values: Iterable[float]) -> Scale:
     if len(found) < 2:
         return linear(found)
     low = 0.0 if 0 <= found[0] < 0.65 * found[-1] else found[0]
-    step = _step(found[-1] - low)
+    return Scale(low, found[-1], _ticks(low, found[-1], _step(found[-1] - low)))
+
+
+def _ticks(low: float, high: float, step: float) -> tuple[float, ...]:
+    """The multiples of a step from low to high, without the dust of binary fractions."""
     first = math.ceil(low / step - 1e-9)
-    ticks = tuple(round((first + i) * step, 12) for i in range(int((found[-1] - first * step) / step + 1e-9) + 1))
-    return Scale(low, found[-1], ticks)
+    count = int((high - first * step) / step + 1e-9) + 1
+    return tuple(float(f"{(first + i) * step:.12g}") for i in range(count))
 
 
 def _step(span: float) -> float:
