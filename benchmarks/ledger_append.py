@@ -50,15 +50,20 @@ class Cost(NamedTuple):
     cpu: float
 
 
-def predicate(number: int) -> dict[str, object]:
-    """A trial whose statement has 1,000 bytes."""
-    found: dict[str, object] = {"plan": "ab" * 32, "task": f"{number:08d}", "blob": "cd" * 32, "note": ""}
-    return {**found, "note": "x" * (PAYLOAD - len(encode("trial", found, {"model": "ef" * 32})))}
+SUBJECT = {"model": "ef" * 32}
+
+
+def predicate(number: int, padding: str) -> dict[str, object]:
+    """What a trial says, padded."""
+    return {"plan": "ab" * 32, "task": f"{number:08d}", "blob": "cd" * 32, "note": padding}
+
+
+PADDING = "x" * (PAYLOAD - len(encode("trial", predicate(0, ""), SUBJECT)))
 
 
 def record(number: int) -> bytes:
     """One signed record, made from nothing."""
-    return seal("trial", predicate(number), {"model": "ef" * 32}, [SIGNER])
+    return seal("trial", predicate(number, PADDING), SUBJECT, [SIGNER])
 
 
 def batch_of(number: int) -> list[bytes]:
