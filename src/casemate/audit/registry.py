@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TypeVar
 
 import casemate.quality.declarations as quality
+import casemate.threats.evasion.declarations as evasion
 import casemate.threats.extraction.declarations as extraction
 import casemate.threats.inversion.declarations as inversion
 from casemate.core.declarations import AssessmentSpec, DefenseSpec
@@ -19,7 +20,7 @@ from casemate.core.findings import Rule
 
 Spec = TypeVar("Spec", AssessmentSpec, DefenseSpec)
 
-BUILT_IN: tuple[ModuleType, ...] = (quality, inversion, extraction)
+BUILT_IN: tuple[ModuleType, ...] = (quality, inversion, extraction, evasion)
 
 
 @dataclass(frozen=True)

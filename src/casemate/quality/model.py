@@ -13,7 +13,7 @@ from casemate.core.measurement import Measurement
 from casemate.core.threat import Access, ThreatModel
 from casemate.quality.declarations import MODEL
 from casemate.quality.groups import grouped
-from casemate.stats.differences import newcombe_bounds
+from casemate.stats.differences import difference_bounds
 from casemate.stats.proportions import clopper_pearson
 from casemate.training.engagement import Array, Conclusion, Engagement, Result, Task
 
@@ -100,7 +100,7 @@ def _disparity(
     k = np.array([int(right[mask].sum()) for _, mask in large])
     n = np.array([int(mask.sum()) for _, mask in large])
     first, second = np.array(pairs).T
-    low, high = newcombe_bounds(k[first], n[first], k[second], n[second], 1 - 0.05 / len(pairs))
+    low, high = difference_bounds(k[first], n[first], k[second], n[second], 1 - 0.05 / len(pairs))
     rates = k / n
     return [
         Measurement(
@@ -113,7 +113,7 @@ def _disparity(
             high=float(np.maximum(high, -low).max()),
             n=int(n.sum()),
             k=None,
-            method="newcombe, bonferroni",
+            method="mover-clopper-pearson, bonferroni",
             threat_model=OWNER,
             seed=engagement.seed,
             at={"column": column},

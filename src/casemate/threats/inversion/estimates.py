@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.stats import binom
 
 from casemate.stats.curves import auc as area
-from casemate.stats.differences import newcombe
+from casemate.stats.differences import difference
 from casemate.stats.estimate import Estimate
 from casemate.stats.operating_point import tpr_at_fpr as operating_point
 from casemate.stats.placements import placements
@@ -66,7 +66,7 @@ def auc(members: Floats, nonmembers: Floats) -> Figure:
 def advantage(members: Floats, nonmembers: Floats, cut: float = 0.0) -> Figure:
     """TPR - FPR at a threshold fixed before looking (Yeom et al. 2018, arXiv 1709.01604, definition 4)."""
     found, accused = members > cut, nonmembers > cut
-    return Figure(newcombe(int(accused.sum()), len(accused), int(found.sum()), len(found)), None, found)
+    return Figure(difference(int(accused.sum()), len(accused), int(found.sum()), len(found)), None, found)
 
 
 def detectable(members: int, fpr: float, power: float = 0.8) -> float:
