@@ -81,6 +81,14 @@ def test_a_new_tolerance_is_a_new_plan_but_no_new_trial(copied: Scene) -> None:
     assert len(verify_folder(copied.audit).of_kind("plan")) == 2
 
 
+def test_going_back_to_an_earlier_policy_is_judged_by_it(copied: Scene) -> None:
+    copied.edit("at_least = 0.8\n", "at_least = 0.999\n")
+    strict = audit(read_config(copied.config), home=copied.home)
+    copied.edit("at_least = 0.999\n", "at_least = 0.8\n")
+    mild = audit(read_config(copied.config), home=copied.home)
+    assert (strict.dossier.policy.tolerances[0].at_least, mild.dossier.policy.tolerances[0].at_least) == (0.999, 0.8)
+
+
 def test_the_plan_precedes_the_first_trial_and_the_binding_is_last(finished: Scene) -> None:
     kinds = [record.kind for record in verify_folder(finished.audit).records]
     assert kinds.index("plan") < kinds.index("trial")

@@ -108,13 +108,13 @@ class Notebook:
         return self._plan
 
     def begin(self, plan: Plan, scopes: Iterable[Scope], loads: Iterable[Mapping[str, Any]]) -> None:
-        """Record the plan before its first trial, unless the same plan is recorded already."""
+        """Record the plan before its first trial, unless the plan in force is the same."""
         self.recall(scopes)
         predicate = {**said(plan), "signer": self.verifier}
-        for record in self.records:
-            if record.kind == "plan" and _undated(record.predicate) == _undated(predicate):
-                self._plan = record
-                return
+        last = next((record for record in reversed(self.records) if record.kind == "plan"), None)
+        if last is not None and _undated(last.predicate) == _undated(predicate):
+            self._plan = last
+            return
         started = datetime.now(UTC).replace(microsecond=0).isoformat()
         self._plan = self.record("plan", [({**predicate, "started": started}, {**plan.subjects, **plan.data})])[0]
         self.record("load", [(load, {str(load["path"]): str(load["sha256"])}) for load in loads])
