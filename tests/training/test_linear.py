@@ -43,7 +43,7 @@ def test_gradient_vanishes_and_leverages_are_hat_values():
     hessian = (problem.design.T * fit.curvatures) @ problem.design + np.diag(problem.penalty)
     direct = np.einsum("ij,jk,ik->i", problem.design, np.linalg.inv(hessian), problem.design)
     assert np.allclose(fit.leverages, direct)
-    assert (fit.curvatures * fit.leverages).min() > 0.0 and (fit.curvatures * fit.leverages).max() < 1.0
+    assert 0.0 < (fit.curvatures * fit.leverages).min() and (fit.curvatures * fit.leverages).max() < 1.0
 
 
 def test_a_table_with_words_and_gaps():
