@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -60,7 +61,7 @@ def initial(widths: Sequence[int], seed: int) -> list[Array]:
     rng = np.random.default_rng(derive(seed, "weights"))
     return [
         rng.uniform(-1.0, 1.0, (inputs + 1, outputs)) / np.sqrt(inputs)
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True)
+        for inputs, outputs in pairwise(widths)
     ]
 
 

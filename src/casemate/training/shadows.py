@@ -127,7 +127,7 @@ def own_log_odds(log_scores: npt.NDArray[np.floating], labels: npt.NDArray[np.in
     others = np.where(np.arange(scores.shape[-1]) == labels[:, None], -np.inf, scores)
     top = others.max(axis=-1)
     rest = top + np.log(np.exp(others - top[..., None]).sum(axis=-1))
-    return (own - rest).astype(np.float32)
+    return np.asarray(own - rest, dtype=np.float32)
 
 
 def _log_scores(scores: npt.NDArray[np.float64], classes: Sequence[str], rows: Dataset) -> npt.NDArray[np.float64]:
@@ -140,4 +140,4 @@ def _log_scores(scores: npt.NDArray[np.float64], classes: Sequence[str], rows: D
     made = np.full((len(scores), len(rows.classes)), LEAST)
     for column, name in enumerate(classes):
         made[:, names[name] if own_names else int(name)] = np.maximum(scores[:, column], LEAST)
-    return np.log(made)
+    return np.asarray(np.log(made))

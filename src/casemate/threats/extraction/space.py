@@ -203,7 +203,7 @@ def _field(column: Column, own: pd.Series[Any] | None) -> Field:
         float(np.median(cells)) if cells.size else ((low + high) / 2.0 if bounded else float(np.clip(0, low, high)))
     )
     spread = float(cells.std()) if cells.size else 0.0
-    scale = spread or ((high - low) / 4.0 if bounded and high > low else 1.0)
+    scale = spread or ((high - low) / 12.0 if bounded and high > low else 1.0)
     made = Field(column.name, (), whole, holes, low, high, center, scale, dtype)
     return Field(column.name, (), whole, holes, low, high, float(made.clip(np.array([center]))[0]), scale, dtype)
 
