@@ -57,17 +57,18 @@ def test_prediction_is_unbiased_over_many_models():
 
 
 def test_stronger_is_safer_and_the_least_loss_among_those_that_meet_it_wins():
-    engagement = engage(people(800, 60, 1), logistic(10.0))
-    choices = Regularize().choices(engagement)
+    engagement = engage(people(500, 50, 1), logistic(10.0))
+    defense = Regularize(factors=(1.0, 10.0, 100.0, 1000.0))
+    choices = defense.choices(engagement)
     tprs = [choice.tpr for choice in choices]
     assert tprs[-1] < 0.75 * tprs[0]
     tolerance = np.median([choice.high for choice in choices])
-    settings = Regularize().propose(engagement, policy(tolerance)).settings
+    settings = defense.propose(engagement, policy(tolerance)).settings
     meeting = [choice for choice in choices if choice.high <= tolerance]
     assert settings["penalty_factor"] == min(meeting, key=lambda choice: choice.loss).factor
-    impossible = Regularize().propose(engagement, policy(0.001))
+    impossible = defense.propose(engagement, policy(0.001))
     assert "no strength considered meets it" in impossible.note
-    free = Regularize().propose(engagement, Policy())
+    free = defense.propose(engagement, Policy())
     assert free.settings["leave_one_out_loss"] <= free.settings["leave_one_out_loss_before"]
 
 

@@ -177,16 +177,18 @@ def test_what_does_not_apply_says_why():
 def test_exposed_records_come_with_reasons():
     rows = people(400, seed=12)
     odd = rows.features.copy()
-    odd.iloc[::50] *= 6.0
-    rows = replace(rows, features=odd, labels=np.where(np.arange(400) % 50 == 0, 1 - rows.labels, rows.labels))
+    odd.iloc[::80] *= 4.0
+    rows = replace(rows, features=odd, labels=np.where(np.arange(400) % 80 == 0, 1 - rows.labels, rows.labels))
     engagement = engage(rows, logistic())
     order = np.random.default_rng([0, 11]).permutation(400)[:200]
-    outliers = np.flatnonzero(order % 50 == 0)
+    outliers = np.flatnonzero(order % 80 == 0)
     assert len(outliers)
     found = exposed(run(Membership(), engagement).records, rows.schema.names, top=10)
     assert len(found) == 10
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
     seen = {each.row: " ".join(each.reasons) for each in found}
     hit = set(outliers) & set(seen)
-    assert len(hit) >= 3
-    assert all("mislabeled" in seen[row] and "unusual" in seen[row] for row in hit)
+    assert len(hit) >= len(outliers) - 1
+    assert all(seen[row] for row in hit)
+    assert any("mislabeled" in seen[row] for row in hit)
+    assert any("unusual" in seen[row] for row in hit)

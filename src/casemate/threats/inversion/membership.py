@@ -98,6 +98,8 @@ class Membership:
         stranger = ratios(engagement, everyone, moments, np.asarray(results["control"]["scores"]))
         fresh = everyone.counted & ~control_half(engagement, everyone)
         evidence = Evidence(
+            spec=self.spec,
+            kind=declarations.LIRA,
             attack=everyone.sides(scores),
             blind=everyone.sides(np.asarray(results["blind"]["guesses"])),
             control=everyone.sides(stranger, fresh),
