@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,7 +45,8 @@ def test_gradient_vanishes_and_leverages_are_hat_values():
     hessian = (problem.design.T * fit.curvatures) @ problem.design + np.diag(problem.penalty)
     direct = np.einsum("ij,jk,ik->i", problem.design, np.linalg.inv(hessian), problem.design)
     assert np.allclose(fit.leverages, direct)
-    assert 0.0 < (fit.curvatures * fit.leverages).min() and (fit.curvatures * fit.leverages).max() < 1.0
+    assert (fit.curvatures * fit.leverages).min() > 0.0
+    assert (fit.curvatures * fit.leverages).max() < 1.0
 
 
 def test_a_table_with_words_and_gaps():
@@ -88,7 +91,5 @@ def test_a_singular_hessian_is_an_error_not_a_guess():
     problem = objective(LogisticRegression(), X.iloc[:, :2], Y.to_numpy())
     twice = problem.scaled(0.0)
     twin = np.column_stack([twice.design[:, 0], twice.design[:, 0]])
-    from dataclasses import replace
-
     with pytest.raises(TargetError, match=r"singular|no minimum"):
         solve(replace(twice, design=twin - twin, penalty=np.zeros(2)))

@@ -165,16 +165,48 @@ def objective(estimator: Any, features: pd.DataFrame, labels: Codes) -> Logistic
         raise TargetError(
             "the closed form does not apply",
             cause=reason or "the labels are not 0 and 1, both present",
-            next_step="use the shadow pool",
+            next_step='set method = "shadows"',
         )
     before, last = split(estimator)
-    table: Any = features if before is None else clone(before).fit(features, labels).transform(features)
+    table = features if before is None else clone(before).fit(features, labels).transform(features)
+    return _assemble(last, table, labels)
+
+
+def fitted_objective(model: Any, features: pd.DataFrame, labels: Codes) -> tuple[LogisticObjective, Floats]:
+    """The objective on these rows as a fitted model preprocesses them, and the model's own coefficients.
+
+    Args:
+        model: a fitted classifier or pipeline for which ``refusal`` is "".
+        features: (n, d) rows.
+        labels: (n,) codes 0 and 1.
+
+    Returns:
+        The objective, and (d,) coefficients in its coordinates.
+
+    Raises:
+        TargetError: the closed form does not apply.
+    """
+    if reason := refusal(model):
+        raise TargetError(
+            "the closed form does not apply", cause=reason, next_step="use an attack that asks for scores"
+        )
+    before, last = split(model)
+    problem = _assemble(last, features if before is None else before.transform(features), labels)
+    coefficients = last.coef_[0]
+    if last.fit_intercept:
+        scale = last.intercept_scaling if last.solver == "liblinear" else 1.0
+        coefficients = np.append(coefficients, last.intercept_[0] / scale)
+    return problem, np.asarray(coefficients, dtype=np.float64)
+
+
+def _assemble(last: LogisticRegression, table: Any, labels: Codes) -> LogisticObjective:
+    """Preprocessed rows, with the intercept's column and the penalty of each coefficient."""
     matrix = np.asarray(table.toarray() if hasattr(table, "toarray") else table, dtype=np.float64)
     if not np.isfinite(matrix).all() or matrix.shape[1] > WIDEST:
         raise TargetError(
             "the closed form does not apply",
             cause=f"the {matrix.shape[1]} preprocessed columns are not all finite, or more than {WIDEST}",
-            next_step="use the shadow pool",
+            next_step='set method = "shadows"',
         )
     penalty = np.full(matrix.shape[1], penalty_strength(last))
     if last.fit_intercept:

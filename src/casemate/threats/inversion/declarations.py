@@ -7,6 +7,7 @@ from casemate.core.findings import Rule, Severity
 from casemate.core.threat import Access
 
 LIRA = "attack/membership/lira"
+WEIGHTS = "attack/membership/weights"
 BLIND = "attack/membership/blind"
 CONTROL = "attack/membership/control"
 ATTRIBUTE_KIND = "attack/inversion/attribute"
@@ -75,6 +76,35 @@ MEMBERSHIP = AssessmentSpec(
     reference="Carlini et al. 2022, arXiv 2112.03570, algorithm 1",
 )
 
+MEMBERSHIP_WEIGHTS = AssessmentSpec(
+    id="inversion.membership_weights",
+    title="Can whoever holds the weights of a regression tell who was in the training data?",
+    kinds=(WEIGHTS, BLIND, CONTROL),
+    metrics=MEMBERSHIP.metrics,
+    access=Access.WEIGHTS,
+    needs=("recipe", "holdout", "training-data", "linear"),
+    factory="casemate.threats.inversion.weights:MembershipFromWeights",
+    rule=Rule(
+        id="CM-INV-003",
+        title="The weights give away who was in the training data",
+        severity=Severity.HIGH,
+        why=(
+            "A regression's weights are published in papers, shipped in devices and shared between hospitals. They "
+            "are an exact sum over the training records, and can be searched for each of them."
+        ),
+        how=(
+            "At the minimum the records' gradients and the penalty cancel. For every record of a pool, the likelihood "
+            "ratio of being part of that sum is calculated from the weights; nothing is asked and nothing is trained."
+        ),
+        fix=(
+            "Regularization does not help against this adversary. Keep the weights and hand out answers instead, or "
+            "train with differential privacy."
+        ),
+        references=("Suri, Zhang & Evans 2024, Do Parameters Reveal More than Loss, arXiv 2406.11544",),
+    ),
+    reference="Suri, Zhang & Evans 2024, arXiv 2406.11544",
+)
+
 ATTRIBUTE = AssessmentSpec(
     id="inversion.attribute",
     title="Does the model give away sensitive attributes of the people it was trained on?",
@@ -124,13 +154,13 @@ ATTRIBUTE = AssessmentSpec(
     reference="Jayaraman & Evans 2022, arXiv 2209.01292; Fredrikson et al. 2015 (CCS), section 3",
 )
 
-ASSESSMENTS: tuple[AssessmentSpec, ...] = (MEMBERSHIP, ATTRIBUTE)
+ASSESSMENTS: tuple[AssessmentSpec, ...] = (MEMBERSHIP, MEMBERSHIP_WEIGHTS, ATTRIBUTE)
 
 REGULARIZE = DefenseSpec(
     id="inversion.regularize",
     title="Regularize a logistic regression as much as the membership tolerance asks for",
     changes="recipe",
-    judged_by=(MEMBERSHIP.id,),
+    judged_by=(MEMBERSHIP.id, MEMBERSHIP_WEIGHTS.id),
     factory="casemate.threats.inversion.regularize:Regularize",
     reference="Yeom et al. 2018, arXiv 1709.01604, section 3 (overfitting and membership)",
 )

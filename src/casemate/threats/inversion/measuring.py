@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy.typing as npt
 
+from casemate.core.declarations import AssessmentSpec
 from casemate.core.measurement import Measurement
 from casemate.core.threat import ThreatModel
 from casemate.threats.inversion import declarations, estimates
@@ -24,11 +25,15 @@ class Evidence:
     """Scores of members and nonmembers: from the attack, from the blind baseline, and for a model that saw neither.
 
     Attributes:
+        spec: the assessment.
+        kind: the evidence kind of its figures; the controls have their own.
         attack, blind, control: each a pair of arrays, members first.
         how: how the attack worked, for the reader.
         excluded: rows on both sides, which are not counted.
     """
 
+    spec: AssessmentSpec
+    kind: str
     attack: Sides
     blind: Sides
     control: Sides
@@ -39,7 +44,7 @@ class Evidence:
 def measure(
     evidence: Evidence, subject: str, seed: int, threat_model: ThreatModel
 ) -> tuple[list[Measurement], dict[int, npt.NDArray[Any]]]:
-    """All figures of ``inversion.membership``, and the outcomes of those that can be paired, by position."""
+    """All figures of a membership attack, and the outcomes of those that can be paired, by position."""
     members, nonmembers = evidence.attack
     blind, control = estimates.auc(*evidence.blind), estimates.auc(*evidence.control)
     note = f"{evidence.how}; {len(nonmembers)} nonmembers"
@@ -49,22 +54,22 @@ def measure(
         note += "; a classifier that never sees the model tells members apart, so this figure cannot be trusted"
     levels = [level for level, least in LEVELS if len(nonmembers) >= least]
     rows: list[tuple[str, str, dict[str, float | str], Figure, str]] = [
-        (declarations.LIRA, "tpr", {"fpr": level}, estimates.tpr_at_fpr(members, nonmembers, level), note)
+        (evidence.kind, "tpr", {"fpr": level}, estimates.tpr_at_fpr(members, nonmembers, level), note)
         for level in levels
     ]
     rows += [
-        (declarations.LIRA, "auc", {}, estimates.auc(members, nonmembers), note),
-        (declarations.LIRA, "advantage", {}, estimates.advantage(members, nonmembers), note),
+        (evidence.kind, "auc", {}, estimates.auc(members, nonmembers), note),
+        (evidence.kind, "advantage", {}, estimates.advantage(members, nonmembers), note),
     ]
     outcomes = {position: row[3].outcomes for position, row in enumerate(rows)}
     rows += [
         (declarations.BLIND, "auc", {}, blind, "never sees the model: must not differ from 0.5"),
         (declarations.CONTROL, "auc", {}, control, "a model that saw none of these records: must not differ from 0.5"),
     ]
-    specs = {spec.name: spec for spec in declarations.MEMBERSHIP.metrics}
+    specs = {spec.name: spec for spec in evidence.spec.metrics}
     measurements = [
         Measurement(
-            assessment=declarations.MEMBERSHIP.id,
+            assessment=evidence.spec.id,
             kind=kind,
             metric=metric,
             at=at,
@@ -78,7 +83,7 @@ def measure(
             threat_model=threat_model,
             seed=seed,
             unit=specs[metric].unit,
-            direction=specs[metric].direction if kind == declarations.LIRA else "none",
+            direction=specs[metric].direction if kind == evidence.kind else "none",
             queries=threat_model.queries or 0,
             note=text,
         )

@@ -50,7 +50,7 @@ class Membership:
         if len(engagement.nonmembers) < 50 or len(engagement.members) < 50:
             return "fewer than 50 members or nonmembers are known"
         if engagement.settings(self.spec.id).get("method") == "closed-form":
-            return closed_form_refusal(engagement.recipe)
+            return closed_form_refusal(engagement)
         return ""
 
     def tasks(self, engagement: Engagement) -> Sequence[Task]:
@@ -98,6 +98,8 @@ class Membership:
         stranger = ratios(engagement, everyone, moments, np.asarray(results["control"]["scores"]))
         fresh = everyone.counted & ~control_half(engagement, everyone)
         evidence = Evidence(
+            spec=self.spec,
+            kind=declarations.LIRA,
             attack=everyone.sides(scores),
             blind=everyone.sides(np.asarray(results["blind"]["guesses"])),
             control=everyone.sides(stranger, fresh),
@@ -111,7 +113,7 @@ class Membership:
 
     def _closed(self, engagement: Engagement) -> bool:
         method = engagement.settings(self.spec.id).get("method", "auto")
-        return method != "shadows" and closed_form_refusal(engagement.recipe) == ""
+        return method != "shadows" and closed_form_refusal(engagement) == ""
 
     def _gather(
         self, engagement: Engagement, everyone: Pool, results: Mapping[str, Result]
@@ -126,11 +128,13 @@ class Membership:
         return learned(signals, design.masks(range(len(signals)))), None, f"{len(signals)} shadow models"
 
 
-def closed_form_refusal(recipe: Recipe | None) -> str:
-    """Why models of this recipe need shadow models, or "" when one fit is enough."""
-    if not isinstance(recipe, SklearnRecipe):
-        return "the recipe is not scikit-learn's"
-    return refusal(recipe.estimator)
+def closed_form_refusal(engagement: Engagement) -> str:
+    """Why this model needs shadow models, or "" when one fit is enough."""
+    if not isinstance(engagement.recipe, SklearnRecipe):
+        return "there is no scikit-learn recipe"
+    if len(engagement.members.classes) != 2:
+        return "there are more than two classes"
+    return refusal(engagement.recipe.estimator)
 
 
 def threat_model(queries: int) -> ThreatModel:

@@ -69,7 +69,7 @@ def cell_likelihood_ratio(moments: Moments, low: Floats, high: Floats) -> Floats
 def _log_mass(low: Floats, high: Floats, mean: Floats, sd: Floats) -> Floats:
     """Log-probability of an interval under a normal distribution, accurate far into either tail."""
     a, b = (low - mean) / sd, (high - mean) / sd
-    flip = a + b > 0  # work in the tail that has the mass
+    flip = b > -a  # work in the tail that has the mass
     a, b = np.where(flip, -b, a), np.where(flip, -a, b)
     upper, lower = log_ndtr(b), log_ndtr(a)
     with np.errstate(divide="ignore"):

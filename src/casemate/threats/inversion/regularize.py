@@ -14,13 +14,14 @@ from casemate.core.policy import Policy
 from casemate.core.seeds import derive
 from casemate.threats.inversion import declarations, estimates
 from casemate.threats.inversion.closed_form import Mask, closed_form
+from casemate.threats.inversion.membership import closed_form_refusal
 from casemate.threats.inversion.moments import likelihood_ratio
 from casemate.threats.inversion.pool import Pool, pool
 from casemate.threats.inversion.promise import AT, CONFIDENT, accepted, last_step, promise, retrained, sklearn_recipe
 from casemate.threats.inversion.signals import Floats
 from casemate.training.engagement import Engagement, Proposal
 from casemate.training.influence import leave_one_out
-from casemate.training.linear import objective, refusal, solve, split
+from casemate.training.linear import objective, solve, split
 from casemate.training.recipe import SklearnRecipe
 
 FACTORS = tuple(float(factor) for factor in 10.0 ** np.arange(0.0, 4.01, 0.5))
@@ -67,9 +68,7 @@ class Regularize:
 
     def applies(self, engagement: Engagement) -> str:
         """Why no strength can be calculated for this model, or ""."""
-        if not isinstance(engagement.recipe, SklearnRecipe):
-            return "there is no scikit-learn recipe"
-        return refusal(engagement.recipe.estimator)
+        return closed_form_refusal(engagement)
 
     def propose(self, engagement: Engagement, policy: Policy) -> Proposal:
         """Train again with the strength that meets the tolerance at the least leave-one-out loss.
