@@ -13,6 +13,7 @@ import msgspec
 from casemate.assurance.controls import WORST_FIRST, worst
 from casemate.assurance.dossier import Dossier
 from casemate.assurance.judging import Judgment
+from casemate.assurance.wording import sentence
 from casemate.core.declarations import AssessmentSpec
 from casemate.core.policy import Verdict
 
@@ -117,7 +118,7 @@ def _defended(dossier: Dossier, judgments: list[Judgment]) -> Iterator[Claim]:
             evidence=(j.record,),
             defeaters=(
                 Defeater("The attack that judged it did not know the defense.", pair.adaptive),
-                *((Defeater(f"It is known to be no defense: {spec.known_false}.", False),)
+                *((Defeater(sentence(f"It is known to be no defense: {spec.known_false}"), False),)
                   if spec and spec.known_false else ()),
             ),
         )  # fmt: skip

@@ -95,8 +95,9 @@ class Scales(msgspec.Struct, frozen=True, kw_only=True):
         pair = figure.source.pair
         if pair is not None and not figure.cost:
             known = next((d.known_false for d in self.defenses if d.id == pair.defense), "")
+            why = wording.sentence(f"Known to be no defense: {known}")
             if known and not (verdict is Verdict.PASS and improvement(pair)[0]):
-                return Weighed(figure=figure, verdict=Verdict.FAIL, reason=f"{said}. Known to be no defense: {known}.")
+                return Weighed(figure=figure, verdict=Verdict.FAIL, reason=f"{said}. {why}")
             if verdict is Verdict.PASS and not pair.adaptive:
                 why = "The attack run again does not know the defense, so this cannot pass."
                 return Weighed(figure=figure, verdict=Verdict.INCONCLUSIVE, reason=f"{said}. {why}")
