@@ -86,7 +86,7 @@ def test_hardening_again_repeats_nothing(hardened: tuple[Scene, Hardening]) -> N
 
 def test_an_unknown_defense_names_the_nearest(scene: Scene) -> None:
     scene.edit("extraction.rounding", "extraction.roundin")
-    with pytest.raises(UsageError, match="extraction.roundin") as error:
+    with pytest.raises(UsageError, match=r"extraction\.roundin") as error:
         harden(read_config(scene.config), home=scene.home)
     assert "extraction.rounding" in error.value.next_step
 

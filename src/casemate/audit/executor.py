@@ -10,6 +10,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,12 +51,18 @@ class Executor(Protocol):
         """Run all jobs. An exception in one of them is raised here, after nothing else was lost."""
 
 
+def one_thread() -> AbstractContextManager[object]:
+    """Keep BLAS and OpenMP on one thread, so that sums are taken in one order on every machine."""
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1)
+    return limits
+
+
 def perform(engagement: Engagement, job: Job) -> Done:
     """Run one job on the engagement, restricted to the access that the assessment declares."""
     assessment: Assessment = job.spec.load()()
     view = engagement.target.restrict(job.spec.access)
     start = time.process_time()
-    with threadpool_limits(limits=1):
+    with one_thread():
         result = assessment.work(engagement.changed(target=view), job.task)
     return Done(job, result, time.process_time() - start, view.meter.used)
 

@@ -72,7 +72,7 @@ def people(config: Config, model: str, *, top: int = 10, home: Path | None = Non
         book.recall([each])
         if not all(book.holds(job) for job in each.jobs):
             raise UsageError(f"{MEMBERSHIP} has not been run on {model}", next_step="run casemate audit first")
-        found = conclude(each, book)
+        found = conclude(each, book.results(each))
     members = each.engagement.members
     return [
         Person(

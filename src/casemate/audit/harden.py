@@ -14,7 +14,7 @@ import joblib
 
 from casemate.audit.audit import chosen, loads, opened_or_refused, record_measurements
 from casemate.audit.config import Config, DefenseSection
-from casemate.audit.executor import executor
+from casemate.audit.executor import executor, one_thread
 from casemate.audit.notebook import Notebook, said
 from casemate.audit.output import Outcome, write, write_outcome
 from casemate.audit.pair import costs, pairs
@@ -126,7 +126,9 @@ def apply(config: Config, engagements: Mapping[str, Engagement], observer: Obser
             if reason:
                 observer.note(f"{spec.id} does not apply to {name}: {reason}")
             else:
-                yield _defended(engagements[name], section, spec, defense.propose(engagements[name], config.policy))
+                with one_thread():
+                    proposal = defense.propose(engagements[name], config.policy)
+                yield _defended(engagements[name], section, spec, proposal)
             observer.advance("building defenses")
     observer.end("building defenses")
 

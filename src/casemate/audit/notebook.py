@@ -127,9 +127,9 @@ class Notebook:
         """Whether this job's trial is kept."""
         return self._key(job) in self._trials
 
-    def result(self, job: Job) -> Kept:
-        """What a finished job left."""
-        return _kept(self._blobs, self._trials[self._key(job)].predicate)
+    def results(self, each: Scope) -> dict[str, Kept]:
+        """What the finished jobs of a scope left, by task."""
+        return {job.task.id: _kept(self._blobs, self._trials[self._key(job)].predicate) for job in each.jobs}
 
     def keep(self, done: Done) -> None:
         """Keep a finished job; when this returns it survives a power cut."""

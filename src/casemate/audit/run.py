@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from casemate.audit.executor import Done, Executor, Job
+from casemate.audit.executor import Done, Executor, Job, one_thread
 from casemate.audit.notebook import Kept, Notebook
 from casemate.audit.plan import Scope, scope
 from casemate.core.declarations import AssessmentSpec
@@ -44,17 +44,17 @@ def run(todo: Sequence[Scope], book: Notebook, executor: Executor, observer: Obs
     concluded = []
     observer.begin("concluding", len(todo))
     for each in todo:
-        concluded.append(Concluded(each, None if each.not_applicable else conclude(each, book)))
+        concluded.append(Concluded(each, None if each.not_applicable else conclude(each, book.results(each))))
         observer.advance("concluding")
     observer.end("concluding")
     return tuple(concluded)
 
 
-def conclude(each: Scope, book: Notebook) -> Conclusion:
+def conclude(each: Scope, kept: Mapping[str, Kept]) -> Conclusion:
     """Turn the kept results of one scope into figures, with what they cost added up over its tasks."""
-    kept = {job.task.id: book.result(job) for job in each.jobs}
-    found = each.mechanism.conclude(each.engagement, {task: one.result for task, one in kept.items()})
-    return replace(found, measurements=tuple(costed(found, kept)))
+    with one_thread():
+        found = each.mechanism.conclude(each.engagement, {task: one.result for task, one in kept.items()})
+    return replace(found, measurements=tuple(_costed(found, kept)))
 
 
 def _perform(
@@ -85,8 +85,7 @@ def _label(job: Job) -> str:
     return f"{job.subject}: {job.spec.id}"
 
 
-def costed(found: Conclusion, kept: Mapping[str, Kept]) -> Iterable[Measurement]:
-    """The figures, with CPU seconds and queries added up over the tasks they rest on."""
+def _costed(found: Conclusion, kept: Mapping[str, Kept]) -> Iterable[Measurement]:
     seconds = round(sum(one.seconds for one in kept.values()), 3)
     queries = sum(one.queries for one in kept.values())
     for measurement in found.measurements:

@@ -8,14 +8,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from casemate.audit.audit import chosen
 from casemate.audit.config import Config
 from casemate.audit.engage import open_engagements
-from casemate.audit.notebook import LEDGER, Kept, read_trials, said
-from casemate.audit.run import costed, scopes
+from casemate.audit.notebook import LEDGER, read_trials, said
+from casemate.audit.run import conclude, scopes
 from casemate.audit.view import dossier, latest
 from casemate.core.digests import canonical_json
 from casemate.core.errors import TamperedError
@@ -109,9 +109,8 @@ def check_figures(folder: Path, records: Sequence[Record], config: Config, home:
     for each in scopes(opened.engagements.values(), chosen(config)):
         if each.not_applicable:
             continue
-        results: dict[str, Kept] = {job.task.id: kept(each.work, job.task.id) for job in each.jobs}
-        found = each.mechanism.conclude(each.engagement, {task: one.result for task, one in results.items()})
-        for measurement in replace(found, measurements=tuple(costed(found, results))).measurements:
+        results = {job.task.id: kept(each.work, job.task.id) for job in each.jobs}
+        for measurement in conclude(each, results).measurements:
             if canonical_json(said(measurement)) not in recorded:
                 raise TamperedError(
                     f"{measurement.metric} of {measurement.kind} on {measurement.subject} does not follow "

@@ -29,7 +29,7 @@ from casemate.training.engagement import Conclusion, Engagement, Result, Task
 
 Floats = npt.NDArray[np.float64]
 
-ROUND_BUDGETS = {"quick": (1000,), "standard": (300, 1000), "thorough": (300, 1000, 3000)}
+ROUND_BUDGETS = {"quick": (100, 1000), "standard": (100, 300, 1000), "thorough": (100, 300, 1000, 3000)}
 AFFINE = 1e-3
 """Largest gap, in logits, between a model and its copy that still counts as affine (float32 models err by 1e-4)."""
 
