@@ -21,10 +21,10 @@ from casemate.training.engagement import Array, Conclusion, Engagement, Result, 
 
 BUDGETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {"rows": 60, "queries": (50, 100)},
-    "standard": {"rows": 160, "queries": (50, 100, 200, 400)},
+    "standard": {"rows": 150, "queries": (50, 100, 200, 400)},
     "thorough": {"rows": 500, "queries": (50, 100, 200, 400, 1000)},
 }
-DEFAULTS: Mapping[str, Any] = {"eps": (0.25, 0.5, 1.0, 2.0), "norm": 1, "chunk": 80, "pool": 1000}
+DEFAULTS: Mapping[str, Any] = {"eps": (0.25, 0.5, 1.0, 2.0), "norm": 1, "chunk": 160, "pool": 1000}
 
 
 class DecisionEvasion:
@@ -116,10 +116,12 @@ class DecisionEvasion:
                 where: dict[str, float | str] = {"queries": float(most), "eps": float(eps)}
                 outcomes[len(measurements)] = correct & ~turned
                 kept = correct & ~turned
-                measurements.append(_row(engagement, "robust_accuracy", int(kept.sum()), len(correct), where, failed))
+                measurements.append(
+                    _row(engagement, "robust_accuracy", int(kept.sum()), len(correct), at=where, failed=failed)
+                )
                 if correct.any():
                     found, tried = int(turned.sum()), int(correct.sum())
-                    measurements.append(_row(engagement, "attack_success_rate", found, tried, where, failed))
+                    measurements.append(_row(engagement, "attack_success_rate", found, tried, at=where, failed=failed))
         return Conclusion(measurements, outcomes)
 
 
@@ -156,7 +158,9 @@ def _space(engagement: Engagement) -> Space:
     return Space.build(engagement.nonmembers.schema, frames)
 
 
-def _row(engagement: Engagement, metric: str, k: int, n: int, at: dict[str, float | str], failed: int) -> Measurement:
+def _row(
+    engagement: Engagement, metric: str, k: int, n: int, *, at: dict[str, float | str], failed: int
+) -> Measurement:
     interval = clopper_pearson(k, n)
     success = metric == "attack_success_rate"
     return Measurement(

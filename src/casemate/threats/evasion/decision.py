@@ -109,14 +109,14 @@ class DecisionAttack:
         start(oracle, (values, there, pool.labels), known, self.starts)
         shrink(oracle, oracle.open, 4)
         if known:
-            race(oracle, oracle.open, belief, known, draws, step=0.8, refine=2)
+            race(oracle, oracle.open, belief, draws, known, step=0.8, refine=2)
         schedule = Schedule(oracle, moves=3)
         while len(oracle.open):
             with schedule.turn(0) as rows:
                 sweep(oracle, rows, draws, self.blocks)
             with schedule.turn(1) as rows:
-                probe(oracle, rows, belief, draws, self.probes, self.radius, self.keep)
-                race(oracle, rows, belief, known, draws, step=0.8, refine=3)
+                probe(oracle, rows, belief, draws, count=self.probes, radius=self.radius, keep=self.keep)
+                race(oracle, rows, belief, draws, known, step=0.8, refine=3)
             with schedule.turn(2) as rows:
                 coordinates(oracle, rows, 2, 3)
             schedule.next_round()
@@ -130,7 +130,7 @@ def _confirmed(oracle: Oracle) -> Adversarial:
     who, point = np.nonzero(np.isfinite(cost))
     if len(who):
         found = oracle.best_at[who, point]
-        frame = oracle.space.decode(oracle.victims, who, found, oracle.movable[who])
+        frame = oracle.decoder(who, found, oracle.movable[who])
         unconfirmed[who, point] = oracle.target.labels(frame) == oracle.labels[who]
     cost[unconfirmed] = np.inf
     return Adversarial(tuple(map(int, oracle.points)), cost, oracle.best_at, oracle.used, unconfirmed)

@@ -131,7 +131,7 @@ def coordinates(oracle: Oracle, chosen: Positions, most: int, steps: int) -> Non
 
 
 def probe(
-    oracle: Oracle, rows: Positions, belief: Belief, draws: Draws, count: int, radius: float, keep: float
+    oracle: Oracle, rows: Positions, belief: Belief, draws: Draws, *, count: int, radius: float, keep: float
 ) -> None:
     """Ask about random points around each example and learn which way the boundary faces (HopSkipJump's estimate)."""
     if not len(rows):
@@ -163,15 +163,16 @@ def race(
     oracle: Oracle,
     rows: Positions,
     belief: Belief,
-    prior: Prior | None,
     draws: Draws,
+    prior: Prior | None,
+    *,
     step: float,
     refine: int,
 ) -> None:
     """Send several directions from each victim at a lower cost than its best; those that still turn the answer go on.
 
-    The directions: the boundary's normal, the same with few coordinates, blends with the way to the present example, and
-    the normal with one category taken back or changed, all at one cost, so whichever survives is an improvement.
+    The directions: the boundary's normal, the same with few coordinates, blends with the way to the present example,
+    and the normal with one category taken back or changed, all at one cost, so whichever survives is an improvement.
     """
     if not len(rows):
         return

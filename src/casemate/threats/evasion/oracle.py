@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from casemate.targets.target import Codes, Target
-from casemate.threats.evasion.space import Flags, Floats, Positions, Space
+from casemate.threats.evasion.space import Decoder, Flags, Floats, Positions, Space
 
 
 class Oracle:
@@ -40,6 +40,7 @@ class Oracle:
     ) -> None:
         self.target, self.space, self.victims, self.labels, self.norm = target, space, victims, labels, norm
         self.origin, self.movable = space.encode(victims)
+        self.decoder = Decoder(space, victims)
         self.points = np.array(sorted(points))
         self.budget = int(self.points[-1])
         count = len(victims)
@@ -82,7 +83,7 @@ class Oracle:
         ask &= rank <= self.budget
         turned = np.zeros(len(rows), dtype=bool)
         if ask.any():
-            frame = self.space.decode(self.victims, rows[ask], values[ask], self.movable[rows[ask]])
+            frame = self.decoder(rows[ask], values[ask], self.movable[rows[ask]])
             turned[ask] = self.target.labels(frame) != self.labels[rows[ask]]
         np.add.at(self.used, rows[ask], 1)
         self._remember(rows[turned], values[turned], costs[turned], rank[turned])

@@ -1,4 +1,4 @@
-"""What an attacker knows before the first query: which way each class lies, from labeled rows of the same population."""
+"""What an attacker knows before the first query: which way each class lies, from labeled rows of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Prior:
 
         Args:
             space: the coordinates.
-            values, there: (n, d) the attacker's own rows, encoded.
+            values: (n, d) the attacker's own rows, encoded.
+            there: (n, d) which of their cells are there.
             labels: (n,) their labels.
             classes: how many classes there are.
         """
@@ -68,7 +69,8 @@ class Prior:
         """Copies of the best examples, each with one more category changed: those that speak most against the label.
 
         Args:
-            origin, best: (v, d) the victims and their examples.
+            origin: (v, d) the victims.
+            best: (v, d) their best examples.
             movable: (v, d) which cells may change.
             labels: (v,) the victims' labels.
             most: how many copies.

@@ -7,7 +7,6 @@ palette of values that really occur. Missing cells stay missing and present cell
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -114,19 +113,7 @@ class Space:
             values: (m, d) new coordinates.
             there: (m, d) which coordinates the original rows have.
         """
-        data = {name: frame[name].array.take(rows) for name in frame.columns}
-        for j, axis in enumerate(self.axes):
-            seen, old = there[:, j], data[axis.column]
-            if axis.palette is None:
-                new = _cast(values[seen, j], old.dtype)
-            else:
-                new = axis.palette.take(values[seen, j].astype(np.intp))
-            if seen.all():
-                data[axis.column] = new
-            else:
-                old[seen] = new
-        # Given as they are: pandas would infer text where a column holds text as plain objects.
-        return pd.DataFrame({name: pd.Series(cells, dtype=frame[name].dtype) for name, cells in data.items()})
+        return Decoder(self, frame)(rows, values, there)
 
     def legal(self, values: Floats, origin: Floats, movable: Flags) -> Floats:
         """The nearest coordinates that the schema allows: in bounds, whole where whole, unmovable cells untouched."""
@@ -147,6 +134,32 @@ class Space:
         return np.where(self.categorical, (moved > 0).astype(np.float64), moved)
 
 
+class Decoder:
+    """Makes rows of one table out of coordinates; keeps the table's columns at hand, for it is called often."""
+
+    def __init__(self, space: Space, frame: pd.DataFrame) -> None:
+        self.space = space
+        self.columns: dict[str, Any] = {str(name): _cells(frame[name]) for name in frame.columns}
+
+    def __call__(self, rows: Positions, values: Floats, there: Flags) -> pd.DataFrame:
+        """As ``Space.decode``."""
+        data = {name: cells.take(rows) for name, cells in self.columns.items()}
+        for j, axis in enumerate(self.space.axes):
+            seen, old = there[:, j], data[axis.column]
+            if axis.palette is None:
+                new = _cast(values[seen, j], old.dtype)
+            else:
+                new = axis.palette.take(values[seen, j].astype(np.intp))
+            if seen.all():
+                data[axis.column] = new
+            else:
+                old[seen] = new
+        # Plain objects are handed over as such: pandas would infer text from them.
+        return pd.DataFrame(
+            {name: pd.Series(cells, dtype=object) if cells.dtype == object else cells for name, cells in data.items()}
+        )
+
+
 def violations(schema: Schema, before: pd.DataFrame, after: pd.DataFrame) -> Flags:
     """Which changed rows break the schema, checked on the tables themselves and not on coordinates.
 
@@ -156,7 +169,8 @@ def violations(schema: Schema, before: pd.DataFrame, after: pd.DataFrame) -> Fla
 
     Args:
         schema: what the columns mean.
-        before, after: (n, d) the same rows before and after the attack.
+        before: (n, d) rows before the attack.
+        after: (n, d) the same rows after it.
 
     Returns:
         (n,) True where a row breaks the schema.
@@ -215,17 +229,17 @@ def _category(column: Column, cells: pd.Series) -> Axis | None:
     values = values.iloc[np.argsort(values.astype(str).to_numpy(dtype=object), kind="stable")]
     if len(values) < 2:
         return None
-    palette: Sequence[Any] = values.array
-    return Axis(column.name, 0.0, float(len(values) - 1), 1.0, palette=palette)
+    return Axis(column.name, 0.0, float(len(values) - 1), 1.0, palette=_cells(values))
+
+
+def _cells(column: pd.Series) -> Any:
+    """The values of a column: a plain array where its dtype is numpy's, else pandas' own."""
+    return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
 
 
 def _cast(values: Floats, dtype: Any) -> Any:
     """Numbers in the dtype of their column."""
-    kind = (
-        dtype.numpy_dtype
-        if isinstance(dtype, pd.api.extensions.ExtensionDtype) and hasattr(dtype, "numpy_dtype")
-        else dtype
-    )
+    kind = getattr(dtype, "numpy_dtype", dtype)
     if isinstance(kind, np.dtype) and kind.kind in "iu":
         values = np.rint(values)
-    return pd.array(values, dtype="float64").astype(dtype)
+    return values.astype(kind) if isinstance(dtype, np.dtype) else pd.array(values, dtype="float64").astype(dtype)

@@ -10,7 +10,7 @@ How much is too much is learned from rows that nobody could have poisoned, when 
 again from the calibrated probabilities; never from the share of poison, which nobody knows.
 
 Reference: Northcutt, Jiang & Chuang 2021, arXiv:1911.00068 (confident learning); Rad & Maleki 2020 (leave-one-out in
-closed form); Wilks 1941 (tolerance limits).
+closed form); Wilks 1942, Annals of Mathematical Statistics 13, 400-409 (distribution-free prediction).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
-from scipy.stats import beta
+from scipy.stats import betabinom
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -117,12 +117,12 @@ class Ranking:
         return Ranked(suspicion, known, limit, null)
 
     def limit(self, trusted: Floats, rows: int, margins: Floats) -> tuple[float, str]:
-        """The suspicion above which no more than ``share`` of untouched labels lie, with ``confidence``.
+        """The suspicion above which no more than ``share`` of these labels lie if none was touched.
 
-        With trusted labels this is a tolerance limit: an order statistic chosen so that it holds whatever the
-        distribution. Without enough of them (299 at 1 % and 95 %), labels are drawn again from the calibrated
-        probabilities: half of the share may exceed the limit then, on average; since poison makes the probabilities
-        look less certain, that flags few rows, but never too many.
+        With trusted labels this is an order statistic, chosen so that the promise holds with ``confidence`` whatever
+        the distribution: how many of n labels exceed the j-th highest of m others is beta-binomial. Without enough of
+        them, labels are drawn again from the calibrated probabilities: half of the share may exceed the limit then, on
+        average; since poison makes the probabilities look less certain, that flags few rows, but never too many.
 
         Args:
             trusted: suspicion of trusted labels, perhaps several a row.
@@ -130,11 +130,11 @@ class Ranking:
             margins: (n,) absolute log-odds of the training rows.
 
         Example:
-            >>> Ranking().limit(np.arange(1000.0), 1000, np.ones(1))
+            >>> Ranking().limit(np.arange(1000.0), 1000, np.ones(5000))
             (995.0, 'trusted')
         """
-        ranks = np.arange(1, rows + 1)
-        kept = ranks[beta.ppf(self.confidence, ranks, rows + 1 - ranks) <= self.share] if rows else ranks
+        n, ranks = len(margins), np.arange(1, int(self.share * rows) + 1)
+        kept = ranks[betabinom.sf(int(self.share * n), n, ranks, rows + 1 - ranks) <= 1 - self.confidence]
         if len(kept):
             ordered = np.sort(trusted)[::-1]
             return float(ordered[int(np.ceil(kept[-1] * len(ordered) / rows)) - 1]), "trusted"
@@ -159,7 +159,7 @@ def out_of_fold(
     if len(counts) != 2 or counts.min() < folds:
         raise DataError(
             "labels cannot be ranked",
-            cause=f"{len(counts)} classes with at least {int(counts.min())} rows each; two classes and {folds} are needed",
+            cause=f"{len(counts)} classes, {int(counts.min())} rows in the smallest; two and {folds} are needed",
             next_step="use fewer folds, or more rows",
         )
     outside = np.empty(len(rows))
