@@ -14,13 +14,14 @@ import casemate.quality.declarations as quality
 import casemate.threats.evasion.declarations as evasion
 import casemate.threats.extraction.declarations as extraction
 import casemate.threats.inversion.declarations as inversion
+import casemate.threats.poisoning.declarations as poisoning
 from casemate.core.declarations import AssessmentSpec, DefenseSpec
 from casemate.core.errors import UsageError
 from casemate.core.findings import Rule
 
 Spec = TypeVar("Spec", AssessmentSpec, DefenseSpec)
 
-BUILT_IN: tuple[ModuleType, ...] = (quality, inversion, extraction, evasion)
+BUILT_IN: tuple[ModuleType, ...] = (quality, inversion, extraction, evasion, poisoning)
 
 
 @dataclass(frozen=True)
