@@ -59,7 +59,7 @@ def harm(fit: LogisticFit) -> Floats:
     side = 2.0 * y - 1.0
     wrong = expit(-side * fit.logits / SOFTNESS)
     gradient = fit.objective.design.T @ (-side * wrong * (1 - wrong) / SOFTNESS)
-    pushed = fit.objective.design @ fit.solve(gradient)
+    pushed = fit.objective.design @ fit.factor.solve(gradient)
     return np.asarray(-side * fit.objective.weights * pushed, dtype=np.float64)
 
 
