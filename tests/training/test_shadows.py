@@ -18,7 +18,7 @@ from casemate.core.errors import DataError, UsageError
 from casemate.data.dataset import Dataset
 from casemate.data.schema import Column, Schema
 from casemate.training import mlp
-from casemate.training.batched import Schedule, initial, logits, order, train
+from casemate.training.batched import Schedule, initial, logits, orders, train
 from casemate.training.mlp import MLPRecipe
 from casemate.training.recipe import SklearnRecipe
 from casemate.training.shadows import BatchedRecipe, ShadowPool, own_log_odds, train_pool
@@ -62,8 +62,9 @@ def torch_loop(data: Dataset, rows: np.ndarray, seed: int, how: Schedule) -> np.
     loss = torch.nn.CrossEntropyLoss()
     every = torch.tensor(data.features.to_numpy(), dtype=kind)
     x, y = every[rows], torch.tensor(data.labels[rows])
-    for epoch in range(how.epochs):
-        turn = torch.from_numpy(order(len(rows), seed, epoch))
+    shuffle = orders(len(rows), seed)
+    for _ in range(how.epochs):
+        turn = torch.from_numpy(next(shuffle))
         for first in range(0, len(rows), how.batch):
             batch = turn[first : first + how.batch]
             descent.zero_grad()

@@ -12,7 +12,7 @@ batch), because reductions along a long last axis are fast and along a short one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -59,15 +59,14 @@ class Schedule:
 def initial(widths: Sequence[int], seed: int) -> list[Array]:
     """Initial weights of one model: (inputs + 1, outputs) a layer, uniform within 1 / sqrt(inputs), float64."""
     rng = np.random.default_rng(derive(seed, "weights"))
-    return [
-        rng.uniform(-1.0, 1.0, (inputs + 1, outputs)) / np.sqrt(inputs)
-        for inputs, outputs in pairwise(widths)
-    ]
+    return [rng.uniform(-1.0, 1.0, (inputs + 1, outputs)) / np.sqrt(inputs) for inputs, outputs in pairwise(widths)]
 
 
-def order(rows: int, seed: int, epoch: int) -> Index:
-    """In which order one model sees its rows in one epoch."""
-    return np.random.default_rng(derive(seed, "order", epoch)).permutation(rows)
+def orders(rows: int, seed: int) -> Iterator[Index]:
+    """In which order one model sees its rows, epoch after epoch."""
+    rng = np.random.default_rng(derive(seed, "orders"))
+    while True:
+        yield rng.permutation(rows)
 
 
 def train(
@@ -92,11 +91,14 @@ def train(
     weights = [np.stack(layer).astype(dtype) for layer in zip(*(initial(widths, seed) for seed in seeds), strict=True)]
     speeds = [np.zeros_like(layer) for layer in weights]
     spaces: dict[int, _Space] = {}
-    for epoch in range(how.epochs):
-        turn = np.stack([mine[order(len(mine), seed, epoch)] for mine, seed in zip(rows, seeds, strict=True)])
+    shuffles = [orders(rows.shape[1], seed) for seed in seeds]
+    for _ in range(how.epochs):
+        turn = np.stack([mine[next(shuffle)] for mine, shuffle in zip(rows, shuffles, strict=True)])
         for first in range(0, turn.shape[1], how.batch):
             batch = np.ascontiguousarray(turn[:, first : first + how.batch])
-            space = spaces.setdefault(batch.shape[1], _Space(weights, batch.shape[1]))
+            if batch.shape[1] not in spaces:
+                spaces[batch.shape[1]] = _Space(weights, batch.shape[1])
+            space = spaces[batch.shape[1]]
             _step(data, labels, batch, weights=weights, speeds=speeds, space=space, how=how)
     return weights
 
@@ -112,6 +114,8 @@ class _Space:
         self.layers = [np.ones((models, batch, layer.shape[1]), dtype) for layer in weights]
         self.slopes = [np.empty_like(layer) for layer in self.layers]
         self.bends = [np.empty_like(layer) for layer in self.layers]
+        self.zeros = [np.zeros_like(layer) for layer in self.layers]  # faster to compare with than a scalar
+        self.signs = [np.empty(layer.shape, dtype=np.bool_) for layer in self.layers]
         self.logits = np.empty((models, weights[-1].shape[2], batch), dtype)
         self.gradients = [np.empty_like(layer) for layer in weights]
         self.model, self.place = np.arange(models)[:, None], np.arange(batch)[None, :]
@@ -133,7 +137,11 @@ def _step(
     for number, layer in enumerate(weights[:-1]):
         hidden = layers[number + 1]
         np.matmul(layers[number], layer, out=hidden[:, :, :-1])
-        _activate(hidden, how.activation)
+        if how.activation == "relu":
+            np.maximum(hidden, space.zeros[number + 1], out=hidden)
+        else:
+            np.tanh(hidden, out=hidden)
+            hidden[:, :, -1] = 1.0
     np.matmul(weights[-1].swapaxes(1, 2), layers[-1].swapaxes(1, 2), out=logits)
     logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
@@ -147,28 +155,16 @@ def _step(
         if number:
             back = space.slopes[number]
             np.matmul(slope, layer.swapaxes(1, 2), out=back)
-            _bend(back, layers[number], space.bends[number], how.activation)
+            if how.activation == "relu":
+                np.greater(layers[number], space.zeros[number], out=space.signs[number])
+                back *= space.signs[number]
+            else:
+                bend = space.bends[number]
+                np.multiply(layers[number], layers[number], out=bend)
+                np.subtract(1.0, bend, out=bend)
+                back *= bend
             slope = back[:, :, :-1]
         _descend(layer, speeds[number], gradient, how)
-
-
-def _activate(hidden: Array, activation: Activation) -> None:
-    """Apply the activation in place; the last column stays one."""
-    if activation == "relu":
-        np.maximum(hidden, 0.0, out=hidden)
-    else:
-        np.tanh(hidden, out=hidden)
-        hidden[:, :, -1] = 1.0
-
-
-def _bend(back: Array, hidden: Array, bend: Array, activation: Activation) -> None:
-    """Multiply by the derivative of the activation, in place."""
-    if activation == "relu":
-        np.greater(hidden, 0.0, out=bend, casting="unsafe")
-    else:
-        np.multiply(hidden, hidden, out=bend)
-        np.subtract(1.0, bend, out=bend)
-    back *= bend
 
 
 def _descend(layer: Array, speed: Array, gradient: Array, how: Schedule) -> None:
