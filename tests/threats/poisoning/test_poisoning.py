@@ -42,12 +42,12 @@ def flip(data: Dataset, flipped: np.ndarray) -> Dataset:
 
 
 def test_flips_rank_above_untouched_labels() -> None:
-    data, trusted = table(1500, 1), table(500, 2)
+    data, trusted = table(1500, 1), table(2000, 2)
     flipped = random_flips(1500, 0.05, np.random.default_rng(3))
     ranked = Ranking()(RECIPE, flip(data, flipped), 1, trusted)
     assert roc_auc_score(flipped, ranked.suspicion) > 0.97
     assert ranked.null == "trusted"
-    assert ranked.flagged[flipped].mean() > 0.4
+    assert ranked.flagged[flipped].mean() > 0.25
     assert ranked.flagged[~flipped].mean() < 0.01
 
 
@@ -74,7 +74,7 @@ def test_an_untouched_set_is_left_alone_over_many_draws() -> None:
         shares.append(ranked.flagged.mean())
         nulls.add(ranked.null)
     assert nulls == {"trusted"}
-    assert np.mean(np.array(shares) > 0.01) <= 0.15
+    assert np.mean(np.array(shares) > 0.01) <= 0.1
     assert np.mean(shares) < 0.01
 
 
@@ -97,7 +97,7 @@ def test_limit_keeps_its_promise_by_simulation() -> None:
         limit, null = Ranking().limit(draws[:1500], 1500, np.abs(draws[1500:]))
         assert null == "trusted"
         broken += (draws[1500:] > limit).mean() > 0.01
-    assert broken <= 34  # 5 % of 400 and four standard errors
+    assert broken <= 12  # 1 % of 400 and four standard errors
 
 
 def test_closed_form_is_used_out_of_sample() -> None:
@@ -162,7 +162,7 @@ def test_ranking_refuses_what_it_cannot_rank() -> None:
 
 @pytest.fixture(scope="module")
 def engagement() -> Engagement:
-    members, strangers = table(900, 30), table(1200, 31)
+    members, strangers = table(900, 30), table(5000, 31)
     options = {"poisoning.label_flip": {"random": [0.05], "worst": [0.1], "folds": 3}}
     target = RECIPE.fit(members, 0)
     return Engagement("toy", target, members, strangers, recipe=RECIPE, seed=5, options=options)
@@ -200,7 +200,7 @@ def test_the_same_seed_gives_the_same_figures(engagement: Engagement) -> None:
 def test_trusted_and_judged_rows_share_nothing(engagement: Engagement) -> None:
     trusted, judged = halves(engagement)
     assert not set(trusted) & set(judged)
-    assert len(trusted) + len(judged) == 1200
+    assert len(trusted) + len(judged) == 5000
 
 
 def test_cleansing_is_part_of_the_recipe_and_is_attacked_knowingly(engagement: Engagement) -> None:
@@ -220,11 +220,11 @@ def test_cleansing_removes_random_flips(engagement: Engagement) -> None:
     recipe = Cleanse().propose(engagement, Policy()).engagement.recipe
     flipped = random_flips(900, 0.1, np.random.default_rng(1))
     kept = recipe.cleanse(flip(engagement.members, flipped), 1)
-    assert len(kept) < 900 - 0.4 * flipped.sum()
+    assert len(kept) < 900 - 0.25 * flipped.sum()
     relabeled = Cleanse(action="relabel").propose(engagement, Policy()).engagement.recipe
     mended = relabeled.cleanse(flip(engagement.members, flipped), 1)
     wrong = (mended.labels != engagement.members.labels).mean()
-    assert wrong < 0.6 * flipped.mean()
+    assert wrong < 0.8 * flipped.mean()
 
 
 def test_bad_options_are_refused(engagement: Engagement) -> None:

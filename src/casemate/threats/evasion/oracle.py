@@ -23,6 +23,7 @@ class Oracle:
         labels: (v,) what the target answers for the victims.
         budget: queries a victim.
         used: (v,) queries spent.
+        closed: (v,) victims about whom nothing is left to ask.
         best, cost: (v, d) the cheapest adversarial example so far, and (v,) its cost; infinite before the first.
         points: the query counts at which the state is remembered.
         best_at, cost_at: (v, points, d) and (v, points), the cheapest found within that many queries.
@@ -45,6 +46,7 @@ class Oracle:
         self.budget = int(self.points[-1])
         count = len(victims)
         self.used = np.zeros(count, dtype=np.int64)
+        self.closed = np.zeros(count, dtype=bool)
         self.best, self.cost = self.origin.copy(), np.full(count, np.inf)
         self.best_at = np.repeat(self.origin[:, None], len(points), axis=1)
         self.cost_at = np.full((count, len(points)), np.inf)
@@ -57,7 +59,7 @@ class Oracle:
     @property
     def open(self) -> Positions:
         """Victims that have an example to improve and queries to do it with."""
-        return np.flatnonzero(np.isfinite(self.cost) & (self.left > 0))
+        return np.flatnonzero(np.isfinite(self.cost) & (self.left > 0) & ~self.closed)
 
     def legal(self, rows: Positions, values: Floats) -> Floats:
         """The nearest coordinates that the schema allows for these victims."""

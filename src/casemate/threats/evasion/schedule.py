@@ -51,5 +51,5 @@ class Schedule:
         """End the attack on victims about whom nothing was left to ask in any move of ``PATIENCE`` rounds."""
         oracle = self.oracle
         stuck = (oracle.used == self.spent) & (self.idle.max(axis=1) == 0)
-        oracle.used[stuck] = oracle.budget
+        oracle.closed |= stuck
         self.spent = oracle.used.copy()

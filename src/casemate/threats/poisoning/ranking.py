@@ -77,7 +77,7 @@ class Ranking:
 
     folds: int = 5
     share: float = 0.01
-    confidence: float = 0.95
+    confidence: float = 0.99
 
     def __call__(self, recipe: Recipe, rows: Dataset, seed: int, trusted: Dataset | None = None) -> Ranked:
         """Rank the labels of a training set.
@@ -121,8 +121,8 @@ class Ranking:
 
         With trusted labels this is an order statistic, chosen so that the promise holds with ``confidence`` whatever
         the distribution: how many of n labels exceed the j-th highest of m others is beta-binomial. Without enough of
-        them, labels are drawn again from the calibrated probabilities: half of the share may exceed the limit then, on
-        average; since poison makes the probabilities look less certain, that flags few rows, but never too many.
+        them, labels are drawn again from the calibrated probabilities: a third of the share may exceed the limit then,
+        on average; since poison makes the probabilities look less certain, that flags few rows, but never too many.
 
         Args:
             trusted: suspicion of trusted labels, perhaps several a row.
@@ -131,7 +131,7 @@ class Ranking:
 
         Example:
             >>> Ranking().limit(np.arange(1000.0), 1000, np.ones(5000))
-            (995.0, 'trusted')
+            (997.0, 'trusted')
         """
         n, ranks = len(margins), np.arange(1, int(self.share * rows) + 1)
         kept = ranks[betabinom.sf(int(self.share * n), n, ranks, rows + 1 - ranks) <= 1 - self.confidence]
@@ -140,7 +140,7 @@ class Ranking:
             return float(ordered[int(np.ceil(kept[-1] * len(ordered) / rows)) - 1]), "trusted"
         order = np.argsort(-margins, kind="stable")
         exceeding = np.cumsum(expit(-margins[order])) / len(margins)
-        within = np.flatnonzero(exceeding <= self.share / 2)
+        within = np.flatnonzero(exceeding <= self.share / 3)
         return float(margins[order[within[-1]]] if len(within) else np.inf), "redrawn"
 
 
