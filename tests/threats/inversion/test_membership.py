@@ -6,11 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
+from casemate.core.errors import TargetError
 from casemate.data.dataset import concatenate
+from casemate.data.schema import Column, Schema
 from casemate.targets.answers import TOP_ONE, AnswerPolicy
 from casemate.threats.inversion.declarations import BLIND, CONTROL, LIRA
 from casemate.threats.inversion.membership import Membership
@@ -192,3 +197,14 @@ def test_exposed_records_come_with_reasons():
     assert all(seen[row] for row in hit)
     assert any("mislabeled" in seen[row] for row in hit)
     assert any("unusual" in seen[row] for row in hit)
+
+
+def test_a_recipe_that_fails_on_part_of_the_rows_says_so():
+    rows = people(300, seed=1)
+    ward = np.array(["a"] * 299 + ["b"], dtype=object)
+    schema = Schema((*rows.schema.columns, Column(name="ward", type="category")))
+    rows = replace(rows, features=rows.features.assign(ward=ward), schema=schema)
+    strict = make_pipeline(ColumnTransformer([("w", OneHotEncoder(), ["ward"])]), FOREST)
+    engagement = engage(rows, strict, options=settings(shadows=8))
+    with pytest.raises(TargetError, match="handle_unknown"):
+        run(Membership(), engagement.changed(target=engagement.recipe.fit(rows, 0)))

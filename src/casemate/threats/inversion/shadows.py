@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from casemate.core.errors import TargetError
 from casemate.core.seeds import derive
 from casemate.data.dataset import Dataset
 from casemate.threats.inversion.answers import by_class
@@ -68,10 +69,21 @@ def train(recipe: Recipe, rows: Dataset, design: Design, shadows: Sequence[int])
 
     Returns:
         (len(shadows), n) float32.
+
+    Raises:
+        TargetError: the recipe cannot be trained on a random part of the rows, or its model cannot answer about the
+            others.
     """
     signals = np.empty((len(shadows), len(rows)), dtype=np.float32)
     for position, (shadow, mask) in enumerate(zip(shadows, design.masks(shadows), strict=True)):
-        model = recipe.fit(rows.take(mask, f"shadow {shadow}"), derive(design.seed, "fit", shadow))
-        scores = by_class(model.scores(rows.features), model.classes, len(rows.classes))
+        try:
+            model = recipe.fit(rows.take(mask, f"shadow {shadow}"), derive(design.seed, "fit", shadow))
+            scores = by_class(model.scores(rows.features), model.classes, len(rows.classes))
+        except (ValueError, TargetError) as error:
+            raise TargetError(
+                "a shadow model trained on a random part of the rows failed",
+                cause="its part lacks a class, or the others have values it has not seen",
+                next_step="let the preprocessing ignore unseen values, as OneHotEncoder(handle_unknown='ignore')",
+            ) from error
         signals[position] = log_odds(scores, rows.labels)
     return signals

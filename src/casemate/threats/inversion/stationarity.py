@@ -5,8 +5,8 @@ At the minimum, the training rows' gradients and the penalty cancel exactly: ``s
 ``g_j x_j``: d equations about n coins. Given the others as noise, each coin has a likelihood ratio in closed form, a
 matched filter against the gradients' covariance.
 
-A per-record attack reads one projection of the weights and drowns in the common noise that a strong penalty leaves; this
-one removes that noise, so its power does not depend on the penalty.
+A per-record attack reads one projection of the weights and drowns in the common noise that a strong penalty leaves.
+This one removes that noise, so its power does not depend on the penalty.
 
 References: Suri, Zhang & Evans 2024, "Do parameters reveal more than loss for membership inference?", arXiv 2406.11544
 (the weights tell more than the loss); Verdu 1998, "Multiuser Detection", chapter 6 (the linear detector).
