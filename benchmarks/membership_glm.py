@@ -29,7 +29,7 @@ from casemate.threats.inversion.stationarity import gradient_ratio
 from casemate.training.linear import fitted_objective, objective
 from casemate.training.recipe import SklearnRecipe
 
-POOLS, TARGETS, PEER_TARGETS, SHADOWS, HALF = 6, 12, 8, 256, 500
+POOLS, TARGETS, PEER_TARGETS, SHADOWS, HALF = 8, 12, 8, 256, 500
 LARGE, LARGE_SHADOWS = 2_000, 12
 SACROML = r"""
 import contextlib, io, logging, tempfile, time
@@ -160,16 +160,16 @@ def compare(name: str) -> dict[str, dict[str, list[Floats] | float]]:
 
 
 def peers(note, recipe: SklearnRecipe, rows: Dataset, targets: np.ndarray, p: Floats, *, first: bool) -> None:
-    """ART on every target; sacroml, which is slow, on one pool's first targets."""
+    """ART on the first targets of every pool; sacroml, which is slow, on those of one pool."""
     matrix = objective(recipe.estimator, rows.features, rows.labels).design[:, :-1]
-    given = {"x": matrix, "y": rows.labels, "masks": targets, "p": p}
+    some = targets[:PEER_TARGETS]
+    given = {"x": matrix, "y": rows.labels, "masks": some, "p": p[:PEER_TARGETS]}
     if python := _tables.peer("art"):
         answer = _tables.ask_peer(python, ART, **given)
-        note("ART MembershipInferenceBlackBox", answer["scores"], targets, answer["seconds"].mean())
+        note("ART MembershipInferenceBlackBox", answer["scores"], some, answer["seconds"].mean())
     if first and (python := _tables.peer("sacroml")):
-        some = {**given, "masks": targets[:PEER_TARGETS], "p": p[:PEER_TARGETS]}
-        answer = _tables.ask_peer(python, SACROML, **some)
-        note("sacroml LiRA, 100 shadows", answer["scores"], some["masks"], answer["seconds"].mean())
+        answer = _tables.ask_peer(python, SACROML, **given)
+        note("sacroml LiRA, 100 shadows", answer["scores"], some, answer["seconds"].mean())
 
 
 def large(name: str) -> tuple[float, float]:
