@@ -36,11 +36,7 @@ def show_hardening(hardening: Hardening, format: str) -> None:
         table = Table(title=f"{each.base}: {each.spec.title}", title_justify="left", box=None, pad_edge=False)
         for heading in ("figure", "before", "after, attacked again", "change", "promised"):
             table.add_column(heading)
-        shown = [
-            paired.pair
-            for paired in hardening.outcome.dossier.view.paired
-            if paired.pair.after.subject == each.engagement.name
-        ]
+        shown = _shown(hardening.outcome, each.engagement.name)
         for pair in shown:
             table.add_row(*_pair_row(pair))
         for cost in shown[0].quality if shown else ():
@@ -55,6 +51,13 @@ def show_hardening(hardening: Hardening, format: str) -> None:
         out.print(f"written  {path}", soft_wrap=True)
     out.print()
     show_outcome(hardening.outcome, "text")
+
+
+def _shown(outcome: Outcome, subject: str) -> list[Pair]:
+    """The pairs that a tolerance speaks of, or all where none does."""
+    judged = {judgment.record for judgment in outcome.judgments if judgment.tolerance is not None}
+    own = [paired for paired in outcome.dossier.view.paired if paired.pair.after.subject == subject]
+    return [paired.pair for paired in own if paired.record.index in judged] or [paired.pair for paired in own]
 
 
 def _pair_row(pair: Pair) -> tuple[str, str, str, str, str]:
