@@ -11,9 +11,9 @@ export OMP_NUM_THREADS ?= 1
 demo: .venv/run.stamp data
 	$(BIN)/python $(CLINICAL)/train.py .data/support2.csv $(CLINICAL)
 	@echo
-	-$(BIN)/casemate audit $(CLINICAL)
+	$(BIN)/casemate audit $(CLINICAL) || test $$? -le 2
 	@echo
-	-$(BIN)/casemate harden $(CLINICAL)
+	$(BIN)/casemate harden $(CLINICAL) || test $$? -le 2
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -m "not slow and not browser"
