@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import joblib
 import pandas as pd
-from sklearn.compose import make_column_transformer
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -171,7 +171,7 @@ def fit(scene: Scene, *, boosted: bool = False) -> None:
     """Train the models on the training file, as a practitioner would."""
     train = scene.table("train")
     inputs = train.drop(columns=["malignant", "patient"])
-    numbers = [name for name in inputs.columns if name != "large"]
+    numbers = make_column_selector(dtype_include="number")
     encode = make_column_transformer((StandardScaler(), numbers), (OneHotEncoder(), ["large"]))
     joblib.dump(
         make_pipeline(encode, LogisticRegression(max_iter=2000)).fit(inputs, train["malignant"]),

@@ -85,9 +85,13 @@ def _verdicts(outcome: Outcome) -> Table:
 def _judgment_row(
     judgment: Judgment, tolerance: Tolerance, found: Measurement | None
 ) -> tuple[Text, str, str, str, str]:
-    figure = "nothing" if found is None else f"{wording.name(found)}: {wording.counted(found)}"
+    figure = "nothing" if found is None else f"{_kind(found)} {wording.name(found)}: {wording.counted(found)}"
     verdict = Text(judgment.verdict, style=STYLE[judgment.verdict])
     return verdict, judgment.subject, tolerance.name, figure, _limit(judgment, tolerance)
+
+
+def _kind(found: Measurement) -> str:
+    return found.kind.rpartition("/")[2]
 
 
 def _limit(judgment: Judgment, tolerance: Tolerance) -> str:

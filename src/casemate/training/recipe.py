@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
 from sklearn.base import clone
 
 from casemate.core.digests import Digest
 from casemate.data.dataset import Dataset
 from casemate.targets.sklearn import classifier
 from casemate.targets.target import Target
+
+DEEPEST = 32
+"""How deep parameters may nest before only their class is told apart; it also ends cycles."""
 
 
 class Recipe(Protocol):
@@ -37,8 +42,8 @@ class SklearnRecipe:
 
     @cached_property
     def digest(self) -> Digest:
-        """Digest of the estimator's class and parameters."""
-        return Digest.of(f"{type(self.estimator).__module__}:{self.estimator!r}".encode())
+        """Digest of the estimator's class and parameters, the same in every process."""
+        return Digest.of_value(describe(self.estimator))
 
     def fit(self, rows: Dataset, seed: int) -> Target:
         """Clone the estimator, set every ``random_state`` it has from ``seed``, and fit it.
@@ -54,3 +59,37 @@ class SklearnRecipe:
     def change(self, **parameters: object) -> SklearnRecipe:
         """The same recipe with other parameters, named as in ``set_params``."""
         return SklearnRecipe(clone(self.estimator).set_params(**parameters))
+
+
+def describe(value: Any, depth: int = 0) -> Any:
+    """A parameter as plain JSON values, by class and content: never by address, which changes with each process.
+
+    Example:
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> describe(LogisticRegression(C=2.0))["parameters"]["C"]
+        2.0
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)  # JSON has no NaN
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, type) or hasattr(value, "__qualname__"):
+        return f"{value.__module__}:{value.__qualname__}"
+    name = f"{type(value).__module__}:{type(value).__qualname__}"
+    if depth > DEEPEST:
+        return name
+    if isinstance(value, np.ndarray):
+        return [str(value.dtype), list(value.shape), describe(value.tolist(), depth + 1)]
+    if isinstance(value, list | tuple):
+        return [describe(item, depth + 1) for item in value]
+    content = value if isinstance(value, dict) else _content(value)
+    parameters = {str(key): describe(item, depth + 1) for key, item in content.items()}
+    return {"class": name, "parameters": parameters}
+
+
+def _content(value: Any) -> dict[str, Any]:
+    if hasattr(value, "get_params"):
+        return dict(value.get_params(deep=False))
+    return dict(getattr(value, "__dict__", {}))
