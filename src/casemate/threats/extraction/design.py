@@ -2,7 +2,8 @@
 
 An answer tells most where the probability is near one half: a rounded answer at p has a logit interval of width
 delta / (p (1 - p)), and a label says nothing new far from the boundary. So candidates are blended towards the current
-boundary (which costs no queries), and of those the rows are asked whose answers tell most about the logits of the population.
+boundary (which costs no queries), and of those the rows are asked whose answers tell most about the logits of the
+population.
 """
 
 from __future__ import annotations

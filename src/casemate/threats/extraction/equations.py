@@ -28,6 +28,9 @@ CHECKS = 10
 POPULATION = 300
 """Rows that stand for the population when the next questions are chosen."""
 
+RARE = 0.2
+"""Weight of rows far from the population beside it, so that coefficients it hardly shows are learned in the end."""
+
 FINE = 3
 """From this many digits on, answers are precise enough to walk through the dimensions one by one."""
 
@@ -173,9 +176,11 @@ class _Hunt:
         design = np.column_stack([np.ones(len(rows)), self.space.encode(rows)])
         information = self._information(_slope(self.now.logits(design[:, 1:])))
         everyone = self.space.sample(POPULATION, self.rng) if self.space.values is None else self.space.values
-        some = self.space.encode(everyone[self.rng.permutation(len(everyone))[:POPULATION]])
-        weight = _slope(self.now.logits(some))
-        population = np.column_stack([np.ones(len(some)), some])
+        usual = self.space.encode(everyone[self.rng.permutation(len(everyone))[:POPULATION]])
+        rare = self.space.encode(self.space.corners(POPULATION // 3, self.rng))
+        population = np.column_stack([np.ones(len(usual) + len(rare)), np.concatenate([usual, rare])])
+        slope = _slope(self.now.logits(usual))
+        weight = np.concatenate([slope, np.full(len(rare), RARE * slope.mean())])
         return rows[choose(design, information, self.known, count, population=population, weight=weight)]
 
     def _information(self, slope: Floats) -> Floats:
