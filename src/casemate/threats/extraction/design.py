@@ -1,8 +1,9 @@
-"""Which rows to ask about next when the logits are affine: sequential D-optimal design near the decision boundary.
+"""Which rows to ask about next when the logits are affine: sequential optimal design near the decision boundary.
 
 An answer tells most where the probability is near one half: a rounded answer at p has a logit interval of width
 delta / (p (1 - p)), and a label says nothing new far from the boundary. So candidates are blended towards the current
-boundary (which costs no queries), and of those the rows whose logits are least determined so far are asked.
+boundary (which costs no queries), and of those the rows are asked whose answers tell most about the logits of the
+population.
 """
 
 from __future__ import annotations
@@ -90,18 +91,41 @@ def blend(space: InputSpace, now: Affine, start: Floats, end: Floats, aim: Float
     return best
 
 
-def choose(design: Floats, information: Floats, known: Precision, count: int) -> npt.NDArray[np.intp]:
-    """Pick rows greedily by expected information log(1 + information * variance); ``known`` is updated.
+def choose(
+    design: Floats, information: Floats, known: Precision, count: int, *, population: Floats, weight: Floats
+) -> npt.NDArray[np.intp]:
+    """Pick rows greedily so that the logits of the population become known; ``known`` is updated.
+
+    One more answer at x with information w takes w c^2 / (1 + w v) from the variance of a logit whose covariance with
+    the logit at x is c, where v is the variance at x.
+
+    Args:
+        design: (n, d + 1) candidates, with a first column of ones.
+        information: (n,) what an answer at each would tell.
+        known: what is known so far.
+        count: how many to pick.
+        population: (r, d + 1) rows whose logits matter.
+        weight: (r,) how much they matter.
+
+    Returns:
+        Positions in ``design``.
 
     Reference:
-        Fedorov 1972, "Theory of Optimal Experiments" (sequential D-optimality).
+        Fedorov 1972, "Theory of Optimal Experiments", chapter 3 (sequential V-optimality).
     """
     picks: list[int] = []
     left = np.ones(len(design), dtype=bool)
+    across = design @ known.inverse @ population.T
+    variance = known.variance(design)
     for _ in range(min(count, len(design))):
-        gain = np.where(left, information * known.variance(design), -1.0)
-        pick = int(gain.argmax())
+        gain = information * (across**2 @ weight) / (1.0 + information * variance)
+        pick = int(np.where(left, gain, -1.0).argmax())
         picks.append(pick)
         left[pick] = False
+        share = float(information[pick] / (1.0 + information[pick] * variance[pick]))
+        here = design @ (known.inverse @ design[pick])
+        there = across[pick].copy()
         known.add(design[pick], float(information[pick]))
+        across -= share * np.outer(here, there)
+        variance -= share * here**2
     return np.array(picks, dtype=np.intp)

@@ -25,6 +25,15 @@ Codes = npt.NDArray[np.int64]
 CHECKS = 10
 """Rows that a solved model is checked on, where the budget allows."""
 
+POPULATION = 300
+"""Rows that stand for the population when the next questions are chosen."""
+
+RARE = 0.2
+"""Weight of rows far from the population beside it, so that coefficients it hardly shows are learned in the end."""
+
+FINE = 3
+"""From this many digits on, answers are precise enough to walk through the dimensions one by one."""
+
 MOST_OWN = 2000
 """Own labels beyond this many add time and next to nothing else."""
 
@@ -34,8 +43,8 @@ class EquationSolving:
     """Steal a linear model through its answers, adapting to whatever the answer policy leaves.
 
     Exact scores: one row a dimension, each moving one dimension while what is already known keeps the logit near
-    zero, then a linear solve. Rounded scores: the same rows, then rows chosen by sequential D-optimal design near
-    p = 1/2, and maximum likelihood under interval censoring. Labels: rows on the current boundary, chosen likewise
+    zero, then a linear solve. Rounded scores: rows chosen by sequential optimal design near p = 1/2, and maximum
+    likelihood under interval censoring. Labels: rows on the current boundary, chosen likewise
     (an adaptive form of Lowd and Meek's line searches), and logistic maximum likelihood.
 
     Labels of the attacker's own rows, where there are any, enter the likelihood as what they are: noisy answers,
@@ -141,8 +150,8 @@ class _Hunt:
         return len(self.asked) >= len(self.plan) > 0 and self.told.exact
 
     def _plan(self) -> list[tuple[int, float]]:
-        """The walk through all dimensions; labels tell too little about single dimensions for it."""
-        if not self.target.gives_scores:
+        """The walk through all dimensions; coarse answers tell too little about single dimensions for it."""
+        if not self.target.gives_scores or (self.policy.digits or FINE) < FINE:
             return []
         moves = self.space.moves()
         return [(-1, 0.0), *(moves[k] for k in self.rng.permutation(len(moves)))]
@@ -165,7 +174,14 @@ class _Hunt:
         spread = 1.0 if self.target.gives_scores else 0.0
         rows = candidates(self.space, self.now, self.attack.pool, spread, self.rng)
         design = np.column_stack([np.ones(len(rows)), self.space.encode(rows)])
-        return rows[choose(design, self._information(_slope(self.now.logits(design[:, 1:]))), self.known, count)]
+        information = self._information(_slope(self.now.logits(design[:, 1:])))
+        everyone = self.space.sample(POPULATION, self.rng) if self.space.values is None else self.space.values
+        usual = self.space.encode(everyone[self.rng.permutation(len(everyone))[:POPULATION]])
+        rare = self.space.encode(self.space.corners(POPULATION // 3, self.rng))
+        population = np.column_stack([np.ones(len(usual) + len(rare)), np.concatenate([usual, rare])])
+        slope = _slope(self.now.logits(usual))
+        weight = np.concatenate([slope, np.full(len(rare), RARE * slope.mean())])
+        return rows[choose(design, information, self.known, count, population=population, weight=weight)]
 
     def _information(self, slope: Floats) -> Floats:
         """(n,) how much an answer tells about a logit where the probability has this slope."""
