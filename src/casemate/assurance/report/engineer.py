@@ -110,8 +110,8 @@ def _group(page: Page, found: list[tuple[Judgment, Measurement, Pair | None]]) -
         )
         rows.append(
             Row(
-                label=wording.sentence(wording.name(m))[:-1] if pair is None else f"with {pair.defense}",
-                subject=m.subject if several else "",
+                label=wording.sentence(wording.name(m))[:-1],
+                subject=m.subject if several or pair is not None else "",
                 chart=chart,
                 said=said,
                 verdict=j.verdict,

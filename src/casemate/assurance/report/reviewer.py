@@ -130,12 +130,18 @@ def curves(page: Page) -> list[Chart]:
     for x in page.dossier.view.measured:
         m = x.measurement
         axes = [(axis, v) for axis, v in m.at.items() if not isinstance(v, str)]
-        if len(axes) == 1 and m.kind.startswith("attack/") and m.direction != "none":
-            label = ", ".join(v for v in m.at.values() if isinstance(v, str))
-            key = (m.assessment, m.metric, m.subject, axes[0][0])
-            series.setdefault(key, {}).setdefault(label, []).append((float(axes[0][1]), m))
+        if not axes or not m.kind.startswith("attack/") or m.direction == "none":
+            continue
+        along, place = next((each for each in axes if each[0] == "queries"), axes[0])
+        label = ", ".join(
+            v if isinstance(v, str) else f"{wording.words(axis)} {wording.axis_value(axis, v)}"
+            for axis, v in m.at.items()
+            if axis != along
+        )
+        key = (f"{m.subject}, {m.kind.rpartition('/')[2]}", m.metric, along, m.kind)
+        series.setdefault(key, {}).setdefault(label, []).append((float(place), m))
     charts: list[Chart] = []
-    for (_, metric, subject, axis), lines in series.items():
+    for (subject, metric, axis, _), lines in series.items():
         whole = {label: sorted(points, key=lambda p: p[0]) for label, points in lines.items() if len(points) >= 3}
         if whole and len(charts) < MOST_CHARTS:
             charts.append(_curve(page, metric, subject, axis, dict(list(whole.items())[:MOST_LINES])))
