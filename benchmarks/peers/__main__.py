@@ -1,4 +1,4 @@
-"""Make ``.peers/NAME`` from every ``benchmarks/peers/NAME.txt`` (pip) and ``NAME.npm`` that changed since it was made."""
+"""Make ``.peers/NAME`` from every ``NAME.txt`` (pip) and ``NAME.npm`` here that changed since it was made."""
 
 from __future__ import annotations
 
