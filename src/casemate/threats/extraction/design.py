@@ -79,7 +79,7 @@ def blend(space: InputSpace, now: Affine, start: Floats, end: Floats, aim: Float
     switch = (np.arange(len(space.fields)) + 0.5) / len(space.fields)
     best = start.copy()
     gap = np.full(len(start), np.inf)
-    for share in np.linspace(0.0, 1.0, 17):
+    for share in np.linspace(0.0, 1.0, 9):
         moved = start + share * (end - start)
         holes = np.isnan(start) | np.isnan(end)
         jumped = np.where(switch < share, end, start)

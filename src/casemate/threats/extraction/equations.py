@@ -34,7 +34,7 @@ RARE = 0.2
 FINE = 3
 """From this many digits on, answers are precise enough to walk through the dimensions one by one."""
 
-MOST_OWN = 2000
+MOST_OWN = 3000
 """Own labels beyond this many add time and next to nothing else."""
 
 
@@ -55,7 +55,7 @@ class EquationSolving:
         ridge: precision of the Gaussian prior, in encoded units.
         softness: scale of the latent noise as a share of an answer's interval.
         floor: scale of that noise for one-sided answers.
-        rounds: how often the estimate is renewed while asking.
+        rounds: how often, at most, the estimate is renewed on the way to a budget.
         pool: candidate rows considered in each round.
 
     Reference:
@@ -140,8 +140,9 @@ class _Hunt:
             self._ask(self._walk(len(self.asked), step))
         if self._solved:
             return self._check(min(budget - len(self.asked), CHECKS))
-        share = max(1, -(-(budget - len(self.asked)) // self.attack.rounds))
+        least = -(-(budget - len(self.asked)) // self.attack.rounds)
         while len(self.asked) < budget:
+            share = max(1, least, len(self.asked) // 5)
             self._ask(self._search(min(share, budget - len(self.asked))))
         return AffineCopy(self.space, self.now, len(self.asked))
 
