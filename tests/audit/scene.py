@@ -136,8 +136,8 @@ class Scene:
     def environment(self, **more: str) -> dict[str, str]:
         source = str(Path(__file__).parents[2] / "src")
         return {
+            **os.environ,  # what chooses BLAS kernels has to be the same in every process
             "PYTHONPATH": source,
-            "PATH": "/usr/bin:/bin",
             "OMP_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "CASEMATE_HOME": str(self.home),

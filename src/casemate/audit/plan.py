@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
+from threadpoolctl import threadpool_info
 
 import casemate
 from casemate.audit.config import Config
@@ -147,14 +148,22 @@ def identity(engagement: Engagement) -> str:
 
 @cache
 def environment() -> dict[str, str]:
-    """Interpreter, platform and package versions that figures depend on."""
+    """Interpreter, platform, package versions and kernels that figures depend on."""
     found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
     for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return {**found, "blas": blas()}
+
+
+def blas() -> str:
+    """numpy's linear algebra library and the kernels it chose for this processor: last digits depend on them."""
+    for library in threadpool_info():
+        if library["user_api"] == "blas" and "numpy" in library["filepath"]:
+            return " ".join(str(library.get(part, "")) for part in ("internal_api", "version", "architecture")).strip()
+    return "unknown"
 
 
 def _lacking(engagement: Engagement, spec: AssessmentSpec) -> str:

@@ -89,4 +89,8 @@ def _costed(found: Conclusion, kept: Mapping[str, Kept]) -> Iterable[Measurement
     seconds = round(sum(one.seconds for one in kept.values()), 3)
     queries = sum(one.queries for one in kept.values())
     for measurement in found.measurements:
-        yield msgspec.structs.replace(measurement, seconds=seconds, queries=measurement.queries or queries)
+        yield msgspec.structs.replace(
+            measurement,
+            seconds=seconds,
+            queries=measurement.queries or (queries if measurement.threat_model.queries != 0 else 0),
+        )
