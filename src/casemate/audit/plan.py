@@ -159,7 +159,7 @@ def environment() -> dict[str, str]:
 
 
 def blas() -> str:
-    """numpy's linear algebra library and the kernels it chose for this processor: last digits depend on them."""
+    """Numpy's linear algebra library and the kernels it chose for this processor: last digits depend on them."""
     for library in threadpool_info():
         if library["user_api"] == "blas" and "numpy" in library["filepath"]:
             return " ".join(str(library.get(part, "")) for part in ("internal_api", "version", "architecture")).strip()
