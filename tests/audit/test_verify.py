@@ -83,6 +83,20 @@ def test_the_independent_verifier_agrees(copied: Scene) -> None:
     assert subprocess.run(command, capture_output=True, check=False).returncode == 4
 
 
+def test_another_process_finds_the_same_trials_and_figures(finished: Scene) -> None:
+    """Nothing that names the work may depend on addresses or hash seeds."""
+    done = subprocess.run(
+        finished.command("verify", "audit", "--config", "."),
+        cwd=finished.folder,
+        env=finished.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "and 0 figures" not in done.stdout
+
+
 def test_no_ledger_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no ledger"):
         verify(tmp_path)
