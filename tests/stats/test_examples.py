@@ -1,9 +1,7 @@
-"""Every example in the docstrings of casemate.stats runs, and every public function has one and cites its source."""
+"""Every public function of casemate.stats has an example (pytest runs them) and cites its source."""
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import pkgutil
 
 import pytest
@@ -11,12 +9,6 @@ import pytest
 import casemate.stats
 
 MODULES = [f"casemate.stats.{module.name}" for module in pkgutil.iter_modules(casemate.stats.__path__)]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples_run(name: str) -> None:
-    result = doctest.testmod(importlib.import_module(name))
-    assert result.failed == 0
 
 
 @pytest.mark.parametrize("name", [name for name in casemate.stats.__all__ if name.islower()])
