@@ -48,6 +48,13 @@ def test_records_are_not_shown_without_the_keys(copied: Scene) -> None:
     assert "mean_area" not in done.stdout + done.stderr
 
 
+def test_explaining_what_was_never_audited_leaves_no_trace(scene: Scene) -> None:
+    done = scene.casemate("explain", "--record", "--model", "linear")
+    assert done.returncode == 3
+    assert "no ledger" in done.stderr
+    assert not scene.audit.exists()
+
+
 def test_no_person_is_in_any_report(finished: Scene) -> None:
     people = set(finished.table("train")["patient"]) | set(finished.table("holdout")["patient"])
     for path in finished.audit.rglob("*"):

@@ -10,7 +10,7 @@ from typing import Any
 
 from casemate.audit.config import Config
 from casemate.audit.engage import open_engagements
-from casemate.audit.notebook import Notebook
+from casemate.audit.notebook import LEDGER, read_trials
 from casemate.audit.plan import scope
 from casemate.audit.registry import registry
 from casemate.audit.run import conclude
@@ -18,6 +18,8 @@ from casemate.core.errors import UsageError
 from casemate.core.findings import Rule
 from casemate.core.observer import Silent
 from casemate.custody.rules import RULES as CUSTODY_RULES
+from casemate.keys.files import default_home
+from casemate.ledger.view import verify_folder
 from casemate.threats.inversion.records import Exposed, exposed
 
 MEMBERSHIP = "inversion.membership"
@@ -68,11 +70,9 @@ def people(config: Config, model: str, *, top: int = 10, home: Path | None = Non
     each = scope(opened.engagements[model], registry().assessment(MEMBERSHIP))
     if each.not_applicable:
         raise UsageError(f"{MEMBERSHIP} does not apply to {model}", cause=each.not_applicable)
-    with Notebook(config.path(config.audit.out), home) as book:
-        book.recall([each])
-        if not all(book.holds(job) for job in each.jobs):
-            raise UsageError(f"{MEMBERSHIP} has not been run on {model}", next_step="run casemate audit first")
-        found = conclude(each, book.results(each))
+    ledger = config.path(config.audit.out) / LEDGER
+    kept = read_trials(ledger, verify_folder(ledger).records, home or default_home())
+    found = conclude(each, {job.task.id: kept(each.work, job.task.id) for job in each.jobs})
     members = each.engagement.members
     return [
         Person(

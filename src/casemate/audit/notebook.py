@@ -109,7 +109,7 @@ class Notebook:
 
     def begin(self, plan: Plan, scopes: Iterable[Scope], loads: Iterable[Mapping[str, Any]]) -> None:
         """Record the plan before its first trial, unless the plan in force is the same."""
-        self.recall(scopes)
+        self._work = {job.address: each.work for each in scopes for job in each.jobs}
         predicate = {**said(plan), "signer": self.verifier}
         last = next((record for record in reversed(self.records) if record.kind == "plan"), None)
         if last is not None and _undated(last.predicate) == _undated(predicate):
@@ -118,10 +118,6 @@ class Notebook:
         started = datetime.now(UTC).replace(microsecond=0).isoformat()
         self._plan = self.record("plan", [({**predicate, "started": started}, {**plan.subjects, **plan.data})])[0]
         self.record("load", [(load, {str(load["path"]): str(load["sha256"])}) for load in loads])
-
-    def recall(self, scopes: Iterable[Scope]) -> None:
-        """Say which work is meant, so that kept trials of it are found; ``begin`` does this too."""
-        self._work = {job.address: each.work for each in scopes for job in each.jobs}
 
     def holds(self, job: Job) -> bool:
         """Whether this job's trial is kept."""
@@ -191,7 +187,7 @@ def read_trials(ledger: Path, records: Iterable[Record], home: Path) -> Callable
             raise UsageError(
                 f"the ledger holds no trial {task!r} of this work",
                 cause="model, data, options or package versions are not those of the audit",
-                next_step="check the configuration",
+                next_step="run casemate audit first, or check the configuration",
             )
         return _kept(blobs, trials[work, task])
 
