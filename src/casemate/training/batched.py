@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 Index = npt.NDArray[np.int64]
 
 CHUNK = 16
-"""Models trained together: their weights, gradients and activations stay in the second-level cache."""
+"""Models trained together: enough to spread the cost of asking, few enough for the caches (measured: 8 to 64 differ by 5 %)."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,9 @@ class _Space:
         self.signs = [np.empty(layer.shape, dtype=np.bool_) for layer in self.layers]
         self.logits = np.empty((models, weights[-1].shape[2], batch), dtype)
         self.gradients = [np.empty_like(layer) for layer in weights]
-        self.model, self.place = np.arange(models)[:, None], np.arange(batch)[None, :]
+        classes = weights[-1].shape[2]
+        self.spot = np.empty((models, batch), dtype=np.int64)  # where in the logits each row's own class stands
+        self.corner = np.arange(models)[:, None] * (classes * batch) + np.arange(batch)
 
 
 def _step(
@@ -146,8 +148,11 @@ def _step(
     logits -= logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=1, keepdims=True)
-    logits[space.model, labels[batch], space.place] -= 1.0
-    logits *= 1.0 / batch.shape[1]
+    np.take(labels, batch, out=space.spot, mode="clip")
+    space.spot *= batch.shape[1]
+    space.spot += space.corner
+    logits.reshape(-1)[space.spot.reshape(-1)] -= 1.0
+    logits *= how.rate / batch.shape[1]  # gradients below are steps already: one pass over the weights less
     slope = logits.swapaxes(1, 2)
     for number in range(len(weights) - 1, -1, -1):
         layer, gradient = weights[number], space.gradients[number]
@@ -168,13 +173,12 @@ def _step(
 
 
 def _descend(layer: Array, speed: Array, gradient: Array, how: Schedule) -> None:
-    """Move one layer of all models, in place; the gradient's buffer is used up."""
+    """Move one layer of all models, in place. Speed and gradient are multiplied by the rate already."""
     if how.decay:
-        gradient += how.decay * layer
+        gradient += how.rate * how.decay * layer
     speed *= how.momentum
     speed += gradient
-    np.multiply(speed, how.rate, out=gradient)
-    layer -= gradient
+    layer -= speed
 
 
 def logits(weights: Sequence[Array], table: Array, activation: Activation) -> Array:
