@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 Index = npt.NDArray[np.int64]
 
 CHUNK = 16
-"""Models trained together: enough to spread the cost of asking, few enough for the caches (measured: 8 to 64 differ by 5 %)."""
+"""Models trained together: enough to spread the cost of asking, few enough for the caches (8 to 64 differ by 5 %)."""
 
 
 @dataclass(frozen=True)
