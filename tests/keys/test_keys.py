@@ -152,7 +152,7 @@ def test_a_file_that_is_no_key(tmp_path: Path) -> None:
 def test_errors_say_nothing_of_the_key(tmp_path: Path) -> None:
     path = tmp_path / "key"
     create_key(path, "example.org/a")
-    secret = path.read_text().split("+")[-1].strip()
+    secret = path.read_text().split("+", 4)[4].strip()  # base64 may hold plus signs of its own
     path.write_text(path.read_text().replace("example.org/a", "example.org/b"))
     with pytest.raises(UnreadableError) as caught:
         load_key(path)
