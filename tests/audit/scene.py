@@ -152,7 +152,7 @@ def build(folder: Path, *, boosted: bool = False) -> Scene:
     table.columns = [name.replace(" ", "_") for name in table.columns]
     table["large"] = (table["mean_area"] > table["mean_area"].median()).map({True: "yes", False: "no"})
     table["malignant"] = 1 - data.target
-    table["patient"] = [f"p{at:04d}" for at in range(len(table))]
+    table["patient"] = [f"patient{at:04d}" for at in range(len(table))]
     table = table.sample(frac=1.0, random_state=3).reset_index(drop=True)
     place = folder / "scene"
     place.mkdir()

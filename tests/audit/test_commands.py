@@ -33,7 +33,7 @@ def test_the_most_exposed_records_are_shown_where_data_and_keys_are(finished: Sc
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("training row") == 3
     train = finished.table("train")
-    shown = [word.rstrip(",") for word in done.stdout.split() if word.startswith("p0")]
+    shown = [word.rstrip(",") for word in done.stdout.split() if word.startswith("patient0")]
     assert len(shown) == 3
     assert set(shown) <= set(train["patient"])
     assert "mean_area" in done.stdout

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from casemate.audit import plan
 from casemate.audit import verify as room
 from casemate.audit.config import read_config
-from casemate.audit.verify import verify
+from casemate.audit.plan import Scope
+from casemate.audit.verify import same_figure, verify
 from casemate.core.errors import TamperedError, UsageError
 from casemate.keys.text import read_vkey
+from casemate.training.engagement import Conclusion
 from tests.audit.scene import Scene
 
 
@@ -95,6 +100,32 @@ def test_another_process_finds_the_same_trials_and_figures(finished: Scene) -> N
     )
     assert done.returncode == 0, done.stderr
     assert "and 0 figures" not in done.stdout
+
+
+def test_an_auditor_elsewhere_finds_the_trials(finished: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "environment", lambda: {"python": "another", "blas": "another"})
+    assert verify(finished.audit, config=read_config(finished.config), home=finished.home).figures > 10
+
+
+def test_a_figure_that_does_not_follow_is_seen(finished: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = room.conclude
+
+    def other(each: Scope, kept: object) -> Conclusion:
+        found = real(each, kept)
+        first = msgspec.structs.replace(found.measurements[0], estimate=found.measurements[0].estimate + 1e-6)
+        return dataclasses.replace(found, measurements=[first, *found.measurements[1:]])
+
+    monkeypatch.setattr(room, "conclude", other)
+    with pytest.raises(TamperedError, match="does not follow"):
+        verify(finished.audit, config=read_config(finished.config), home=finished.home)
+
+
+def test_figures_agree_up_to_the_last_digits_and_no_further() -> None:
+    recorded = {"estimate": 0.5, "n": 10, "method": "m", "low": None}
+    assert same_figure({**recorded, "estimate": 0.5 + 1e-12}, recorded)
+    assert not same_figure({**recorded, "estimate": 0.5 + 1e-6}, recorded)
+    assert not same_figure({**recorded, "n": 11}, recorded)
+    assert not same_figure({**recorded, "low": 0.1}, recorded)
 
 
 def test_no_ledger_is_a_usage_error(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def people(config: Config, model: str, *, top: int = 10, home: Path | None = Non
         raise UsageError(f"{MEMBERSHIP} does not apply to {model}", cause=each.not_applicable)
     ledger = config.path(config.audit.out) / LEDGER
     kept = read_trials(ledger, verify_folder(ledger).records, home or default_home())
-    found = conclude(each, {job.task.id: kept(each.work, job.task.id) for job in each.jobs})
+    found = conclude(each, kept(each))
     members = each.engagement.members
     return [
         Person(

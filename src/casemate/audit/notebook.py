@@ -173,23 +173,28 @@ class Notebook:
         return self._work[job.address], job.task.id
 
 
-def read_trials(ledger: Path, records: Iterable[Record], home: Path) -> Callable[[str, str], Kept]:
-    """What verified trial records left, by work and task, without opening the ledger for writing.
+def read_trials(ledger: Path, records: Sequence[Record], home: Path) -> Callable[[Scope], dict[str, Kept]]:
+    """What verified trial records left, by task, without opening the ledger for writing.
+
+    The trials may have been run elsewhere: the environments that the plans recorded are tried, the newest first.
 
     Raises:
         UsageError: a trial is missing, or the key of its blob is not in this key home.
     """
     blobs = Blobs(ledger, Keyring(keyring_path(read_origin(ledger), home)))
     trials = {_address(record.predicate): record.predicate for record in records if record.kind == "trial"}
+    places = [record.predicate["environment"] for record in reversed(records) if record.kind == "plan"]
 
-    def find(work: str, task: str) -> Kept:
-        if (work, task) not in trials:
-            raise UsageError(
-                f"the ledger holds no trial {task!r} of this work",
-                cause="model, data, options or package versions are not those of the audit",
-                next_step="run casemate audit first, or check the configuration",
-            )
-        return _kept(blobs, trials[work, task])
+    def find(each: Scope) -> dict[str, Kept]:
+        for place in places:
+            work = each.work_in(place)
+            if all((work, job.task.id) in trials for job in each.jobs):
+                return {job.task.id: _kept(blobs, trials[work, job.task.id]) for job in each.jobs}
+        raise UsageError(
+            f"the ledger does not hold the trials of {each.spec.id} on {each.engagement.name}",
+            cause="it was not run, or model, data or options are not those of the audit",
+            next_step="run casemate audit first, or check the configuration",
+        )
 
     return find
 

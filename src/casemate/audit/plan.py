@@ -85,6 +85,10 @@ class Scope:
     @cached_property
     def work(self) -> str:
         """SHA-256 of what decides the figures, so that trials survive a change of tolerances and of nothing else."""
+        return self.work_in(environment())
+
+    def work_in(self, where: Mapping[str, str]) -> str:
+        """The same for another environment, as a plan recorded it."""
         engagement = self.engagement
         parts = [
             casemate.__version__,
@@ -98,7 +102,7 @@ class Scope:
             engagement.effort,
             engagement.settings(self.spec.id),
             engagement.defense,
-            environment(),
+            dict(where),
         ]
         return Digest.of_value(parts).hex
 
