@@ -29,7 +29,7 @@ def leave_one_out(fit: LogisticFit) -> Floats:
     return fit.logits + fit.residuals * outside_leverages(fit)
 
 
-def enter(outside: Floats, leverages: Floats, labels: Codes, weights: Floats | float = 1.0, steps: int = 60) -> Floats:
+def enter(outside: Floats, leverages: Floats, labels: Codes, weights: Floats | float = 1.0, steps: int = 200) -> Floats:
     """The logit that a row has once it has been trained on, given its logit before.
 
     Solves ``z + h s (sigma(z) - y) = outside`` for z, row by row; the left side increases in z, so a bracketed Newton
@@ -51,13 +51,17 @@ def enter(outside: Floats, leverages: Floats, labels: Codes, weights: Floats | f
     low = np.where(labels == 1, outside, outside - pull)
     high = np.where(labels == 1, outside + pull, outside)
     z = np.clip(outside + sign * pull * expit(-sign * outside) / 2.0, low, high)
+    last = before = high - low
     for _ in range(steps):
         p = expit(z)
         excess = z + pull * (p - labels) - outside
         low, high = np.where(excess <= 0, z, low), np.where(excess >= 0, z, high)
         newton = z - excess / (1.0 + pull * p * (1.0 - p))
-        following = np.where((newton > low) & (newton < high), newton, (low + high) / 2.0)
-        if np.abs(following - z).max(initial=0.0) < 1e-12:
+        # Newton's step counts only where it at least halves the step before last; elsewhere the bracket is halved.
+        trusted = (newton > low) & (newton < high) & (2.0 * np.abs(newton - z) <= before)
+        following = np.where(trusted, newton, (low + high) / 2.0)
+        before, last = last, np.abs(following - z)
+        if last.max(initial=0.0) < 1e-12:
             break
         z = following
     return np.asarray(z, dtype=np.float64)
