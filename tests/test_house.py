@@ -6,7 +6,10 @@ import re
 import statistics
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import grimp
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "src").rglob("*.py"))
@@ -20,6 +23,12 @@ def test_files_are_short() -> None:
     sizes = {path: lines(path) for path in FILES if path.name != "__init__.py"}
     assert max(sizes.values()) <= 500, max(sizes, key=lambda path: sizes[path])
     assert statistics.median(sizes.values()) <= 150
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = grimp.build_graph("casemate", cache_dir=None)
+    found = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(found).prepare()  # raises CycleError, which names the circle
 
 
 def test_the_independent_verifier_is_short_and_independent() -> None:

@@ -15,7 +15,7 @@ from casemate.assurance.report import results_schema
 from casemate.audit import config
 from casemate.audit.explain import rules
 from casemate.audit.registry import registry
-from casemate.cli import EPILOG, VERBS
+from casemate.cli.verbs import EPILOG, VERBS
 from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
 

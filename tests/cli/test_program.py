@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from casemate.cli import VERBS, help_text
+from casemate.cli import help_text
 from casemate.cli.app import build, describe, run
+from casemate.cli.verbs import VERBS
 from casemate.core.errors import CasemateError
 
 SOURCE = Path(__file__).parents[2] / "src"

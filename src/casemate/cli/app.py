@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from casemate import __version__
-from casemate.cli import EPILOG, VERBS
+from casemate.cli.verbs import EPILOG, VERBS
 from casemate.core.errors import CasemateError
 
 INTERRUPTED = 130
