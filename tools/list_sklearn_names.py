@@ -2,7 +2,7 @@
 
 Listed, never loaded: estimators (all of them define no state of their own beyond BaseEstimator's), the small classes
 they keep, pure functions that users pass to them. Whoever reviews the diff reads each new class's __setstate__,
-__reduce__ and __new__. Usage: python tools/list_sklearn_names.py > src/casemate/custody/allow/sklearn.toml
+__reduce__ and __new__. Usage: python tools/list_sklearn_names.py > sklearn.toml, in the room's pickles/allow.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from casemate.core.errors import CasemateError, MissingPartError
-from casemate.custody.allowlist import reviewed
-from casemate.custody.scan import scan
+from casemate.threats.supply_chain.pickles.allowlist import reviewed
+from casemate.threats.supply_chain.pickles.scan import scan
 from tests.custody import assemble
 from tests.custody.test_refused import HOSTILE, boundaries
 

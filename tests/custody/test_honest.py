@@ -20,10 +20,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import all_estimators
 
 from casemate.core.errors import UnreadableError, UnsafeArtifactError, UsageError
-from casemate.custody import RULES, inspect_model, open_model
-from casemate.custody.allowlist import extended, reviewed
-from casemate.custody.facts import Role
-from casemate.custody.scan import scan
+from casemate.custody import inspect_model, open_model
+from casemate.threats.supply_chain.pickles.allowlist import extended, reviewed
+from casemate.threats.supply_chain.pickles.facts import Role
+from casemate.threats.supply_chain.pickles.scan import scan
+from casemate.threats.supply_chain.rules import rules
 from tests.custody.models import fitted
 
 MODELS: dict[str, tuple[Any, Any]] = {}
@@ -103,7 +104,7 @@ def test_ones_own_class_needs_to_be_allowed_and_is_evidence(tmp_path: Path) -> N
 
     with pytest.raises(UnsafeArtifactError, match=entry) as caught:
         open_model(path)
-    assert "[load] allow" in RULES[0].fix
+    assert "[load] allow" in rules()[0].fix
     assert caught.value.exit_code == 1
 
     loaded = open_model(path, allow=[entry])

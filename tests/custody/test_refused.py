@@ -17,9 +17,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from casemate.core.errors import UnsafeArtifactError
-from casemate.custody import compressed, guard, inspect_model, machine, open_model
-from casemate.custody.allowlist import extended, reviewed
-from casemate.custody.scan import scan
+from casemate.custody import guard, inspect_model, open_model
+from casemate.threats.supply_chain.containers import streams
+from casemate.threats.supply_chain.pickles import machine
+from casemate.threats.supply_chain.pickles.allowlist import extended, reviewed
+from casemate.threats.supply_chain.pickles.scan import scan
 from tests.custody.assemble import (
     DROPPED,
     PAYLOAD,
@@ -287,7 +289,7 @@ def test_a_compressed_payload_is_refused(compress: tuple[str, int], tmp_path: Pa
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compressed, "FREE", 1 << 16)
+    monkeypatch.setattr(streams, "FREE", 1 << 16)
     path = tmp_path / "model.joblib"
     path.write_bytes(zlib.compress(b"\0" * (4 << 20), 9))
 

@@ -17,17 +17,17 @@ from casemate.audit.run import conclude
 from casemate.core.errors import UsageError
 from casemate.core.findings import Rule
 from casemate.core.observer import Silent
-from casemate.custody.rules import RULES as CUSTODY_RULES
 from casemate.keys.files import default_home
 from casemate.ledger.view import verify_folder
 from casemate.threats.inversion.records import Exposed, exposed
+from casemate.threats.supply_chain.rules import rules as supply_rules
 
 MEMBERSHIP = "inversion.membership"
 
 
 def rules() -> dict[str, Rule]:
     """Every rule that casemate can report, by id."""
-    return {**{rule.id: rule for rule in CUSTODY_RULES}, **registry().rules}
+    return {**{rule.id: rule for rule in supply_rules()}, **registry().rules}
 
 
 def rule(identifier: str) -> Rule:

@@ -45,9 +45,18 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing found at one place."""
+    """One thing found at one place.
+
+    Attributes:
+        rule: id of the rule.
+        severity: the rule's, at the time.
+        message: what was seen, never the contents of anything.
+        location: file, member, offset or line, for a person.
+        logical: a place that survives moved bytes and lines (a member, a tensor, a key path); fingerprints use it.
+    """
 
     rule: str
     severity: Severity
     message: str
     location: str = ""
+    logical: str = ""

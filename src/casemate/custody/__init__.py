@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from casemate.custody.guard import Loaded, RefusedArtifactError, inspect_model, load_record, open_model
-from casemate.custody.rules import RULES
-from casemate.custody.scan import Scan
+from casemate.threats.supply_chain.pickles.scan import Scan
 
-__all__ = ["RULES", "Loaded", "RefusedArtifactError", "Scan", "inspect_model", "load_record", "open_model"]
+__all__ = ["Loaded", "RefusedArtifactError", "Scan", "inspect_model", "load_record", "open_model"]

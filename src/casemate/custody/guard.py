@@ -21,9 +21,9 @@ import msgspec
 from casemate.core.digests import Digest
 from casemate.core.errors import UnreadableError, UnsafeArtifactError
 from casemate.core.findings import Finding
-from casemate.custody import rules
-from casemate.custody.allowlist import extended
-from casemate.custody.scan import Scan, scan
+from casemate.threats.supply_chain.pickles.allowlist import extended
+from casemate.threats.supply_chain.pickles.scan import Scan, scan
+from casemate.threats.supply_chain.rules import rule_for
 
 MOST_BYTES: Final = 4 << 30
 """Largest file, and largest decompressed content, that is read unless the caller says otherwise."""
@@ -141,7 +141,8 @@ def load_record(
 
 def _notes(caught: Sequence[warnings.WarningMessage]) -> tuple[Finding, ...]:
     said = dict.fromkeys(" ".join(str(each.message).split())[:300] for each in caught)
-    return tuple(Finding(rule=rules.WARNED.id, severity=rules.WARNED.severity, message=text) for text in said)
+    rule = rule_for("guard.warned")
+    return tuple(Finding(rule=rule.id, severity=rule.severity, message=text) for text in said)
 
 
 def inspect_model(path: Path | str, allow: Iterable[str] = (), *, most: int = MOST_BYTES) -> Scan:

@@ -11,10 +11,9 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from casemate.custody import rules
-from casemate.custody.cursor import Cursor
-from casemate.custody.stops import Refused
-from casemate.custody.values import Array, Blob, Dct, DType, Global, Tup, Value, Wrapper
+from casemate.threats.supply_chain.pickles.cursor import Cursor
+from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType, Global, Tup, Value, Wrapper
+from casemate.threats.supply_chain.stops import Refused
 
 WRAPPER: Final = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 DTYPE: Final = ("numpy", "dtype")
@@ -68,7 +67,7 @@ def _dtype(items: tuple[Value, ...], at: int) -> DType:
     # copy must be true: otherwise a later BUILD would change numpy's own, shared dtype
     code = items[0] if len(items) == 3 and items[1] in (False, 0) and items[2] in (True, 1) else None
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        raise Refused(rules.ARRAY, "a dtype is made in a way that numpy does not write", at)
+        raise Refused("pickle.array", "a dtype is made in a way that numpy does not write", at)
     kind, size = code[0], int(code[1:])
     return DType(size * 4 if kind == "U" else size, objects=kind == "O", flexible=kind in "SUV")
 
@@ -90,7 +89,7 @@ def set_dtype_state(dtype: DType, state: Value, spend: Callable[[int], None], at
             good = (sub, names, fields, size, alignment) == (None, None, None, -1, -1)
             good = good and (flags == _OBJECT_FLAGS if dtype.objects else flags == 0)
     if not good:
-        raise Refused(rules.ARRAY, "a dtype's state contradicts the dtype", at)
+        raise Refused("pickle.array", "a dtype's state contradicts the dtype", at)
     dtype.settled = True
 
 
@@ -140,20 +139,20 @@ def cross_array(wrapper: Wrapper, state: Value, cursor: Cursor, at: int) -> Arra
     good = good and pair(known["subclass"]) in SUBCLASSES and known["order"] in ("C", "F")
     good = good and isinstance(known["allow_mmap"], bool) and (alignment is None or is_count(alignment, MAX_ALIGNMENT))
     if not good or shape is None or not isinstance(dtype, DType):
-        raise Refused(rules.ARRAY, "an array wrapper's state is not what joblib writes", at)
+        raise Refused("pickle.array", "an array wrapper's state is not what joblib writes", at)
     wrapper.built = True
     dtype.settled = True
     if cursor.inside_frame:
-        raise Refused(rules.FRAME, "array data inside a frame", at)
+        raise Refused("pickle.frame", "array data inside a frame", at)
     if dtype.objects:
         return None
     if alignment is not None:
         padding = cursor.unsigned(1)
         if padding > int(str(alignment)) or cursor.raw(padding).strip(b"\xff"):
-            raise Refused(rules.ARRAY, "the padding before an array is not padding", at)
+            raise Refused("pickle.array", "the padding before an array is not padding", at)
     size = size_of(shape, dtype.itemsize)
     if size > cursor.end - cursor.pos:
-        raise Refused(rules.ARRAY, f"an array announces {size} bytes, {cursor.end - cursor.pos} are left", at)
+        raise Refused("pickle.array", f"an array announces {size} bytes, {cursor.end - cursor.pos} are left", at)
     return Array(cursor.data, dtype, cursor.take(size), size)
 
 

@@ -1,4 +1,4 @@
-"""What a walk sees. A walk never judges; ``casemate.custody.policy`` judges each fact as it is seen."""
+"""What a walk sees. A walk never judges; the policy beside it judges each fact as it is seen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from casemate.custody.values import Value
+from casemate.threats.supply_chain.pickles.values import Value
 
 
 class Role(enum.StrEnum):

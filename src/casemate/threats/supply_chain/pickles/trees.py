@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from casemate.custody.arrays import is_count, pair
-from casemate.custody.values import Array, Blob, Dct, DType, Made, Tup, Value
+from casemate.threats.supply_chain.pickles.arrays import is_count, pair
+from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType, Made, Tup, Value
 
 _RECONSTRUCTED: Final = (("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct"))
 _FROM_BUFFER: Final = (("numpy._core.numeric", "_frombuffer"), ("numpy.core.numeric", "_frombuffer"))

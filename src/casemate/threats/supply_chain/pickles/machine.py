@@ -13,13 +13,24 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from casemate.custody import rules
-from casemate.custody.arrays import cross_array, set_dtype_state, wrapped
-from casemate.custody.cursor import Cursor
-from casemate.custody.facts import Fact, Observe, Role
-from casemate.custody.names import resolve
-from casemate.custody.stops import Malformed, Refused
-from casemate.custody.values import Blob, Dct, DType, Frozen, Global, Lst, Made, Tup, Value, Wrapper, breadth
+from casemate.threats.supply_chain.pickles.arrays import cross_array, set_dtype_state, wrapped
+from casemate.threats.supply_chain.pickles.cursor import Cursor
+from casemate.threats.supply_chain.pickles.facts import Fact, Observe, Role
+from casemate.threats.supply_chain.pickles.names import resolve
+from casemate.threats.supply_chain.pickles.values import (
+    Blob,
+    Dct,
+    DType,
+    Frozen,
+    Global,
+    Lst,
+    Made,
+    Tup,
+    Value,
+    Wrapper,
+    breadth,
+)
+from casemate.threats.supply_chain.stops import Malformed, Refused
 
 LONG_BYTES = 4096
 """Bytes an integer may have; models hold none longer, and decimal conversion is quadratic."""
@@ -72,16 +83,16 @@ class Machine:
     def _stop(self) -> Value:
         value = self.pop()
         if self.stack or self.marks:
-            raise Refused(rules.OPCODE, "values are left over when the stream stops", self.at)
+            raise Refused("pickle.opcode", "values are left over when the stream stops", self.at)
         if self.cursor.inside_frame:
-            raise Refused(rules.FRAME, "the stream stops before its frame does", self.at)
+            raise Refused("pickle.frame", "the stream stops before its frame does", self.at)
         return value
 
     def spend(self, work: int) -> None:
         """Take the cost of looking at ``work`` things from the fuel."""
         self.fuel -= work
         if self.fuel < 0:
-            raise Refused(rules.BOMB, "the stream repeats itself beyond what its length allows", self.at)
+            raise Refused("pickle.bomb", "the stream repeats itself beyond what its length allows", self.at)
 
     def fact(self, role: Role, target: Value, argument: Value = None) -> None:
         """Report a fact about the current opcode."""
@@ -113,7 +124,7 @@ class Machine:
     def remember(self, index: int) -> None:
         """Store the top in the memo. A sparse index would make the C loader allocate the gap."""
         if not 0 <= index <= self.steps:
-            raise Refused(rules.BOMB, f"memo index {index} after {self.steps} opcodes", self.at)
+            raise Refused("pickle.bomb", f"memo index {index} after {self.steps} opcodes", self.at)
         self.memo[index] = self.top()
 
     def recall(self, index: int) -> None:
@@ -125,7 +136,7 @@ class Machine:
     def named(self, module: Value, name: Value) -> None:
         """Push an imported name."""
         if not isinstance(module, str) or not isinstance(name, str):
-            raise Refused(rules.UNRESOLVED, "an imported name is not a constant", self.at)
+            raise Refused("pickle.unresolved", "an imported name is not a constant", self.at)
         mine = resolve(module, name, self.protocol)
         outers = resolve(module, name, self.outer.protocol) if self.outer else mine
         value = Global(*mine, also=outers if outers != mine else None)
@@ -146,7 +157,7 @@ class Machine:
             set_dtype_state(target, state, self.spend, self.at)
         elif isinstance(target, Wrapper):
             if self.outer is not None:
-                raise Refused(rules.ARRAY, "an array wrapper inside an object array", self.at)
+                raise Refused("pickle.array", "an array wrapper inside an object array", self.at)
             self.stack[-1] = cross_array(target, state, self.cursor, self.at) or self._nested()
         else:
             self.fact(Role.STATE, target, state)
@@ -206,7 +217,7 @@ def _decimal(raw: bytes, at: int) -> int:
 def _proto(m: Machine) -> None:
     version = m.cursor.unsigned(1)
     if m.steps != 1:
-        raise Refused(rules.OPCODE, "the protocol is announced in the middle of the stream", m.at)
+        raise Refused("pickle.opcode", "the protocol is announced in the middle of the stream", m.at)
     if version > 5:
         raise Malformed(f"pickle protocol {version} does not exist", m.at)
     m.protocol = version
@@ -214,7 +225,7 @@ def _proto(m: Machine) -> None:
 
 def _frame(m: Machine) -> None:
     if m.protocol < 4:
-        raise Refused(rules.FRAME, f"a frame in protocol {m.protocol}", m.at)
+        raise Refused("pickle.frame", f"a frame in protocol {m.protocol}", m.at)
     m.cursor.enter_frame(m.cursor.unsigned(8))
 
 
@@ -231,7 +242,7 @@ def _long(width: int) -> Callable[[Machine], None]:
     def step(m: Machine) -> None:
         length = m.cursor.unsigned(width)
         if length > LONG_BYTES:
-            raise Refused(rules.BOMB, f"an integer of {length} bytes", m.at)
+            raise Refused("pickle.bomb", f"an integer of {length} bytes", m.at)
         m.push(int.from_bytes(m.cursor.raw(length), "little", signed=True))
 
     return step
@@ -291,7 +302,7 @@ def _inst(m: Machine) -> None:
 
 
 def _legacy(m: Machine) -> None:
-    raise Refused(rules.OPCODE, f"opcode 0x{m.cursor.data[m.at]:02x} reaches what a scan cannot see", m.at)
+    raise Refused("pickle.opcode", f"opcode 0x{m.cursor.data[m.at]:02x} reaches what a scan cannot see", m.at)
 
 
 def _persistent(m: Machine) -> None:

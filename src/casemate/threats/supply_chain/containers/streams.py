@@ -13,8 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from casemate.core.optional import require
-from casemate.custody import rules
-from casemate.custody.stops import Malformed, Refused
+from casemate.threats.supply_chain.stops import Malformed, Refused
 
 PREFIXES: Final[tuple[tuple[str, bytes], ...]] = (
     ("zlib", b"\x78"),
@@ -88,5 +87,5 @@ def _gather(piece: Callable[[], bytes], ended: Callable[[], bool], bound: int) -
         pieces.append(out)
         total += len(out)
         if total > bound:
-            raise Refused(rules.BOMB, f"the compressed content is larger than {bound} bytes", 0)
+            raise Refused("pickle.bomb", f"the compressed content is larger than {bound} bytes", 0)
     return b"".join(pieces)

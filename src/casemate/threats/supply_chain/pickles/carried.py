@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from casemate.custody import rules
-from casemate.custody.allowlist import AllowList
-from casemate.custody.cursor import Cursor
-from casemate.custody.machine import Machine
-from casemate.custody.policy import Policy
-from casemate.custody.stops import Malformed, Refused
+from casemate.threats.supply_chain.pickles.allowlist import AllowList
+from casemate.threats.supply_chain.pickles.cursor import Cursor
+from casemate.threats.supply_chain.pickles.machine import Machine
+from casemate.threats.supply_chain.pickles.policy import Policy
+from casemate.threats.supply_chain.rules import rule_for
+from casemate.threats.supply_chain.stops import Malformed, Refused
 
+_ACTS: Final = tuple(rule_for(fact).id for fact in ("pickle.import", "pickle.call"))
 _SPARE: Final = 1 << 20
 _BEGINNING: Final = re.compile(
     rb"\x80[\x02-\x05](?=[\x95c(\x8c}\]X])"  # PROTO, then FRAME, a name, a mark, a container or a text
@@ -32,10 +33,10 @@ def find_carried(data: bytes, allowed: AllowList, policy: Policy) -> None:
         whole = _walks(cursor, inner)
         budget -= cursor.pos - match.start() + 1
         if budget < 0:
-            policy.find(rules.BOMB, "more pickles lie in the data than can be looked at", match.start())
+            policy.find("pickle.bomb", "more pickles lie in the data than can be looked at", match.start())
             break
-        if whole and any(finding.rule in (rules.IMPORT.id, rules.CALL.id) for finding in inner.findings):
-            policy.find(rules.CARRIED, f"a pickle lies in the data that {inner.findings[0].message}", match.start())
+        if whole and any(finding.rule in _ACTS for finding in inner.findings):
+            policy.find("pickle.carried", f"a pickle lies in the data that {inner.findings[0].message}", match.start())
 
 
 def _walks(cursor: Cursor, inner: Policy) -> bool:

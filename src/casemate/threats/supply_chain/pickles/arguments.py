@@ -8,9 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from casemate.custody import tables
-from casemate.custody.arrays import RECONSTRUCTOR, SUBCLASSES, pair, raw_fits, shape_of
-from casemate.custody.values import Blob, Dct, DType, Global, Lst, Made, Tup, Value, hashable_cheaply
+from casemate.threats.supply_chain.pickles import tables
+from casemate.threats.supply_chain.pickles.arrays import RECONSTRUCTOR, SUBCLASSES, pair, raw_fits, shape_of
+from casemate.threats.supply_chain.pickles.values import (
+    Blob,
+    Dct,
+    DType,
+    Global,
+    Lst,
+    Made,
+    Tup,
+    Value,
+    hashable_cheaply,
+)
 
 Arguments: TypeAlias = tuple[Value, ...]
 Rule: TypeAlias = Callable[[Arguments], bool]

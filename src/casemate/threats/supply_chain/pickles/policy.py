@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from casemate.core.findings import Finding, Rule
-from casemate.custody import arguments, rules
-from casemate.custody.allowlist import AllowList, Name
-from casemate.custody.arrays import RECONSTRUCTOR, pair
-from casemate.custody.facts import Fact, Role
-from casemate.custody.states import state_fits
-from casemate.custody.values import Array, Blob, Dct, DType, Global, Lst, Made, Tup, Value, hashable_cheaply
+from casemate.core.findings import Finding
+from casemate.threats.supply_chain.pickles import arguments
+from casemate.threats.supply_chain.pickles.allowlist import AllowList, Name
+from casemate.threats.supply_chain.pickles.arrays import RECONSTRUCTOR, pair
+from casemate.threats.supply_chain.pickles.facts import Fact, Role
+from casemate.threats.supply_chain.pickles.states import state_fits
+from casemate.threats.supply_chain.pickles.values import (
+    Array,
+    Blob,
+    Dct,
+    DType,
+    Global,
+    Lst,
+    Made,
+    Tup,
+    Value,
+    hashable_cheaply,
+)
+from casemate.threats.supply_chain.rules import rule_for
 
 MOST = 100
 """Findings kept; a file with more is no less refused."""
@@ -28,8 +40,9 @@ class Policy:
         self.findings: list[Finding] = []
         self.imported: set[Name] = set()
 
-    def find(self, rule: Rule, message: str, offset: int) -> None:
-        """Keep a finding."""
+    def find(self, fact: str, message: str, offset: int) -> None:
+        """Keep a finding of the rule that judges this kind of fact."""
+        rule = rule_for(fact)
         finding = Finding(rule=rule.id, severity=rule.severity, message=message, location=f"{self.where}byte {offset}")
         if len(self.findings) < MOST and finding not in self.findings:
             self.findings.append(finding)
@@ -48,7 +61,7 @@ class Policy:
         if isinstance(fact.target, Global):
             self.imported.add((fact.target.module, fact.target.name))
         if not self._may(fact.target, Role.IMPORT):
-            self.find(rules.IMPORT, f"imports {_said(fact.target)}", fact.offset)
+            self.find("pickle.import", f"imports {_said(fact.target)}", fact.offset)
 
     def _call(self, fact: Fact) -> None:
         self._make(fact, "calls")
@@ -60,12 +73,12 @@ class Policy:
         items = fact.argument.items if isinstance(fact.argument, Tup) else None
         name = pair(fact.target)
         if items is None or not self._may(fact.target, fact.role):
-            self.find(rules.CALL, f"{verb} {_said(fact.target)}", fact.offset)
+            self.find("pickle.call", f"{verb} {_said(fact.target)}", fact.offset)
         elif name == RECONSTRUCTOR and fact.role is Role.CALL:
             if not self._reconstructs(items):
-                self.find(rules.CALL, f"reconstructs {_said(items[0] if items else None)}", fact.offset)
+                self.find("pickle.call", f"reconstructs {_said(items[0] if items else None)}", fact.offset)
         elif name in arguments.RULES and not arguments.RULES[name](items):
-            self.find(rules.CALL, f"{verb} {_said(fact.target)} with arguments that are not allowed", fact.offset)
+            self.find("pickle.call", f"{verb} {_said(fact.target)} with arguments that are not allowed", fact.offset)
 
     def _reconstructs(self, items: tuple[Value, ...]) -> bool:
         """``copyreg._reconstructor(class, base, base state)`` of a plain object, named tuple or allowed dictionary."""
@@ -84,20 +97,20 @@ class Policy:
             maker = fact.target.args.items[0] if fact.target.args.items else None
         said = _said(maker if isinstance(fact.target, Made) else fact.target)
         if not isinstance(fact.target, Made) or not self._may(maker, Role.STATE):
-            self.find(rules.STATE, f"sets the state of {said}", fact.offset)
+            self.find("pickle.state", f"sets the state of {said}", fact.offset)
         elif not isinstance(maker, Global) or not state_fits(fact.target, maker, fact.argument):
-            self.find(rules.STATE, f"gives {said} a state that is not one of its own", fact.offset)
+            self.find("pickle.state", f"gives {said} a state that is not one of its own", fact.offset)
 
     def _fill(self, fact: Fact) -> None:
         target = fact.target
         if not isinstance(target, Made) or not self._may(target.by, Role.FILL):
-            self.find(rules.STATE, f"fills {_said(target.by if isinstance(target, Made) else target)}", fact.offset)
+            self.find("pickle.state", f"fills {_said(target.by if isinstance(target, Made) else target)}", fact.offset)
         elif isinstance(fact.argument, Dct) and not all(hashable_cheaply(key) for key, _ in fact.argument.pairs):
-            self.find(rules.BOMB, "a key is too costly to hash", fact.offset)
+            self.find("pickle.bomb", "a key is too costly to hash", fact.offset)
 
     def _key(self, fact: Fact) -> None:
         if not hashable_cheaply(fact.target):
-            self.find(rules.BOMB, "a key is too costly to hash", fact.offset)
+            self.find("pickle.bomb", "a key is too costly to hash", fact.offset)
 
 
 def _said(value: Value) -> str:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from casemate.custody.arrays import pair, raw_fits, shape_of, size_of
-from casemate.custody.tables import text_array_state
-from casemate.custody.trees import predictor_state, tree_state
-from casemate.custody.values import Array, Blob, Dct, DType, Global, Lst, Made, Tup, Value
+from casemate.threats.supply_chain.pickles.arrays import pair, raw_fits, shape_of, size_of
+from casemate.threats.supply_chain.pickles.tables import text_array_state
+from casemate.threats.supply_chain.pickles.trees import predictor_state, tree_state
+from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType, Global, Lst, Made, Tup, Value
 
 _DISTRIBUTIONS: Final = ("scipy.stats._continuous_distns", "scipy.stats._discrete_distns")
 _MT19937_WORDS: Final = 624

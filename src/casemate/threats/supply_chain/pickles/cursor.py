@@ -6,8 +6,7 @@ it; a stream in which the two would differ is refused.
 
 from __future__ import annotations
 
-from casemate.custody import rules
-from casemate.custody.stops import Malformed, Refused
+from casemate.threats.supply_chain.stops import Malformed, Refused
 
 
 class Cursor:
@@ -33,7 +32,7 @@ class Cursor:
         if stop > self.end:
             raise Malformed(f"{count} bytes are announced but {self.end - start} are left", start)
         if start < self.frame_end < stop:
-            raise Refused(rules.FRAME, "an opcode crosses the end of its frame", start)
+            raise Refused("pickle.frame", "an opcode crosses the end of its frame", start)
         self.pos = stop
         return start
 
@@ -63,9 +62,9 @@ class Cursor:
     def enter_frame(self, size: int) -> None:
         """Begin a frame of ``size`` bytes here."""
         if self.pos < self.frame_end:
-            raise Refused(rules.FRAME, "a frame lies inside another frame", self.pos)
+            raise Refused("pickle.frame", "a frame lies inside another frame", self.pos)
         if size > self.end - self.pos:
-            raise Refused(rules.FRAME, "a frame is longer than the file", self.pos)
+            raise Refused("pickle.frame", "a frame is longer than the file", self.pos)
         self.frame_end = self.pos + size
 
     @property

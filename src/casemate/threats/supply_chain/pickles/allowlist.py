@@ -4,7 +4,7 @@ A table is a module, its keys are roles:
 
 ``import``        named, for example as an attribute; must be harmless whatever it is later called with
 ``construct``     created empty (NEWOBJ, copyreg._reconstructor) and given a state
-``call``          called (REDUCE); ``casemate.custody.arguments`` may narrow the arguments
+``call``          called (REDUCE); ``casemate.threats.supply_chain.pickles.arguments`` may narrow the arguments
 ``call-and-set``  called, and its result given a state
 ``fill``          its instances may be filled like a list or a dictionary
 """
@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from casemate.core.errors import UsageError
-from casemate.custody.facts import Role
+from casemate.threats.supply_chain.pickles.facts import Role
 
 Name: TypeAlias = tuple[str, str]
 AllowList: TypeAlias = Mapping[Name, frozenset[Role]]
@@ -47,7 +47,7 @@ _NEVER = frozenset(
 def reviewed() -> AllowList:
     """All reviewed names with their roles, read once."""
     merged: dict[Name, frozenset[Role]] = {}
-    folder = resources.files("casemate.custody") / "allow"
+    folder = resources.files("casemate.threats.supply_chain.pickles") / "allow"
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".toml"):
             for module, roles in tomllib.loads(file.read_text(encoding="utf-8")).items():

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from casemate.core.digests import Digest
 from casemate.core.findings import Finding
-from casemate.custody import rules
-from casemate.custody.allowlist import AllowList
-from casemate.custody.carried import find_carried
-from casemate.custody.compressed import compression, decompress
-from casemate.custody.cursor import Cursor
-from casemate.custody.machine import Machine
-from casemate.custody.policy import Policy
-from casemate.custody.stops import Malformed, Refused
+from casemate.threats.supply_chain.containers.streams import compression, decompress
+from casemate.threats.supply_chain.pickles.allowlist import AllowList
+from casemate.threats.supply_chain.pickles.carried import find_carried
+from casemate.threats.supply_chain.pickles.cursor import Cursor
+from casemate.threats.supply_chain.pickles.machine import Machine
+from casemate.threats.supply_chain.pickles.policy import Policy
+from casemate.threats.supply_chain.stops import Malformed, Refused
 
 _STREAMS = 16
 """Streams after the first that are still looked at, to name what they hide."""
@@ -58,7 +57,7 @@ def scan(data: bytes, allowed: AllowList, *, most: int) -> Scan:
 
     Args:
         data: the file's bytes.
-        allowed: names and roles, from ``casemate.custody.allowlist``.
+        allowed: names and roles, from ``casemate.threats.supply_chain.pickles.allowlist``.
         most: bytes that the decompressed content may have.
 
     Raises:
@@ -73,17 +72,17 @@ def scan(data: bytes, allowed: AllowList, *, most: int) -> Scan:
         if kind is not None:
             content, behind = decompress(data, kind, most)
             if behind:
-                policy.find(rules.TRAILING, f"{behind} bytes follow the {kind} data", len(data) - behind)
+                policy.find("pickle.trailing", f"{behind} bytes follow the {kind} data", len(data) - behind)
             if compression(content) is not None:
                 raise Malformed("the content is compressed twice", 0)
         _streams(content, policy)
     except Refused as stop:
-        policy.find(stop.rule, stop.message, stop.offset)
+        policy.find(stop.fact, stop.message, stop.offset)
     except Malformed as stop:
         unreadable = f"{stop.message} (byte {stop.offset})"
     find_carried(content if kind is None or content is not data else b"", allowed, policy)
     if policy.findings and unreadable:
-        policy.find(rules.UNREADABLE, unreadable, 0)
+        policy.find("pickle.unreadable", unreadable, 0)
     return Scan(
         digest=Digest.of(data),
         format=kind or "pickle",
@@ -99,7 +98,7 @@ def _streams(content: bytes, policy: Policy) -> None:
     cursor = Cursor(content)
     Machine(cursor, policy.judge).walk()
     if cursor.pos < cursor.end:
-        policy.find(rules.TRAILING, f"{cursor.end - cursor.pos} bytes follow the end of the model", cursor.pos)
+        policy.find("pickle.trailing", f"{cursor.end - cursor.pos} bytes follow the end of the model", cursor.pos)
     for _ in range(_STREAMS):
         if cursor.pos >= cursor.end:
             break

@@ -8,8 +8,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from casemate.custody.arrays import is_count, pair
-from casemate.custody.values import Array, Blob, Dct, Lst, Made, Tup, Value
+from casemate.threats.supply_chain.pickles.arrays import is_count, pair
+from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, Lst, Made, Tup, Value
 
 MOST_NAMES: Final = 65_536
 

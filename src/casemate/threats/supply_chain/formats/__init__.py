@@ -1,0 +1,1 @@
+"""Parsers of single files: each reads one format, reports facts and covered bytes, and judges nothing."""
