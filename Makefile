@@ -53,5 +53,5 @@ clean:
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp
-	$(PIP) --editable '.[dev,torch,parquet]'
+	$(PIP) --editable '.[dev,torch,parquet,text,kms,lz4,zstd]'
 	@touch $@
