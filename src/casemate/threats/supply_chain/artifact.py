@@ -46,7 +46,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
         formats: every format that the bytes are of.
         reason: why some of it is not understood, or "".
         about: descriptions, such as the number of tensors.
-        effective: the verdict that counts for the exit code, with ignored findings left out.
+        accepted: the reason why the ignore list accepts that it is not understood, or "".
+        effective: the verdict that counts for the exit code, with what is ignored left out.
     """
 
     path: str
@@ -59,6 +60,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     formats: tuple[str, ...] = ()
     reason: str = ""
     about: dict[str, Any] = {}
+    accepted: str = ""
     effective: Verdict = Verdict.UNREADABLE
 
 
@@ -105,7 +107,10 @@ def judged(artifact: Artifact) -> Artifact:
     return msgspec.structs.replace(
         artifact,
         verdict=verdict_of((finding.severity for finding in artifact.findings), readable=readable),
-        effective=verdict_of((each.severity for each in artifact.findings if not each.ignored), readable=readable),
+        effective=verdict_of(
+            (each.severity for each in artifact.findings if not each.ignored),
+            readable=readable or bool(artifact.accepted),
+        ),
     )
 
 

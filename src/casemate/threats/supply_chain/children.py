@@ -7,13 +7,11 @@ and nothing else. Answers are JSON, not pickles: a child reads hostile bytes, an
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from types import TracebackType
-from typing import Final, Generic, Self, TypeVar
+from typing import Final, Generic, TypeVar
 
 Job = TypeVar("Job")
 Work = Callable[[Job, Callable[[int], None]], bytes]
@@ -21,11 +19,6 @@ Work = Callable[[Job, Callable[[int], None]], bytes]
 
 _AHEAD: Final = 32
 """Jobs a child that may be given out beyond the oldest one that is not answered."""
-
-
-def possible() -> bool:
-    """Whether this system can make children that share what their parent has read."""
-    return hasattr(os, "fork")
 
 
 class _Child(Generic[Job]):
@@ -73,12 +66,8 @@ class Children(Generic[Job]):
         self._heard = heard
         self._children: list[_Child[Job]] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End them all."""
         for child in self._children:
             child.stop()
         self._children = []

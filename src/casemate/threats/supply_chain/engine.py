@@ -119,24 +119,29 @@ def _scan_members(reports: list[Report], main: Report, settings: Settings, budge
                 sizes[opened.name] = len(opened)
                 siblings.hear(opened.name, outcome.claims)
                 if outcome.unreadable and (outcome.formats or outcome.findings):
-                    inner.lose(f"{opened.where}: {outcome.unreadable}")
+                    inner.lose(_placed(opened.where, outcome.unreadable))
                 elif outcome.unreadable:
                     unknown.append((View(b"", where=opened.where, name=opened.name), outcome))
         except (Malformed, Refused, MissingPartError) as stop:
             if isinstance(stop, Refused):
                 report.fact(stop.fact, stop.message)
-            inner.lose(f"{report.view.where}: {stop.message}")
+            inner.lose(_placed(report.view.where, stop.message) if depth else stop.message)
     for member, outcome in unknown:
         what, lost = siblings.account(member.name, outcome.size)
         if what and not lost:
             inner.covered += outcome.size - outcome.covered
         else:
-            inner.lose(f"{member.where}: {lost or outcome.unreadable}")
+            inner.lose(_placed(member.where, lost or outcome.unreadable))
     if siblings.made or siblings.complaints:
         for complaint in siblings.complaints + siblings.missing(sizes):
             main.fact(complaint.fact, complaint.message, logical=complaint.target)
             inner.lose(complaint.message)
     return inner
+
+
+def _placed(where: str, reason: str) -> str:
+    """The reason with the member it is about, which is named once."""
+    return reason if reason.startswith(f"{where}!") else f"{where}: {reason}"
 
 
 def _among(report: Report, reports: list[Report]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -14,7 +15,6 @@ from casemate.core.errors import UnreadableError
 from casemate.core.findings import Finding
 from casemate.core.observer import Observer, Silent
 from casemate.threats.supply_chain.artifact import Artifact, Scanned, failed, judged, made, with_findings
-from casemate.threats.supply_chain.children import Children, possible
 from casemate.threats.supply_chain.claims import Siblings
 from casemate.threats.supply_chain.engine import scan_view
 from casemate.threats.supply_chain.report import Settings
@@ -23,7 +23,13 @@ from casemate.threats.supply_chain.source import SMALL, Hashing, Source
 from casemate.threats.supply_chain.view import View, printable
 from casemate.threats.supply_chain.walk import Entry, walk
 
+if TYPE_CHECKING:
+    from casemate.threats.supply_chain.children import Children
+
 TASK: Final = "scanning (MiB)"
+CAN_FORK: Final = hasattr(os, "fork")
+"""Whether this system can make children that share what their parent has read; without, all is done in this process."""
+
 _MIB: Final = 1 << 20
 _DIED: Final = "the process that read it died: the file became shorter meanwhile, or needs more memory than there is"
 
@@ -87,21 +93,47 @@ def scan_each(
     def work(entry: Entry, progress: Callable[[int], None]) -> bytes:
         return msgspec.json.encode(_examine(entry, settings, hashed=hashed, progress=progress))
 
-    with Children(work, workers, bar.advance) as children:
-        roots: dict[str, Siblings] = {}
-        held: list[tuple[Entry, Scanned]] = []
+    children = _Late(lambda: _children(work, workers, bar.advance))
+    roots: dict[str, Siblings] = {}
+    held: list[tuple[Entry, Scanned]] = []
+    try:
         for entry, scanned in _scanned(walk(given), children, settings, workers, bar, hashed=hashed):
             if held and _folder(held[0][0]) != _folder(entry):
                 yield from _settle(held, roots)
                 held = []
             held.append((entry, scanned))
         yield from _settle(held, roots)
+    finally:
+        children.close()
     bar.end()
+
+
+class _Late:
+    """Children that are made when the first job for them comes: most scans are of one small file and need none."""
+
+    def __init__(self, make: Callable[[], Children[Entry]]) -> None:
+        self._make = make
+        self._made: Children[Entry] | None = None
+
+    def get(self) -> Children[Entry]:
+        self._made = self._made or self._make()
+        return self._made
+
+    def close(self) -> None:
+        if self._made is not None:
+            self._made.close()
+
+
+def _children(
+    work: Callable[[Entry, Callable[[int], None]], bytes], count: int, heard: Callable[[int], None]
+) -> Children[Entry]:
+    module = importlib.import_module("casemate.threats.supply_chain.children")
+    return cast("Children[Entry]", module.Children(work, count, heard))
 
 
 def _scanned(
     entries: Iterator[Entry],
-    children: Children[Entry],
+    children: _Late,
     settings: Settings,
     workers: int,
     bar: _Bar,
@@ -109,13 +141,13 @@ def _scanned(
     hashed: bool,
 ) -> Iterator[tuple[Entry, Scanned]]:
     """Each entry with its result, in order: small files of a lone worker here, all others in children."""
-    if workers > 1 and possible():
-        for entry, answer in children.each(entries):
+    if workers > 1 and CAN_FORK:
+        for entry, answer in children.get().each(entries):
             yield entry, _read(entry, answer)
         return
     for entry in entries:
-        if entry.size > SMALL and not entry.trouble and possible():
-            for same, answer in children.each([entry]):
+        if entry.size > SMALL and not entry.trouble and CAN_FORK:
+            for same, answer in children.get().each([entry]):
                 yield same, _read(same, answer)
         else:
             yield entry, _examine(entry, settings, hashed=hashed, progress=bar.advance)

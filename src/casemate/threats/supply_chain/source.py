@@ -13,7 +13,7 @@ import mmap
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -131,17 +131,36 @@ class Hashing:
             self._state.update(self._data)
             self._progress(len(self._data))
             return
-        buffer, at, told = memoryview(bytearray(_PIECE)), 0, 0
+        at = told = 0
         try:
-            while count := os.preadv(self._source.descriptor, [buffer], at):
-                self._state.update(buffer[:count])
-                at += count
+            for piece in self._pieces():
+                self._state.update(piece)
+                at += len(piece)
                 told = self._tell(told, at)
         except OSError as error:
             self._error = said(error)
         self._progress(at - told)
         if at != self._source.size:
             self._error = self._error or "it changed while it was read"
+
+    def _pieces(self) -> Iterator[memoryview]:
+        """The file's bytes; holes of a sparse file are zeros that need not be read."""
+        descriptor, size, at = self._source.descriptor, self._source.size, 0
+        buffer, blank = memoryview(bytearray(_PIECE)), memoryview(bytes(_PIECE))
+        sparse = self._source.status.st_blocks * 512 < size
+        while at < size:
+            data = _next_data(descriptor, at, size) if sparse else at
+            while at < data:
+                yield blank[: data - at]
+                at += min(data - at, _PIECE)
+            if at < size:
+                count = os.preadv(descriptor, [buffer], at)
+                if not count:
+                    return
+                yield buffer[:count]
+                at += count
+        if os.preadv(descriptor, [buffer], at):
+            yield buffer[:1]  # it has grown
 
     def _tell(self, told: int, at: int) -> int:
         if at - told < _TELL:
@@ -160,6 +179,16 @@ class Hashing:
         if self._error:
             raise unreadable(self._source.path, self._error)
         return self._state.hexdigest()
+
+
+def _next_data(descriptor: int, at: int, size: int) -> int:
+    """Where the next byte that is stored stands."""
+    try:
+        return min(os.lseek(descriptor, at, os.SEEK_DATA), size)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return size
+        return at
 
 
 def _regular(path: str, status: os.stat_result) -> None:
