@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from casemate.cli import help_text
-from casemate.cli.app import build, describe, run
+from casemate.cli.app import build, run
+from casemate.cli.failures import describe
 from casemate.cli.verbs import VERBS
 from casemate.core.errors import CasemateError
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from casemate.core.observer import Observer, Silent
+from casemate.cli.lines import Lines
+from casemate.core.observer import Observer
 
 STYLE = {
     "PASS": "green",
@@ -47,14 +48,6 @@ class Bars:
     def note(self, message: str) -> None:
         """A line above the bars."""
         self._progress.console.print(f"[dim]note:[/] {message}", highlight=False)
-
-
-class Lines(Silent):
-    """Only notes, one a line, on stderr: for logs and pipes."""
-
-    def note(self, message: str) -> None:
-        """A line."""
-        sys.stderr.write(f"note: {message}\n")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ VERBS = {
     "init": Verb("casemate.cli.init:init", "Look at a model and its data, write a commented casemate.toml."),
     "audit": Verb("casemate.cli.audit:audit", "Run every assessment that fits, judge it, write the report."),
     "harden": Verb("casemate.cli.harden:harden", "Apply defenses, attack again, show what each costs and buys."),
+    "scan": Verb("casemate.cli.scan:scan", "Model files, archives, repositories: what is smuggled in."),
     "verify": Verb("casemate.cli.verify:verify", "Check an audit folder: has anyone touched it?"),
     "report": Verb("casemate.cli.report:report", "Write the report of a finished audit again, in any format."),
     "explain": Verb("casemate.cli.explain:explain", "What a finding means, how it was measured, how to fix it."),
@@ -26,6 +27,7 @@ EPILOG = """\
 Examples:
   casemate init examples/clinical     write a configuration to start from
   casemate audit                      audit what ./casemate.toml describes
+  casemate scan model.pt              what it would do when loaded, without loading it
   casemate harden                     try its defenses and attack again
   casemate explain CM-INV-001         what that finding means and how to fix it
 

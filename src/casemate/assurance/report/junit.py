@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 from casemate.assurance import wording
 from casemate.assurance.dossier import Dossier
 from casemate.assurance.judging import Judgment
+from casemate.core.escape import xml_text
 from casemate.core.policy import Verdict
 
 
@@ -26,7 +27,7 @@ def junit(dossier: Dossier) -> bytes:
         element = ET.SubElement(
             root,
             "testsuite",
-            name=_text(suite),
+            name=xml_text(suite),
             tests=str(len(judgments)),
             failures=str(counts.count("failure")),
             errors=str(counts.count("error")),
@@ -36,11 +37,11 @@ def junit(dossier: Dossier) -> bytes:
             name = names.get(j.record, j.reason) if j.record is not None else j.reason
             limit = f" [{j.tolerance.name}]" if j.tolerance else ""
             case = ET.SubElement(
-                element, "testcase", name=_text(f"{name}{limit}"), classname=_text(f"{suite}.{j.subject}")
+                element, "testcase", name=xml_text(f"{name}{limit}"), classname=xml_text(f"{suite}.{j.subject}")
             )
             outcome = _outcome(j.verdict)
             if outcome:
-                ET.SubElement(case, outcome, message=_text(j.reason), type=j.verdict.value)
+                ET.SubElement(case, outcome, message=xml_text(j.reason), type=j.verdict.value)
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return document + b"\n"
@@ -52,8 +53,3 @@ def _outcome(verdict: Verdict) -> str:
     if verdict in (Verdict.INCONCLUSIVE, Verdict.STALE):
         return "error"
     return "" if verdict is Verdict.PASS else "skipped"
-
-
-def _text(text: str) -> str:
-    """Without the control characters that XML 1.0 forbids."""
-    return "".join(c for c in text if c >= " " and c not in "\ufffe\uffff" and not "\ud800" <= c <= "\udfff")

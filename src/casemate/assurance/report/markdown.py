@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from casemate.assurance.dossier import Dossier
+from casemate.core.escape import markdown_cell
 from casemate.core.policy import Verdict
 
 SHOWN = 20
@@ -24,7 +25,7 @@ def markdown(dossier: Dossier) -> bytes:
     """The summary of a dossier in GitHub-flavored Markdown: counts, failures first, defenses, how to verify."""
     view = dossier.view
     lines = [
-        f"## {_cell(view.system) or 'casemate'}",
+        f"## {markdown_cell(view.system) or 'casemate'}",
         "",
         "| | measurements and defenses | controls |",
         "|---|--:|--:|",
@@ -46,19 +47,12 @@ def markdown(dossier: Dossier) -> bytes:
     for j in open_[:SHOWN]:
         rule = dossier.rule(j.assessment)
         record = "" if j.record is None else str(j.record)
-        lines.append(f"| {MARKS[j.verdict]} | {rule.id if rule else ''} | {_cell(j.reason)} | {record} |")
+        lines.append(f"| {MARKS[j.verdict]} | {rule.id if rule else ''} | {markdown_cell(j.reason)} | {record} |")
     if len(open_) > SHOWN:
         lines += ["", f"And {len(open_) - SHOWN:,} more in the report."]
     if view.paired:
         lines += ["", "### Defenses", "", "| defense | what it did |", "|---|---|"]
-        lines += [f"| {_cell(x.pair.defense)} | {_cell(x.pair.conclusion)} |" for x in view.paired]
+        lines += [f"| {markdown_cell(x.pair.defense)} | {markdown_cell(x.pair.conclusion)} |" for x in view.paired]
     if view.verify_command:
         lines += ["", "Check it yourself:", "", f"    {' '.join(view.verify_command.split())}"]
     return ("\n".join(lines) + "\n").encode()
-
-
-def _cell(text: str) -> str:
-    """Text that cannot leave its table cell, open a tag or make a link."""
-    for sign in ("\\", "|", "<", "[", "]", "`", "*", "_"):
-        text = text.replace(sign, "\\" + sign if sign != "<" else "&lt;")
-    return " ".join(text.split())

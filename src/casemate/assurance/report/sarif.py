@@ -9,25 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from casemate.assurance.dossier import Dossier
 from casemate.assurance.judging import Judgment
 from casemate.core.digests import Digest
 from casemate.core.findings import Rule, Severity
 from casemate.core.measurement import Measurement
 from casemate.core.policy import Verdict
-
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-
-LEVELS = {
-    Severity.CRITICAL: ("error", "9.5"),
-    Severity.HIGH: ("error", "8.0"),
-    Severity.MEDIUM: ("warning", "5.5"),
-    Severity.LOW: ("note", "3.0"),
-    Severity.INFO: ("note", "0.0"),
-}
-"""Severity -> SARIF level and the security-severity that code-scanning services sort by."""
+from casemate.core.sarif import LEVELS, log, uri
 
 KINDS = {Verdict.FAIL: "fail", Verdict.INCONCLUSIVE: "open", Verdict.STALE: "review", Verdict.HUMAN: "review"}
 """Verdicts that become results; passes and what was not measured do not."""
@@ -53,46 +41,16 @@ def sarif(dossier: Dossier) -> bytes:
         rules.setdefault(rule.id, rule)
     order = {id: index for index, id in enumerate(sorted(rules))}
     subjects = sorted(dossier.view.current.items())
-    run = {
-        "tool": {
-            "driver": {
-                "name": "casemate",
-                "informationUri": "https://github.com/casemate/casemate",
-                "version": dossier.view.plan.casemate if dossier.view.plan else "",
-                "rules": [_rule(rules[id]) for id in order],
-            }
-        },
-        "artifacts": [
-            {"location": {"uri": _uri(name)}, "hashes": {"sha-256": digest}, "roles": ["analysisTarget"]}
-            for name, digest in subjects
-        ],
-        "columnKind": "unicodeCodePoints",
-        "results": [
-            _result(
-                dossier, j, by_record.get(j.record) if j.record is not None else None, order, [n for n, _ in subjects]
-            )
-            for j in found
-        ],
-    }
-    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return msgspec.json.format(msgspec.json.encode(log), indent=1) + b"\n"
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    level, severity = LEVELS[rule.severity]
-    parts = [("Why it matters", rule.why), ("How it is measured", rule.how), ("What to do", rule.fix)]
-    return {
-        "id": rule.id,
-        "name": "".join(word.capitalize() for word in rule.title.split()),
-        "shortDescription": {"text": rule.title},
-        "fullDescription": {"text": rule.why or rule.title},
-        "help": {
-            "text": "\n\n".join(f"{head}: {text}" for head, text in parts if text) or rule.title,
-            "markdown": "\n\n".join(f"**{head}.** {text}" for head, text in parts if text) or rule.title,
-        },
-        "defaultConfiguration": {"level": level},
-        "properties": {"security-severity": severity, "tags": ["security", "machine-learning"]},
-    }
+    artifacts = [
+        {"location": {"uri": _uri(name)}, "hashes": {"sha-256": digest}, "roles": ["analysisTarget"]}
+        for name, digest in subjects
+    ]
+    names = [name for name, _ in subjects]
+    results = [
+        _result(dossier, j, by_record.get(j.record) if j.record is not None else None, order, names) for j in found
+    ]
+    version = dossier.view.plan.casemate if dossier.view.plan else ""
+    return log(version, [rules[id] for id in order], artifacts, results)
 
 
 def _result(
@@ -133,6 +91,5 @@ def _place(judgment: Judgment, measurement: Measurement | None) -> str:
 
 
 def _uri(name: str) -> str:
-    """A relative URI reference for a subject's name (RFC 3986, section 3.3)."""
-    safe = "".join(c if c.isascii() and (c.isalnum() or c in "-._~") else f"%{ord(c) % 256:02X}" for c in name)
-    return safe or "model"
+    """A relative URI reference for a subject's name."""
+    return uri(name) or "model"

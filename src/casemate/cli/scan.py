@@ -1,0 +1,176 @@
+"""``casemate scan``."""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from casemate import __version__
+from casemate.cli.lines import bars_if
+from casemate.cli.scan_text import Summary, diff_text
+from casemate.core.errors import UsageError
+from casemate.core.observer import Observer
+from casemate.threats.supply_chain.artifact import SCHEMA, Artifact
+from casemate.threats.supply_chain.diff import diff as compare
+from casemate.threats.supply_chain.files import scan_each
+from casemate.threats.supply_chain.ignore import Ignored, read_ignored
+from casemate.threats.supply_chain.pickles.allowlist import extended
+from casemate.threats.supply_chain.report import Settings
+from casemate.threats.supply_chain.verdict import Verdict
+from casemate.threats.supply_chain.walk import printable_path
+
+Format = Literal["text", "json", "sarif", "junit", "markdown"]
+_LONG = 64 << 20
+_EXIT = {Verdict.MALICIOUS: 1, Verdict.SUSPICIOUS: 1, Verdict.UNREADABLE: 3, Verdict.CLEAN: 0}
+
+
+def scan(
+    paths: list[str],
+    /,
+    *,
+    format: Format = "text",
+    workers: int | None = None,
+    allow: list[str] | None = None,
+    hash: bool = True,
+    diff: bool = False,
+    ignore: Path | None = None,
+) -> int:
+    """What model files, archives and folders would do when loaded. Nothing in them is imported, made or run.
+
+    Formats are told by content. A file is clean only if every byte of it, and of everything packed in it, is
+    understood; a name that nobody has reviewed is never clean. Exit code 1 for suspicious or malicious files, 3 where
+    something cannot be read.
+
+    Examples:
+      casemate scan model.pt
+      casemate scan models/ --workers 2 --format sarif > scan.sarif
+      casemate scan --diff model-1.0.joblib model-1.1.joblib
+      casemate scan model.joblib --allow ourpackage.steps:Winsorizer
+      casemate scan models/ --ignore .casemateignore
+
+    Args:
+        paths: files and folders; of a folder, every file below it but those in .git.
+        format: what goes to stdout.
+        workers: processes; as many as there are processors for folders, unless given.
+        allow: a class of your own that pickles may hold, as package.module:Class (may be given several times).
+        hash: compute SHA-256, for which every byte must be read.
+        diff: compare two versions: findings that are new, gone and kept; exit code 1 only for new ones.
+        ignore: list of accepted findings, each with a reason and a date. Never taken from the scanned folder.
+    """
+    if workers is not None and workers < 1:
+        raise UsageError("--workers must be at least 1", next_step="leave it out to use every processor")
+    if diff and len(paths) != 2:
+        raise UsageError(
+            "--diff compares two versions", cause=f"{len(paths)} paths were given", next_step="give OLD NEW"
+        )
+    if diff and format not in ("text", "json"):
+        raise UsageError(f"--diff has no {format} report", next_step="use --format text or json")
+    settings = Settings(allow=extended(allow or ())[0])
+    ignored = Ignored() if ignore is None else read_ignored(ignore, today())
+    count = workers or _workers(paths)
+    with bars_if(_is_long(paths)) as observer:
+        if diff:
+            return _diff(paths, settings, ignored, count, format, observer, hashed=hash)
+        return _scan(paths, settings, ignored, count, format, observer, hashed=hash)
+
+
+def today() -> datetime.date:
+    """The day by which entries of an ignore list expire."""
+    return datetime.datetime.now(tz=datetime.UTC).date()
+
+
+def _is_long(paths: list[str]) -> bool:
+    """Whether a bar is worth its time: folders, and many bytes."""
+    try:
+        return sum(_LONG if Path(path).is_dir() else Path(path).stat().st_size for path in paths) >= _LONG
+    except (OSError, ValueError):
+        return False
+
+
+def _workers(paths: list[str]) -> int:
+    if len(paths) == 1 and not Path(paths[0]).is_dir():
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _scan(
+    paths: list[str],
+    settings: Settings,
+    ignored: Ignored,
+    workers: int,
+    format: Format,
+    observer: Observer,
+    *,
+    hashed: bool,
+) -> int:
+    summary = Summary()
+    artifacts = _noted(_scanned(paths, settings, ignored, workers, observer, hashed=hashed), summary)
+    out = sys.stdout.buffer
+    if format == "json":
+        _write_json(artifacts)
+    elif format == "text":
+        for _ in artifacts:
+            pass
+    else:
+        writer = importlib.import_module(f"casemate.threats.supply_chain.output.{format}")
+        out.write(writer.write(list(artifacts), __version__))
+    if not summary.files:
+        raise UsageError("there is no file to scan", cause="the folders are empty", next_step="give a file")
+    if format == "text":
+        sys.stdout.write(summary.text(color=sys.stdout.isatty()))
+    out.flush()
+    return _EXIT[summary.worst]
+
+
+def _scanned(
+    paths: list[str], settings: Settings, ignored: Ignored, workers: int, observer: Observer, *, hashed: bool
+) -> Iterator[Artifact]:
+    for artifact in scan_each(paths, settings, workers, observer, hashed=hashed):
+        yield ignored.apply(artifact)
+    expired = ignored.findings()
+    if expired is not None:
+        yield expired
+
+
+def _noted(artifacts: Iterator[Artifact], summary: Summary) -> Iterator[Artifact]:
+    for artifact in artifacts:
+        summary.add(artifact)
+        yield artifact
+
+
+def _write_json(artifacts: Iterator[Artifact]) -> None:
+    """One artifact at a time: a million files need no more memory than one folder of them."""
+    out = sys.stdout.buffer
+    out.write(b'{"schema":"%s","artifacts":[' % SCHEMA.encode())
+    for index, artifact in enumerate(artifacts):
+        out.write((b",\n" if index else b"\n") + msgspec.json.encode(artifact))
+    out.write(b"\n]}\n")
+
+
+def _diff(
+    paths: list[str],
+    settings: Settings,
+    ignored: Ignored,
+    workers: int,
+    format: Format,
+    observer: Observer,
+    *,
+    hashed: bool,
+) -> int:
+    old, new = (list(_scanned([path], settings, ignored, workers, observer, hashed=hashed)) for path in paths)
+    found = compare(old, new, (printable_path(paths[0]), printable_path(paths[1])))
+    if format == "json":
+        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+    else:
+        sys.stdout.write(diff_text(found, color=sys.stdout.isatty()))
+    sys.stdout.flush()
+    if found.has_news:
+        return 1
+    return 3 if found.is_unreadable else 0

@@ -1,0 +1,1 @@
+"""Reports of a scan for other programs: SARIF, JUnit, Markdown. Artifacts in, bytes out."""
