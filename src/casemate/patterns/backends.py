@@ -1,0 +1,150 @@
+"""What runs the expressions: hyperscan for the one pass over all of them, RE2 (or ``re`` on short windows) to confirm.
+
+Without hyperscan, RE2 runs the expressions whose keywords occur, one by one: slower, still linear. Without both there is
+no search, and whoever asks is told so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Protocol, cast
+
+from casemate.core.errors import MissingPartError
+from casemate.core.optional import require
+from casemate.patterns.pattern import Pattern
+
+MOST_HITS = 500_000
+
+
+class Regex(Protocol):
+    """A compiled expression, of RE2 or of ``re``."""
+
+    def search(self, text: bytes, at: int, stop: int) -> re.Match[bytes] | None:
+        """The first match in ``text[at:stop]``; what stands before ``at`` is still seen."""
+
+
+class Backend(Protocol):
+    """Finds every match of every pattern in one block of bytes."""
+
+    name: str
+
+    def spans(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """(number of the pattern, start and stop of its group), in no particular order.
+
+        Raises:
+            OverflowError: there are more than ``MOST_HITS``; the block is made to be slow.
+        """
+
+
+def _part(name: str) -> ModuleType | None:
+    try:
+        return require(name, extra="text")
+    except MissingPartError:
+        return None
+
+
+def backend(patterns: tuple[Pattern, ...]) -> Backend:
+    """The fastest backend there is.
+
+    Raises:
+        MissingPartError: neither hyperscan nor google-re2 is installed.
+    """
+    hyperscan, re2 = _part("hyperscan"), _part("re2")
+    if hyperscan is not None:
+        return OnePass(patterns, hyperscan, re2)
+    if re2 is not None:
+        return ByKeyword(patterns, re2)
+    require("hyperscan", extra="text")
+    raise AssertionError("unreachable")
+
+
+def _compiler(re2: ModuleType | None) -> Callable[[bytes], Regex]:
+    if re2 is None:
+        return cast("Callable[[bytes], Regex]", re.compile)
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    return lambda expression: cast("Regex", re2.compile(expression, options))
+
+
+class OnePass:
+    """hyperscan reports where matches end; each is confirmed in the window before that end.
+
+    A window is as long as the pattern's longest match, so confirming costs what matches cost, not what the text costs.
+    """
+
+    def __init__(self, patterns: tuple[Pattern, ...], hyperscan: ModuleType, re2: ModuleType | None) -> None:
+        self.name = "hyperscan and RE2" if re2 else "hyperscan"
+        self._error = hyperscan.ScanTerminated
+        self._most = [pattern.most for pattern in patterns]
+        expressions = [pattern.expression.encode() for pattern in patterns]
+        self._regex = [*map(_compiler(re2), expressions)]
+        self._database = hyperscan.Database()
+        self._database.compile(expressions=expressions, ids=[*range(len(patterns))], flags=[0] * len(patterns))
+
+    def spans(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """See ``Backend``."""
+        ends: dict[int, list[int]] = {}
+        left = MOST_HITS
+
+        def hit(number: int, _start: int, stop: int, _flags: int, _context: object) -> bool | None:
+            nonlocal left
+            left -= 1
+            ends.setdefault(number, []).append(stop)
+            return True if left < 0 else None
+
+        try:
+            self._database.scan(data, match_event_handler=hit)
+        except self._error as error:
+            raise OverflowError("too many matches") from error
+        for number, stops in ends.items():
+            yield from self._confirmed(data, number, sorted(set(stops)))
+
+    def _confirmed(self, data: bytes, number: int, stops: list[int]) -> Iterator[tuple[int, int, int]]:
+        """Every loop moves ``at`` forward, to the end of a match or one byte past its start."""
+        regex, most, real = self._regex[number], self._most[number], set(stops)
+        for first, last in _runs(stops, most):
+            at = max(0, first - most)
+            while at < last and (match := regex.search(data, at, last)) is not None:
+                if match.end() in real:  # "$" also matches where a window ends
+                    yield number, *match.span(1)
+                    at = max(match.end(1), at + 1)
+                else:
+                    at = match.start() + 1
+
+
+def _runs(stops: list[int], most: int) -> Iterator[tuple[int, int]]:
+    """First and last end of each group of ends whose windows touch."""
+    first = last = stops[0]
+    for stop in stops[1:]:
+        if stop - last > most:
+            yield first, last
+            first = stop
+        last = stop
+    yield first, last
+
+
+class ByKeyword:
+    """RE2 alone: a pattern is searched for where one of its keywords occurs at all."""
+
+    name = "RE2"
+
+    def __init__(self, patterns: tuple[Pattern, ...], re2: ModuleType) -> None:
+        self._regex = [_compiler(re2)(pattern.expression.encode()) for pattern in patterns]
+        self._keywords = [tuple(word.encode() for word in pattern.keywords) for pattern in patterns]
+
+    def spans(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """See ``Backend``. Every turn moves ``at`` forward."""
+        folded, left = data.lower(), MOST_HITS
+        for number, (regex, words) in enumerate(zip(self._regex, self._keywords, strict=True)):
+            if words and not any(word in folded for word in words):
+                continue
+            at = 0
+            while at < len(data) and (match := regex.search(data, at, len(data))) is not None:
+                left -= 1
+                if left < 0:
+                    raise OverflowError("too many matches")
+                yield number, *match.span(1)
+                at = max(match.end(1), at + 1)

@@ -1,0 +1,106 @@
+"""Text as a reader sees it, with a way back: NFKC, look-alike letters, invisible characters, full-width forms.
+
+Every character of the result remembers which stretch of the original it comes from, so whatever is found in the result can
+be marked, or cut out, in the original. Sources: Unicode Standard Annex 15 (normalization forms), Unicode Technical
+Standard 39 (confusables; the table here is our own, of letters that look like ASCII in common fonts).
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+import unicodedata
+from dataclasses import dataclass
+from importlib import resources
+
+_INVISIBLE = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2800\u3164\ufeff\uffa0")
+_SPACES = frozenset("\u00a0\u1680\u202f\u205f\u3000") | {chr(code) for code in range(0x2000, 0x200B)}
+_MARKS = 30
+
+
+@dataclass(frozen=True)
+class Normalized:
+    """A text as it reads.
+
+    Attributes:
+        text: the result.
+        starts: where in the original each of its characters begins; one more at the end.
+        stops: where in the original each of its characters ends.
+    """
+
+    text: str
+    starts: tuple[int, ...]
+    stops: tuple[int, ...]
+
+    def original(self, start: int, stop: int) -> tuple[int, int]:
+        """The stretch of the original that ``text[start:stop]`` comes from.
+
+        Example:
+            >>> normalize("a\u200bb").original(0, 2)
+            (0, 3)
+        """
+        if start >= stop:
+            at = self.starts[start]
+            return at, at
+        return self.starts[start], self.stops[stop - 1]
+
+
+@functools.cache
+def confusables() -> dict[int, str]:
+    """Letters that look like ASCII, by code point."""
+    text = (resources.files("casemate.patterns") / "confusables.toml").read_text(encoding="utf-8")
+    table = tomllib.loads(text)["looks-like"]
+    return {ord(letter): plain for plain, letters in table.items() for letter in letters}
+
+
+def skeleton(text: str) -> str:
+    """The text with look-alikes replaced and without what is invisible, for comparing names.
+
+    Example:
+        >>> skeleton("p\u0430nd\u0430s")
+        'pandas'
+    """
+    return normalize(text).text
+
+
+def normalize(text: str) -> Normalized:
+    """The text as it reads, and where each character of it comes from.
+
+    A cluster (a character and the marks on it) is normalized at once; a mark without end is cut into clusters of 30, so the
+    work is linear (Unicode Standard Annex 15, section 13: the stream-safe format).
+
+    Example:
+        >>> normalize("\uff47\uff48\uff50\uff3f1").text
+        'ghp_1'
+    """
+    if text.isascii():
+        numbers = tuple(range(len(text) + 1))
+        return Normalized(text, numbers, numbers[1:])
+    table, made, starts, stops = confusables(), [], [], []
+    for start, stop in _clusters(text):
+        cluster = "".join(letter for letter in text[start:stop] if not invisible(letter))
+        for letter in unicodedata.normalize("NFKC", cluster):
+            for plain in table.get(ord(letter), " " if letter in _SPACES else letter):
+                made.append(plain)
+                starts.append(start)
+                stops.append(stop)
+    return Normalized("".join(made), (*starts, len(text)), tuple(stops))
+
+
+def invisible(letter: str) -> bool:
+    """Whether a character leaves no trace on the page: format controls, tags, variation selectors, fillers."""
+    return (
+        letter in _INVISIBLE
+        or unicodedata.category(letter) == "Cf"
+        or 0xFE00 <= ord(letter) <= 0xFE0F
+        or 0xE0000 <= ord(letter) <= 0xE01EF
+    )
+
+
+def _clusters(text: str) -> list[tuple[int, int]]:
+    found, start = [], 0
+    for at in range(1, len(text) + 1):
+        if at == len(text) or not unicodedata.combining(text[at]) or at - start >= _MARKS:
+            found.append((start, at))
+            start = at
+    return found

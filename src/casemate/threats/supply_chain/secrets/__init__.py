@@ -1,0 +1,1 @@
+"""Secrets in repositories, notebooks, configurations and models' metadata: found by patterns, never repeated."""

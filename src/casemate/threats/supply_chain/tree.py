@@ -1,0 +1,113 @@
+"""The files of a folder, bounded: what several doors of this room walk. Nothing is followed, nothing but files is opened."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from casemate.core.errors import UnreadableError
+
+MOST_FILES = 500_000
+DEEPEST = 64
+_UNSEEN = frozenset({"objects", "lfs", "logs", "index", "hooks", "refs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A regular file.
+
+    Attributes:
+        path: where it is.
+        name: relative to what was given, with slashes; the file's own name where a file was given.
+        size: bytes, when it was listed.
+    """
+
+    path: Path
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that was not read, and why; never mistaken for something that was."""
+
+    name: str
+    reason: str
+
+
+@dataclass
+class Walk:
+    """The regular files at or below ``root``, sorted by name folder by folder; ``skipped`` fills while it is iterated.
+
+    Symbolic links, devices, pipes and sockets are skipped and said so. Of a ``.git`` folder only its configuration is
+    listed. The walk ends: folders are entered once, to a depth of ``DEEPEST``, and files are counted.
+
+    Raises:
+        UnreadableError: there is nothing at ``root``.
+    """
+
+    root: Path
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Entry]:
+        try:
+            about = self.root.stat()
+        except OSError as error:
+            raise UnreadableError(
+                f"{self.root.name} cannot be read", cause=os.strerror(error.errno or errno.EIO), next_step="check the path"
+            ) from error
+        if stat.S_ISREG(about.st_mode):
+            yield Entry(self.root, self.root.name, about.st_size)
+            return
+        if not stat.S_ISDIR(about.st_mode):
+            self.skipped.append(Skipped(self.root.name, "it is no regular file"))
+            return
+        left = MOST_FILES
+        for entry in self._folder(self.root, "", 0):
+            left -= 1
+            if left < 0:
+                self.skipped.append(Skipped(self.root.name, f"there are more than {MOST_FILES} files"))
+                return
+            yield entry
+
+    def _folder(self, folder: Path, prefix: str, depth: int) -> Iterator[Entry]:
+        if depth > DEEPEST:
+            self.skipped.append(Skipped(prefix, f"it lies more than {DEEPEST} folders deep"))
+            return
+        try:
+            with os.scandir(folder) as listing:
+                found = sorted(listing, key=lambda each: each.name)
+        except OSError as error:
+            self.skipped.append(Skipped(prefix or folder.name, os.strerror(error.errno or errno.EIO)))
+            return
+        for each in found:
+            name = f"{prefix}{each.name}"
+            try:
+                if each.is_symlink():
+                    self.skipped.append(Skipped(name, "it is a symbolic link"))
+                elif each.is_dir():
+                    if not (folder.name == ".git" and each.name in _UNSEEN):
+                        yield from self._folder(Path(each.path), f"{name}/", depth + 1)
+                elif not each.is_file():
+                    self.skipped.append(Skipped(name, "it is no regular file"))
+                elif not (folder.name == ".git" and each.name != "config"):
+                    yield Entry(Path(each.path), name, each.stat().st_size)
+            except OSError as error:
+                self.skipped.append(Skipped(name, os.strerror(error.errno or errno.EIO)))
+
+
+def read(entry: Entry, most: int) -> bytes:
+    """The file's bytes, at most ``most`` of them, opened so that neither a link nor a pipe can take its place.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file any more.
+    """
+    number = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(number, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(number).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return stream.read(most)
