@@ -14,20 +14,27 @@ opening  from header to keys     publish   files that appear whole or not at all
 
 from __future__ import annotations
 
+from casemate.custody.envelope.folders import decrypt_folder, encrypt_folder, is_sealed
 from casemate.custody.envelope.layout import Policy
 from casemate.custody.envelope.reading import EncryptedFile, Unsealed, decrypt_file, open_encrypted
 from casemate.custody.envelope.rotation import Rotated, rotate
 from casemate.custody.envelope.sealing import Sealed, Sealer, encrypt_file
+from casemate.custody.envelope.tensors import EncryptedSafetensors, open_encrypted_safetensors
 
 __all__ = [
     "EncryptedFile",
+    "EncryptedSafetensors",
     "Policy",
     "Rotated",
     "Sealed",
     "Sealer",
     "Unsealed",
     "decrypt_file",
+    "decrypt_folder",
     "encrypt_file",
+    "encrypt_folder",
+    "is_sealed",
     "open_encrypted",
+    "open_encrypted_safetensors",
     "rotate",
 ]

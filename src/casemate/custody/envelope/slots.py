@@ -27,7 +27,7 @@ import msgspec
 
 from casemate.core.digests import canonical_json
 from casemate.core.errors import UsageError
-from casemate.custody.envelope.layout import HEAD, JOURNAL, MOST_WRAPS, PAGE, SLOT, SLOTS, Head, Policy, damaged
+from casemate.custody.envelope.layout import HEAD, JOURNAL, MOST_WRAPS, PAGE, SLOTS, Head, Policy, damaged
 from casemate.keys.services import Wrap
 
 MAC: Final = 32
@@ -139,9 +139,9 @@ def journal_of(region: bytes) -> bytes:
 
 
 def room_for(wraps: Sequence[Wrap]) -> int:
-    """How large a slot to reserve, so that as many wraps again fit in when keys change."""
+    """How large a slot has to be, so that as many wraps again fit in when keys change."""
     need = 2 * len(canonical_json(wraps)) + _SLOT.size + MAC
-    return max(SLOT, -(-need // PAGE) * PAGE)
+    return -(-need // PAGE) * PAGE
 
 
 def _mac(key: bytes, data: bytes) -> bytes:
