@@ -76,19 +76,13 @@ def scan_view(view: View, settings: Settings, budget: Budget | None = None, dept
             unreadable = unreadable or f"{member.where}: {inner.unreadable}"
     return Outcome(
         formats=tuple(each.name for each, _ in accepted),
-        findings=_worst(findings),
+        findings=tuple(dict.fromkeys(findings))[:MOST_FINDINGS],
         unreadable=unreadable,
         covered=covered,
         size=size,
         claims=tuple(claim for _, report in accepted for claim in report.claims),
         about=main.about,
     )
-
-
-def _worst(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Each finding once, in their order; if there are too many, the worst of them."""
-    each = list(dict.fromkeys(findings))
-    return tuple(each if len(each) <= MOST_FINDINGS else sorted(each, key=lambda f: f.severity.rank)[:MOST_FINDINGS])
 
 
 def _try(each: Format, view: View, settings: Settings, budget: Budget) -> tuple[Report, str]:

@@ -97,14 +97,8 @@ class Report:
             location=place,
             logical=printable(logical),
         )
-        if made in self.findings:
-            return
-        if len(self.findings) >= MOST_FINDINGS:  # many small findings must not hide a worse one
-            mildest = max(self.findings, key=lambda finding: finding.severity.rank)
-            if mildest.severity.rank <= made.severity.rank:
-                return
-            self.findings.remove(mildest)
-        self.findings.append(made)
+        if len(self.findings) < MOST_FINDINGS and made not in self.findings:
+            self.findings.append(made)
 
     def name(self, kind: str, name: str, at: int | None = None, logical: str = "") -> None:
         """A name that a list judges (``names/FAMILY.toml``); reviewed names leave no trace."""

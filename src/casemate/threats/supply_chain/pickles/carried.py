@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
 from casemate.threats.supply_chain.pickles.machine import Machine
@@ -43,17 +43,20 @@ _ACTS: Final = frozenset({
 })  # fmt: skip
 
 
-def find_carried(view: View, policy: Policy, skip: Iterable[tuple[int, int]]) -> None:
+def find_carried(view: View, policy: Policy, skip: Iterable[tuple[int, int]], known: Container[int]) -> None:
     """Add a finding for each pickle, beginning after the first byte, that does what is not allowed, and for program text.
 
     Args:
         view: where to look.
         policy: of the stream itself; takes the findings.
         skip: places and lengths in the view's buffer that are not searched.
+        known: places in the buffer of opcodes that were walked already.
     """
     budget = 2 * len(view) + _SPARE
     for start, stop in _segments(view, skip):
         for at, inner in _candidates(view, start, stop):
+            if at + view.start in known:
+                continue
             first, walked = _walk(inner, policy)
             budget -= walked + 1
             if budget < 0:

@@ -76,6 +76,7 @@ class Machine(Cursor):
         self.memo: dict[int, Value] = {}
         self.blobs: list[Blob] = outer.blobs if outer else []
         self.arrays: list[tuple[int, int]] = outer.arrays if outer else []
+        self.known: set[int] = outer.known if outer else set()
         self.serial = 0
         self.acted = False
 

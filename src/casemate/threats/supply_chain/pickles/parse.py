@@ -57,6 +57,7 @@ class Walk:
         self.trailing = False
         self.protocol = 0
         self._skip: list[tuple[int, int]] = []
+        self._known: set[int] = set()
 
     @property
     def left(self) -> int:
@@ -79,6 +80,7 @@ class Walk:
             value = machine.walk()
         finally:
             self._skip += machine.arrays
+            self._known |= machine.known
             self._skip += [(blob.start, blob.length) for blob in machine.blobs if blob.raw]
             self.report.budget.spend(fuel - machine.fuel)
         stop = machine.pos - self.view.start
@@ -111,7 +113,7 @@ class Walk:
             self._skip.append((blob.start, blob.length))
             at = blob.start - self.view.start
             self.report.member(self.view.part(at, blob.length, f"tensor at byte {at}"))
-        find_carried(self.view, self.policy, [] if self.thorough else self._skip)
+        find_carried(self.view, self.policy, [] if self.thorough else self._skip, self._known)
         self.report.describe("pickle.protocol", self.protocol)
         self.report.describe("pickle.streams", self.streams)
         self.report.describe("pickle.imports", sorted(f"{module}:{name}" for module, name in self.policy.imported))

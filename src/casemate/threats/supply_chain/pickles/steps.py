@@ -65,6 +65,7 @@ def _proto(m: Machine) -> None:
         raise Malformed(f"pickle protocol {version} does not exist", m.place)
     if m.at != m.begin:
         m.watch.find("pickle.opcode", "the protocol is announced in the middle of the stream", m.place)
+    m.known.add(m.at)
     m.protocol = version
 
 
@@ -163,6 +164,7 @@ def _bytes(width: int, kind: str = "bytes") -> Callable[[Machine], None]:
 
 
 def _global(m: Machine) -> None:
+    m.known.add(m.at)
     module, name = m.line(), m.line()
     if not module or not name:
         m.differ("an imported name is empty, which only some loaders let pass")

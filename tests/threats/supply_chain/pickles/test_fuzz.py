@@ -13,14 +13,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from casemate.core.errors import CasemateError, MissingPartError
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
+from casemate.threats.supply_chain.pickles.facts import Fact
 from casemate.threats.supply_chain.pickles.scan import scan
-from tests.custody import assemble
-from tests.custody.test_refused import HOSTILE, boundaries
+from casemate.threats.supply_chain.pickles.machine import Machine
+from casemate.threats.supply_chain.view import View
+from tests.threats.supply_chain.pickles import assemble
+from tests.threats.supply_chain.pickles.assemble import DROPPED
+from tests.threats.supply_chain.pickles.hostile import HOSTILE
 
 
 def _seeds() -> list[bytes]:
@@ -37,6 +42,42 @@ def _seeds() -> list[bytes]:
 
 
 SEEDS = _seeds()
+VERDICTS = ("clean", "suspicious", "malicious", "unreadable")
+
+
+class Nobody:
+    """Watches without a word."""
+
+    def judge(self, fact: Fact) -> None:
+        pass
+
+    def find(self, kind: str, message: str, offset: int) -> None:
+        pass
+
+
+class Stepping(Machine):
+    """Stops before each opcode to note where it begins."""
+
+    def walk(self) -> object:
+        self.limit, self.seen = 0, []
+        return super().walk()
+
+    def edge(self, at: int, pos: int) -> int:
+        self.seen.append(pos)
+        super().edge(at, pos)
+        return 0
+
+    def step_done(self) -> None:
+        self.limit = 0
+
+
+def boundaries(data: bytes) -> list[int]:
+    """Where each opcode of a benign file begins, arrays crossed."""
+    machine = Stepping(View(data), Nobody())
+    machine.walk()
+    return [at for at in machine.seen if at]
+
+
 OPCODES = bytes(ord(op.code) for op in pickletools.opcodes)
 
 
@@ -72,7 +113,7 @@ def test_mutations_of_real_and_hostile_files_end_with_a_verdict(data: bytes) -> 
         found = scan(data, reviewed(), most=1 << 22)
     except CasemateError:
         return
-    assert found.verdict in ("clean", "malicious", "unreadable")
+    assert found.verdict in VERDICTS
     if found.verdict == "clean":
         assert not found.unreadable
         assert all(tuple(name.split(":", 1)) in reviewed() for name in found.imported)
@@ -82,7 +123,7 @@ def test_mutations_of_real_and_hostile_files_end_with_a_verdict(data: bytes) -> 
 @given(st.binary(max_size=300) | st.lists(st.sampled_from(OPCODES), max_size=200).map(bytes))
 def test_random_opcodes_end_with_a_verdict(data: bytes) -> None:
     try:
-        assert scan(data, reviewed(), most=1 << 20).verdict in ("clean", "malicious", "unreadable")
+        assert scan(data, reviewed(), most=1 << 20).verdict in VERDICTS
     except MissingPartError:  # it begins as lz4 does
         assert data.startswith(b"\x04\x22\x4d\x18")
 
@@ -133,4 +174,17 @@ def test_many_pickles_in_the_data_are_bounded() -> None:
 @settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(mutated())
 def test_many_mutations_end_with_a_verdict(data: bytes) -> None:
-    assert scan(data, reviewed(), most=1 << 22).verdict in ("clean", "malicious", "unreadable")
+    assert scan(data, reviewed(), most=1 << 22).verdict in VERDICTS
+
+
+def test_a_payload_between_any_two_opcodes_of_a_real_model_is_refused() -> None:
+    model = LogisticRegression().fit(np.arange(8.0).reshape(4, 2), ["a", "b", "a", "b"])
+    written = io.BytesIO()
+    joblib.dump({"model": model, "names": np.array(["a", None], dtype=object)}, written, protocol=3)
+    data = written.getvalue()
+    places = boundaries(data)
+
+    assert len(places) > 150
+    assert scan(data, reviewed(), most=1 << 20).verdict == "clean"
+    for at in places:
+        assert scan(data[:at] + DROPPED + data[at:], reviewed(), most=1 << 20).verdict == "malicious", at
