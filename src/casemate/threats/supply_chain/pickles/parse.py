@@ -117,3 +117,5 @@ class Walk:
         self.report.describe("pickle.protocol", self.protocol)
         self.report.describe("pickle.streams", self.streams)
         self.report.describe("pickle.imports", sorted(f"{module}:{name}" for module, name in self.policy.imported))
+        for module, name in self.policy.imported:
+            self.report.imports(module, name)
