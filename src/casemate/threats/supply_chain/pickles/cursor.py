@@ -56,13 +56,21 @@ class Cursor:
             Malformed: the opcode at ``at`` runs past the end, or nothing follows it.
         """
         self.at, self.pos = at, pos
-        if self.frame_end and pos > self.frame_end:
-            self.watch.find("pickle.frame", "an opcode crosses the end of its frame", self.place)
+        self.crossing(pos)
         self.frame_end = 0
         self.limit = self.end
         if pos >= self.end:
             raise Malformed("the stream ends before it stops" if pos == self.end else "an opcode is cut short", pos)
         return self.limit
+
+    def crossing(self, stop: int) -> None:
+        """Report it if the current opcode reads from its frame on to ``stop``, behind it.
+
+        The Python loader stops there. The C loader goes on in its buffer; from a file it skips what is left of the
+        frame and reads on behind it.
+        """
+        if self.at < self.frame_end < stop:
+            self.watch.find("pickle.frame", "an opcode crosses the end of its frame", self.place)
 
     def enter_frame(self, size: int) -> None:
         """Begin a frame of ``size`` bytes here."""
@@ -77,6 +85,7 @@ class Cursor:
         """Step over ``count`` bytes and say where they began."""
         start = self.pos
         if count > self.end - start:
+            self.crossing(start + count)
             raise Malformed(f"{count} bytes are announced but {self.end - start} are left", self.place)
         self.pos = start + count
         return start
@@ -104,16 +113,15 @@ class Cursor:
         start = self.pos
         found = self.data.find(b"\n", start, self.end)
         if found < 0:
-            if start >= self.end:
-                raise Malformed("the data ends", self.place)
             self.watch.find("pickle.divergence", "a text argument does not end, and a loader may not mind", self.place)
-            found = self.end - 1
-        self.pos = found + 1
+            found = max(self.end - 1, start)
+        self.pos = min(found + 1, self.end)
         return self.data[start:found]
 
     def surrogates(self, at: int, start: int, stop: int) -> Value:
         """Text that is UTF-8 but for surrogates."""
         self.at = at
+        self.crossing(stop)
         try:
             return self.data[start:stop].decode("utf-8", "surrogatepass")
         except UnicodeDecodeError as error:
@@ -122,6 +130,7 @@ class Cursor:
     def check_text(self, at: int, start: int, size: int) -> None:
         """Check that long text is UTF-8, piece by piece."""
         self.at = at
+        self.crossing(start + size)
         if size > self.end - start:
             raise Malformed(f"{size} bytes are announced but {max(self.end - start, 0)} are left", self.place)
         decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")

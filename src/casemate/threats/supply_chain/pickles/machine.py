@@ -90,7 +90,8 @@ class Machine(Cursor):
         try:
             return self._walk()
         except (IndexError, struct.error) as error:
-            short = self.pos >= self.end or self.at >= self.end
+            short = self.pos >= self.end
+            self.crossing(self.pos + 8)
             raise Malformed("the data ends" if short else "the stack is empty", self.place) from error
         except KeyError as error:
             raise Malformed("the memo holds nothing there", self.place) from error
@@ -98,109 +99,113 @@ class Machine(Cursor):
     def _walk(self) -> Value:  # noqa: PLR0915 - one loop, so that its variables are local
         data, stack, marks, memo = self.data, self.stack, self.marks, self.memo
         steps, pos, limit, at = STEPS, self.pos, self.limit, self.pos
-        while True:
-            if pos >= limit:
-                limit = self.edge(at, pos)
-            at = pos
-            op = data[pos]
-            pos += 1
-            if op == 0x94:  # MEMOIZE
-                memo[len(memo)] = stack[-1]
-            elif op == 0x8C:  # SHORT_BINUNICODE
-                stop = pos + 1 + data[pos]
-                try:
-                    stack.append(data[pos + 1 : stop].decode())
-                except UnicodeDecodeError:
-                    stack.append(self.surrogates(at, pos + 1, stop))
-                pos = stop
-                if pos < limit and data[pos] == 0x94:
+        try:
+            while True:
+                if pos >= limit:
+                    limit = self.edge(at, pos)
+                at = pos
+                op = data[pos]
+                pos += 1
+                if op == 0x94:  # MEMOIZE
                     memo[len(memo)] = stack[-1]
-                    pos += 1
-            elif op == 0x4B:  # BININT1
-                stack.append(data[pos])
-                pos += 1
-            elif op == 0x68:  # BINGET
-                stack.append(memo[data[pos]])
-                pos += 1
-            elif op == 0x58:  # BINUNICODE
-                size = _U4(data, pos)[0]
-                stop = pos + 4 + size
-                if size >= LONG_TEXT:
-                    stack.append(self.long_text(at, pos + 4, size))
-                else:
+                elif op == 0x8C:  # SHORT_BINUNICODE
+                    stop = pos + 1 + data[pos]
                     try:
-                        stack.append(data[pos + 4 : stop].decode())
+                        stack.append(data[pos + 1 : stop].decode())
                     except UnicodeDecodeError:
-                        stack.append(self.surrogates(at, pos + 4, stop))
-                pos = stop
-            elif op == 0x71:  # BINPUT
-                memo[data[pos]] = stack[-1]
-                pos += 1
-            elif op == 0x72:  # LONG_BINPUT
-                index = _U4(data, pos)[0]
-                if index > pos - self.begin:
-                    self.at = at
-                    self.sparse(index)
-                memo[index] = stack[-1]
-                pos += 4
-            elif op == 0x4A:  # BININT
-                stack.append(_I4(data, pos)[0])
-                pos += 4
-            elif op == 0x4D:  # BININT2
-                stack.append(_U2(data, pos)[0])
-                pos += 2
-            elif op == 0x47:  # BINFLOAT
-                stack.append(_F8(data, pos)[0])
-                pos += 8
-            elif op == 0x6A:  # LONG_BINGET
-                stack.append(memo[_U4(data, pos)[0]])
-                pos += 4
-            elif op == 0x28:  # MARK
-                marks.append(stack)
-                stack = []
-            elif op == 0x86:  # TUPLE2
-                second = stack.pop()
-                stack[-1] = Tup((stack[-1], second))
-            elif op == 0x4E:  # NONE
-                stack.append(None)
-            elif op == 0x75:  # SETITEMS
-                items = stack
-                stack = marks.pop()
-                target = stack[-1]
-                if type(target) is Dct and not len(items) % 2 and PLAIN.issuperset(map(type, items[::2])):
-                    target.flat += items
+                        stack.append(self.surrogates(at, pos + 1, stop))
+                    pos = stop
+                    if pos < limit and data[pos] == 0x94:
+                        memo[len(memo)] = stack[-1]
+                        pos += 1
+                elif op == 0x4B:  # BININT1
+                    stack.append(data[pos])
+                    pos += 1
+                elif op == 0x68:  # BINGET
+                    stack.append(memo[data[pos]])
+                    pos += 1
+                elif op == 0x58:  # BINUNICODE
+                    size = _U4(data, pos)[0]
+                    stop = pos + 4 + size
+                    if size >= LONG_TEXT:
+                        stack.append(self.long_text(at, pos + 4, size))
+                    else:
+                        try:
+                            stack.append(data[pos + 4 : stop].decode())
+                        except UnicodeDecodeError:
+                            stack.append(self.surrogates(at, pos + 4, stop))
+                    pos = stop
+                elif op == 0x71:  # BINPUT
+                    memo[data[pos]] = stack[-1]
+                    pos += 1
+                elif op == 0x72:  # LONG_BINPUT
+                    index = _U4(data, pos)[0]
+                    if index > pos - self.begin:
+                        self.at = at
+                        self.sparse(index)
+                    memo[index] = stack[-1]
+                    pos += 4
+                elif op == 0x4A:  # BININT
+                    stack.append(_I4(data, pos)[0])
+                    pos += 4
+                elif op == 0x4D:  # BININT2
+                    stack.append(_U2(data, pos)[0])
+                    pos += 2
+                elif op == 0x47:  # BINFLOAT
+                    stack.append(_F8(data, pos)[0])
+                    pos += 8
+                elif op == 0x6A:  # LONG_BINGET
+                    stack.append(memo[_U4(data, pos)[0]])
+                    pos += 4
+                elif op == 0x28:  # MARK
+                    marks.append(stack)
+                    stack = []
+                elif op == 0x86:  # TUPLE2
+                    second = stack.pop()
+                    stack[-1] = Tup((stack[-1], second))
+                elif op == 0x4E:  # NONE
+                    stack.append(None)
+                elif op == 0x75:  # SETITEMS
+                    items = stack
+                    stack = marks.pop()
+                    target = stack[-1]
+                    if type(target) is Dct and not len(items) % 2 and PLAIN.issuperset(map(type, items[::2])):
+                        target.flat += items
+                    else:
+                        self.at = at
+                        set_all(self, target, items)
+                elif op == 0x65:  # APPENDS
+                    items = stack
+                    stack = marks.pop()
+                    target = stack[-1]
+                    if type(target) is Lst and target.of == "list":
+                        target.items += items
+                    else:
+                        self.at = at
+                        append_all(self, target, items, several=True)
+                elif op == 0x5D:  # EMPTY_LIST
+                    stack.append(Lst("list", []))
+                elif op == 0x7D:  # EMPTY_DICT
+                    stack.append(Dct([]))
+                elif op == 0x85:  # TUPLE1
+                    stack[-1] = Tup((stack[-1],))
+                elif op == 0x88:  # NEWTRUE
+                    stack.append(True)
+                elif op == 0x89:  # NEWFALSE
+                    stack.append(False)
+                elif op == 0x2E:  # STOP
+                    self.at, self.pos, self.stack = at, pos, stack
+                    return self._stop()
+                elif op in steps:
+                    self.at, self.pos, self.stack, self.limit = at, pos, stack, limit
+                    steps[op](self)
+                    pos, stack, limit = self.pos, self.stack, self.limit
                 else:
                     self.at = at
-                    set_all(self, target, items)
-            elif op == 0x65:  # APPENDS
-                items = stack
-                stack = marks.pop()
-                target = stack[-1]
-                if type(target) is Lst and target.of == "list":
-                    target.items += items
-                else:
-                    self.at = at
-                    append_all(self, target, items, several=True)
-            elif op == 0x5D:  # EMPTY_LIST
-                stack.append(Lst("list", []))
-            elif op == 0x7D:  # EMPTY_DICT
-                stack.append(Dct([]))
-            elif op == 0x85:  # TUPLE1
-                stack[-1] = Tup((stack[-1],))
-            elif op == 0x88:  # NEWTRUE
-                stack.append(True)
-            elif op == 0x89:  # NEWFALSE
-                stack.append(False)
-            elif op == 0x2E:  # STOP
-                self.at, self.pos, self.stack = at, pos, stack
-                return self._stop()
-            elif op in steps:
-                self.at, self.pos, self.stack, self.limit = at, pos, stack, limit
-                steps[op](self)
-                pos, stack, limit = self.pos, self.stack, self.limit
-            else:
-                self.at = at
-                raise Malformed(f"0x{op:02x} is no opcode", self.place)
+                    raise Malformed(f"0x{op:02x} is no opcode", self.place)
+        except (IndexError, KeyError, struct.error):
+            self.at, self.pos = at, pos
+            raise
 
     def _stop(self) -> Value:
         value = self.pop()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LONG_BYTES: Final = 4096
 """Bytes an integer may have; models hold none longer, and decimal conversion is quadratic."""
 
-_NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)")
+_NUMBER: Final = re.compile(rb"0|-?[1-9][0-9]*")
 _INDEX: Final = re.compile(rb"[0-9]+")
 _FLOAT: Final = re.compile(rb"-?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,3})?|inf|nan)")
 
@@ -181,9 +181,12 @@ def _inst(m: Machine) -> None:
     m.watch.find("pickle.opcode", "INST, which no writer of today uses", m.place)
     if not module or not name:
         m.differ("an imported name is empty, which only some loaders let pass")
-    items = m.since_mark()
+    if not m.marks:
+        m.differ("a class is imported to be made of nothing, which only some loaders do")
     m.named(_text(m, module, "ascii"), _text(m, name, "ascii"))
-    m.call(Role.INSTANTIATE, m.pop(), Tup(items))
+    target = m.pop()
+    items = m.since_mark()
+    m.call(Role.INSTANTIATE, target, Tup(items))
 
 
 def _obj(m: Machine) -> None:
