@@ -144,7 +144,7 @@ def test_a_model_of_another_version_is_loaded_with_a_finding(tmp_path: Path) -> 
         (b"", "is empty"),
         (b"not a pickle", "is no opcode"),
         (b"PK\x03\x04" + b"\0" * 40, "not a model"),
-        (b"\x80\x04]", "are left"),
+        (b"\x80\x04]", "ends before it stops"),
         (b"\x80\x07N.", "protocol 7 does not exist"),
         (b"\x78\x9c\x00", "compressed data is cut short"),
         (b"\x1f\x8b" + b"x" * 40, "compressed data is damaged"),

@@ -31,6 +31,7 @@ class Outcome:
         covered, size: bytes that were understood and bytes there are, members included.
         claims: bytes of files beside this one that it accounts for.
         about: descriptions of the view itself.
+        imported: names that loading it imports, members included, sorted, as "module:name".
     """
 
     formats: tuple[str, ...]
@@ -40,6 +41,7 @@ class Outcome:
     size: int
     claims: tuple[Claim, ...] = ()
     about: dict[str, object] = field(default_factory=dict)
+    imported: tuple[str, ...] = ()
 
     @property
     def coverage(self) -> float:
@@ -78,6 +80,7 @@ def scan_view(view: View, settings: Settings, budget: Budget | None = None, dept
         size=len(view) + inner.size,
         claims=tuple(claim for _, report in accepted for claim in report.claims),
         about=main.about,
+        imported=tuple(sorted(inner.imported.union(*(report.imported for report in reports)))),
     )
 
 
@@ -89,6 +92,7 @@ class _Inner:
     unreadable: str = ""
     covered: int = 0
     size: int = 0
+    imported: set[str] = field(default_factory=set)
 
     def lose(self, why: str) -> None:
         self.unreadable = self.unreadable or why
@@ -97,6 +101,7 @@ class _Inner:
         self.findings += outcome.findings
         self.covered += outcome.covered
         self.size += outcome.size
+        self.imported.update(outcome.imported)
         if len(self.findings) > 4 * MOST_FINDINGS:
             self.findings = sorted(dict.fromkeys(self.findings), key=lambda finding: finding.severity.rank)
             del self.findings[MOST_FINDINGS:]

@@ -74,6 +74,7 @@ class Report:
         members: views inside, to be scanned like files.
         claims: files beside this one.
         about: descriptions for the bill of materials and the diff ("tensors": 12).
+        imported: names that loading the view imports, as "module:name"; the load guard resolves no others.
     """
 
     view: View
@@ -84,6 +85,7 @@ class Report:
     members: list[View | Packed] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     about: dict[str, object] = field(default_factory=dict)
+    imported: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.coverage = Coverage(len(self.view))
@@ -133,6 +135,10 @@ class Report:
     def claim(self, path: str, what: str, at: int = 0, count: int | None = None) -> None:
         """Account for bytes of a file beside this one."""
         self.claims.append(Claim(path, at, count, what))
+
+    def imports(self, module: str, name: str) -> None:
+        """A name that loading imports. Judged elsewhere; kept so that the load guard can confine a loader to it."""
+        self.imported.add(f"{module}:{name}")
 
     def describe(self, key: str, value: object) -> None:
         """A description that judges nothing."""

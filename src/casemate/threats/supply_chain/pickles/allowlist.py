@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
-from types import MappingProxyType
 from typing import TypeAlias
 
 from casemate.core.errors import UsageError
@@ -43,19 +42,63 @@ _NEVER = frozenset(
 )
 
 
+class _Reviewed(Mapping[Name, frozenset[Role]]):
+    """All reviewed names; the file of a framework (``allow/TOP_LEVEL_PACKAGE.toml``) is read at its first name."""
+
+    def __getitem__(self, name: Name) -> frozenset[Role]:
+        return _framework(_file_of(name[0]))[name]
+
+    def __iter__(self) -> Iterator[Name]:
+        return (name for file in _files() for name in _framework(file))
+
+    def __len__(self) -> int:
+        return sum(len(_framework(file)) for file in _files())
+
+
 @functools.cache
-def reviewed() -> AllowList:
-    """All reviewed names with their roles, read once."""
-    merged: dict[Name, frozenset[Role]] = {}
+def _files() -> tuple[str, ...]:
     folder = resources.files("casemate.threats.supply_chain.pickles") / "allow"
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".toml"):
-            for module, roles in tomllib.loads(file.read_text(encoding="utf-8")).items():
-                for role, names in roles.items():
-                    for name in names:
-                        key = (module, name)
-                        merged[key] = merged.get(key, frozenset()).union(_ROLES[role])
-    return MappingProxyType(merged)
+    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml")))
+
+
+def _file_of(module: str) -> str:
+    own = f"{module.partition('.')[0]}.toml"
+    return own if own in _files() else "python.toml"
+
+
+@functools.cache
+def _framework(file: str) -> Mapping[Name, frozenset[Role]]:
+    text = (resources.files("casemate.threats.supply_chain.pickles") / "allow" / file).read_text(encoding="utf-8")
+    found: dict[Name, frozenset[Role]] = {}
+    for module, roles in tomllib.loads(text).items():
+        for role, names in roles.items():
+            for name in names:
+                found[module, name] = found.get((module, name), frozenset()).union(_ROLES[role])
+    return found
+
+
+def reviewed() -> AllowList:
+    """All reviewed names with their roles."""
+    return _Reviewed()
+
+
+class _Extended(_Reviewed):
+    """The reviewed names, and behind them the user's own."""
+
+    def __init__(self, own: Mapping[Name, frozenset[Role]]) -> None:
+        self.own = own
+
+    def __getitem__(self, name: Name) -> frozenset[Role]:
+        try:
+            return super().__getitem__(name)
+        except KeyError:
+            return self.own[name]
+
+    def __iter__(self) -> Iterator[Name]:
+        return iter(dict.fromkeys((*super().__iter__(), *self.own)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def extended(allow: Iterable[str]) -> tuple[AllowList, tuple[str, ...]]:
@@ -81,4 +124,4 @@ def extended(allow: Iterable[str]) -> tuple[AllowList, tuple[str, ...]]:
                 next_step="allow only classes of your own",
             )
         names[module, name] = _OWN
-    return MappingProxyType({**names, **reviewed()}), tuple(own)
+    return _Extended(names), tuple(own)

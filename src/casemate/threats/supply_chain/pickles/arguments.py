@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from casemate.threats.supply_chain.pickles import tables
+from casemate.threats.supply_chain.pickles import tables, tensors
 from casemate.threats.supply_chain.pickles.arrays import RECONSTRUCTOR, SUBCLASSES, pair, raw_fits, shape_of
 from casemate.threats.supply_chain.pickles.values import (
     Blob,
@@ -87,6 +87,10 @@ def _generator(a: Arguments) -> bool:
     return all(map(known, a))
 
 
+def _texts(a: Arguments) -> bool:
+    return all(isinstance(part, str) and "\0" not in part for part in a)
+
+
 def _partial(a: Arguments) -> bool:
     return len(a) == 1 and isinstance(a[0], Global)
 
@@ -134,6 +138,26 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("numpy.random._pickle", "__generator_ctor"): _generator,
     ("numpy.random._pickle", "__bit_generator_ctor"): _generator,
     ("numpy.ma.core", "_mareconstruct"): _masked,
+    ("pathlib", "Path"): _texts,
+    ("pathlib", "PosixPath"): _texts,
+    ("pathlib", "WindowsPath"): _texts,
+    ("pathlib", "PurePath"): _texts,
+    ("pathlib", "PurePosixPath"): _texts,
+    ("pathlib", "PureWindowsPath"): _texts,
+    ("fractions", "Fraction"): _numbers(2),
+    ("decimal", "Decimal"): _numbers(1),
+    ("torch", "Size"): tensors.size,
+    ("torch", "device"): tensors.named,
+    ("torch._utils", "_rebuild_tensor"): tensors.tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): tensors.tensor_v2,
+    ("torch._utils", "_rebuild_tensor_v3"): tensors.tensor_v2,
+    ("torch._utils", "_rebuild_qtensor"): tensors.quantized,
+    ("torch._utils", "_rebuild_parameter"): tensors.parameter,
+    ("torch._utils", "_rebuild_parameter_with_state"): tensors.parameter_with_state,
+    ("torch._utils", "_rebuild_sparse_tensor"): tensors.sparse,
+    ("torch.serialization", "_get_layout"): tensors.named,
+    ("torch.storage", "_load_from_bytes"): tensors.packed,
+    ("torch.jit._pickle", "build_tensor_from_id"): tensors.from_file,
     ("sklearn.metrics._dist_metrics", "newObj"): _class_only,
     ("sklearn.neighbors._ball_tree", "newObj"): _class_only,
     ("sklearn.neighbors._kd_tree", "newObj"): _class_only,

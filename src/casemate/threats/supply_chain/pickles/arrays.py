@@ -89,6 +89,7 @@ def set_dtype_state(dtype: DType, state: Value, spend: Callable[[int], None], at
             good = (sub, names, fields, size, alignment) == (None, None, None, -1, -1)
             good = good and (flags == _OBJECT_FLAGS if dtype.objects else flags == 0)
     if not good:
+        dtype.objects = dtype.settled = True
         raise Refused("pickle.array", "a dtype's state contradicts the dtype", at)
     dtype.settled = True
 
@@ -132,7 +133,7 @@ def cross_array(wrapper: Wrapper, state: Value, cursor: Cursor, at: int) -> Arra
     Raises:
         Refused: the wrapper's state is not what joblib writes, or the array does not fit.
     """
-    known = (state.fields() if isinstance(state, Dct) and len(state.pairs) <= 6 else None) or {}
+    known = (state.fields() if isinstance(state, Dct) and len(state.flat) <= 12 else None) or {}
     alignment = known.pop("numpy_array_alignment_bytes", None)
     shape, dtype = shape_of(known.get("shape")), known.get("dtype")
     good = set(known) == {"subclass", "shape", "order", "dtype", "allow_mmap"} and not wrapper.built
@@ -142,7 +143,7 @@ def cross_array(wrapper: Wrapper, state: Value, cursor: Cursor, at: int) -> Arra
         raise Refused("pickle.array", "an array wrapper's state is not what joblib writes", at)
     wrapper.built = True
     dtype.settled = True
-    if cursor.inside_frame:
+    if cursor.pos < cursor.frame_end:
         raise Refused("pickle.frame", "array data inside a frame", at)
     if dtype.objects:
         return None
@@ -161,4 +162,6 @@ def raw_fits(dtype: Value, shape: Value, raw: Value) -> bool:
     lengths = shape_of(shape)
     if not isinstance(dtype, DType) or dtype.objects or lengths is None or not isinstance(raw, Blob):
         return False
-    return size_of(lengths, _settle(dtype).itemsize) == raw.length
+    fits = size_of(lengths, _settle(dtype).itemsize) == raw.length and raw.kind in ("bytes", "bytearray")
+    raw.raw = raw.raw or fits
+    return fits

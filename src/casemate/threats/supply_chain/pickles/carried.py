@@ -1,47 +1,132 @@
-"""Pickles that a file carries as data: nothing runs them now, but no model needs one.
+"""What a file carries as data: pickles that import what is not allowed, and program text. Nothing runs them now, but no
+model needs them.
 
-Bounded: a candidate must look like the beginning of a pickle, and all candidates together are walked for no more bytes
-than the file has, twice over. The walk that finds them is the one that judges the file itself.
+The bytes of arrays are not searched unless asked for: nobody reads them as anything else. The rest is searched for a few
+fixed beginnings, at the speed of ``bytes.find``; only where one stands is anything looked at more closely. All pickles
+found are walked for no more bytes, together, than the file has, twice over.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
+from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
-from casemate.threats.supply_chain.pickles.allowlist import AllowList
-from casemate.threats.supply_chain.pickles.cursor import Cursor
 from casemate.threats.supply_chain.pickles.machine import Machine
 from casemate.threats.supply_chain.pickles.policy import Policy
-from casemate.threats.supply_chain.rules import rule_for
 from casemate.threats.supply_chain.stops import Malformed, Refused
+from casemate.threats.supply_chain.view import View
 
-_ACTS: Final = tuple(rule_for(fact).id for fact in ("pickle.import", "pickle.call"))
 _SPARE: Final = 1 << 20
-_BEGINNING: Final = re.compile(
-    rb"\x80[\x02-\x05](?=[\x95c(\x8c}\]X])"  # PROTO, then FRAME, a name, a mark, a container or a text
-    rb"|c(?=(?:__builtin__|builtins|os|posix|nt|subprocess|sys|runpy|pty|importlib|socket)\n)"
-    rb"|\((?=c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n)"
+_BEGINNINGS: Final = (
+    *(b"\x80" + bytes([version]) for version in (2, 3, 4, 5)),
+    *(b"c" + module + b"\n" for module in (
+        b"__builtin__", b"builtins", b"os", b"posix", b"nt", b"subprocess", b"sys", b"runpy", b"pty", b"importlib",
+        b"socket", b"commands", b"pickle", b"_pickle", b"cPickle", b"operator", b"functools", b"types", b"torch",
+        b"numpy", b"webbrowser", b"ctypes", b"shutil", b"code", b"marshal",
+    )),
+)  # fmt: skip
+_AS_TEXT: Final = tuple(b"\xc2\x80" + bytes([version]) for version in (2, 3, 4, 5))
+_FOLLOWING: Final = re.compile(rb"\x80[\x02-\x05][\x95c(\x8c}\]X\x8a\x8f)]")
+_BASE64: Final = re.compile(rb"gA[I-X][A-Za-z0-9+/\n]{12,}={0,2}")
+_MOST_TEXT: Final = 1 << 20
+_HINTS: Final = (b"__import__", b"os.system", b"os.popen", b"subprocess.", b"exec(", b"eval(", b"/bin/", b"__subclasses__")
+_PROGRAM: Final = re.compile(
+    rb"(?<![\w.])(?:exec|eval|__import__)\s*\(\s*[^)\s]|os\.(?:system|popen)\s*\(|__subclasses__\s*\(\s*\)"
+    rb"|subprocess\.(?:Popen|run|call|check_call|check_output|getoutput)\s*\(|/bin/(?:ba|da|z|k)?sh\b"
 )
+_ACTS: Final = frozenset({
+    "pickle.import", "pickle.dangerous-import", "pickle.dotted-import", "pickle.call", "pickle.dangerous-call",
+    "pickle.overwrite", "pickle.unresolved",
+})  # fmt: skip
 
 
-def find_carried(data: bytes, allowed: AllowList, policy: Policy) -> None:
-    """Add a finding for each pickle, beginning after the first byte, that calls what is not allowed."""
-    budget = 2 * len(data) + _SPARE
-    for match in _BEGINNING.finditer(data, 1):
-        inner, cursor = Policy(allowed), Cursor(data, match.start())
-        whole = _walks(cursor, inner)
-        budget -= cursor.pos - match.start() + 1
-        if budget < 0:
-            policy.find("pickle.bomb", "more pickles lie in the data than can be looked at", match.start())
-            break
-        if whole and any(finding.rule in _ACTS for finding in inner.findings):
-            policy.find("pickle.carried", f"a pickle lies in the data that {inner.findings[0].message}", match.start())
+def find_carried(view: View, policy: Policy, skip: Iterable[tuple[int, int]], known: Container[int]) -> None:
+    """Add a finding for each pickle, beginning after the first byte, that does what is not allowed, and for program text.
+
+    Args:
+        view: where to look.
+        policy: of the stream itself; takes the findings.
+        skip: places and lengths in the view's buffer that are not searched.
+        known: places in the buffer of opcodes that were walked already.
+    """
+    budget = 2 * len(view) + _SPARE
+    for start, stop in _segments(view, skip):
+        for at, inner in _candidates(view, start, stop):
+            if at + view.start in known:
+                continue
+            first, walked = _walk(inner, policy)
+            budget -= walked + 1
+            if budget < 0:
+                policy.find("pickle.bomb", "more pickles lie in the data than can be looked at", at)
+                return
+            if first:
+                policy.find("pickle.carried", f"a pickle lies in the data that {first}", at)
+        _program(view, start, stop, policy)
 
 
-def _walks(cursor: Cursor, inner: Policy) -> bool:
+def _segments(view: View, skip: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    at = view.start + 1
+    for start, length in sorted(skip):
+        if start > at:
+            yield at, start
+        at = max(at, start + length)
+    if at < view.stop:
+        yield at, view.stop
+
+
+def _places(view: View, needle: bytes, start: int, stop: int) -> Iterator[int]:
+    at = view.data.find(needle, start, stop)
+    while at >= 0:
+        yield at
+        at = view.data.find(needle, at + 1, stop)
+
+
+def _candidates(view: View, start: int, stop: int) -> Iterator[tuple[int, View]]:
+    """Places where a pickle might begin, as it is or as text or base64 of it."""
+    for needle in _BEGINNINGS:
+        for at in _places(view, needle, start, stop):
+            if needle[0] == 0x80 and not _FOLLOWING.match(view.data[at : at + 3]):
+                continue
+            first = at - 1 if view.data[at - 1] == 0x28 and needle[0] == 0x63 and at - 1 >= start else at
+            yield at - view.start, View(view.data, first, stop)
+    for needle in _AS_TEXT:
+        for at in _places(view, needle, start, stop):
+            text = view.data[at : min(at + _MOST_TEXT, stop)].decode("utf-8", "ignore")
+            yield at - view.start, View(text.encode("latin-1", "ignore"))
+    for at in _places(view, b"gA", start, stop):
+        found = _BASE64.match(view.data[at : min(at + _MOST_TEXT, stop)])
+        if found:
+            raw = found[0].replace(b"\n", b"").rstrip(b"=")
+            try:
+                yield at - view.start, View(base64.b64decode(raw + b"=" * (-len(raw) % 4)))
+            except binascii.Error:
+                continue
+
+
+def _walk(view: View, policy: Policy) -> tuple[str, int]:
+    """What a candidate does first that is not allowed, if it is a pickle to its end; and how many bytes that took."""
+    found: list[str] = []
+
+    def find(kind: str, message: str, at: int | None = None, logical: str = "") -> None:
+        if kind in _ACTS and not found:
+            found.append(message)
+
+    machine = Machine(view, Policy(policy.allowed, find, deny=policy.deny, torch=policy.torch))
+    whole = True
     try:
-        Machine(cursor, inner.judge).walk()
+        machine.walk()
     except (Malformed, Refused):
-        return False
-    return True
+        whole = False
+    return (found[0] if whole and found else ""), max(machine.pos, machine.at) - view.start
+
+
+def _program(view: View, start: int, stop: int, policy: Policy) -> None:
+    for needle in _HINTS:
+        for at in _places(view, needle, start, stop):
+            if _PROGRAM.match(view.data[max(at - 1, start) : at + 64], 1 if at > start else 0):
+                policy.find("pickle.program", "text in the data is a program that runs others", at - view.start)
+                return
+

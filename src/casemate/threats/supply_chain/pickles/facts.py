@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 from casemate.threats.supply_chain.pickles.values import Value
 
@@ -16,9 +15,10 @@ class Role(enum.StrEnum):
     IMPORT = "import"
     CALL = "call"
     CONSTRUCT = "construct"
+    INSTANTIATE = "instantiate"
     STATE = "state"
     FILL = "fill"
-    KEY = "key"
+    PERSISTENT = "persistent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Fact:
     Attributes:
         role: what is done.
         target: what it is done to: a Global, or an abstract value.
-        argument: the call's arguments, the state, or the item filled in.
-        offset: where in the (decompressed) file.
+        argument: the call's arguments, the state, or the items filled in (a ``Dct`` for pairs, else a ``Lst``).
+        offset: where in the view.
     """
 
     role: Role
@@ -38,4 +38,11 @@ class Fact:
     offset: int
 
 
-Observe: TypeAlias = Callable[[Fact], None]
+class Watch(Protocol):
+    """Who is told what a walk sees."""
+
+    def judge(self, fact: Fact) -> None:
+        """Be told what the stream does."""
+
+    def find(self, kind: str, message: str, offset: int) -> None:
+        """Be told what is odd about how it is written (``kind``: "pickle.frame", ...)."""

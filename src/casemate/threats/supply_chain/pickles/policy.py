@@ -1,13 +1,17 @@
-"""Judges what a walk sees against the reviewed names. It reads no bytes."""
+"""Judges what a walk sees against the reviewed names and the known bad ones. It reads no bytes."""
 
 from __future__ import annotations
 
-from casemate.core.findings import Finding
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
 from casemate.threats.supply_chain.pickles import arguments
 from casemate.threats.supply_chain.pickles.allowlist import AllowList, Name
 from casemate.threats.supply_chain.pickles.arrays import RECONSTRUCTOR, pair
+from casemate.threats.supply_chain.pickles.denylist import denied, is_standard
 from casemate.threats.supply_chain.pickles.facts import Fact, Role
 from casemate.threats.supply_chain.pickles.states import state_fits
+from casemate.threats.supply_chain.pickles.tensors import storage
 from casemate.threats.supply_chain.pickles.values import (
     Array,
     Blob,
@@ -16,109 +20,201 @@ from casemate.threats.supply_chain.pickles.values import (
     Global,
     Lst,
     Made,
+    Persistent,
     Tup,
     Value,
     hashable_cheaply,
 )
-from casemate.threats.supply_chain.rules import rule_for
+from casemate.threats.supply_chain.view import printable
 
-MOST = 100
-"""Findings kept; a file with more is no less refused."""
+Find: TypeAlias = Callable[[str, str, int | None, str], None]
+"""Takes a fact for a rule: its kind, a message, the offset, and the imported name it is about."""
+
+SCRIPTED: Final = "__torch__"
+"""The module of TorchScript's classes: they exist only inside of their own archive, as data of its interpreter."""
+
+_INERT: Final = frozenset({Role.CONSTRUCT, Role.STATE, Role.IMPORT})
 
 
 class Policy:
-    """Collects findings; ``judge`` is handed to a walk.
+    """Collects findings; a walk is told to watch with it.
+
+    ``imported`` gathers the names, ``inner`` the constant bytes that loading would load as files of their own; ``acted``
+    turns true with the first thing that text which merely looks like a pickle does not do.
 
     Args:
         allowed: names and their roles.
-        where: put before every location, for example the name of a member.
+        find: told every finding; ``Report.fact`` is one.
+        deny: whether known bad names are told apart from unknown ones.
+        torch: whether the stream may hold persistent ids of tensor storages, and TorchScript's classes.
     """
 
-    def __init__(self, allowed: AllowList, where: str = "") -> None:
+    def __init__(self, allowed: AllowList, find: Find, *, deny: bool = True, torch: bool = False) -> None:
         self.allowed = allowed
-        self.where = where
-        self.findings: list[Finding] = []
+        self.deny = deny
+        self.torch = torch
         self.imported: set[Name] = set()
+        self.acted = False
+        self.inner: list[Blob] = []
+        self._find = find
 
-    def find(self, fact: str, message: str, offset: int) -> None:
-        """Keep a finding of the rule that judges this kind of fact."""
-        rule = rule_for(fact)
-        finding = Finding(rule=rule.id, severity=rule.severity, message=message, location=f"{self.where}byte {offset}")
-        if len(self.findings) < MOST and finding not in self.findings:
-            self.findings.append(finding)
+    def find(self, kind: str, message: str, offset: int, logical: str = "") -> None:
+        """Pass on what is odd about how a stream is written."""
+        self._find(kind, message, offset, logical)
 
     def judge(self, fact: Fact) -> None:
         """Judge one fact."""
-        getattr(self, f"_{fact.role.value}")(fact)
+        {
+            Role.IMPORT: self._import,
+            Role.STATE: self._state,
+            Role.FILL: self._fill,
+            Role.PERSISTENT: self._persistent,
+        }.get(fact.role, self._make)(fact)
 
-    def _may(self, target: Value, role: Role) -> bool:
+    def _roles(self, target: Value) -> frozenset[Role]:
+        """The roles that every loader's reading of this name has; none for what is no plain name."""
         if not isinstance(target, Global):
-            return False
+            return frozenset()
+        if self.torch and (target.module == SCRIPTED or target.module.startswith(SCRIPTED + ".")):
+            return _INERT
         names = [(target.module, target.name), *([target.also] if target.also else [])]
-        return all(role in self.allowed.get(name, ()) for name in names)
+        return frozenset.intersection(*(self.allowed.get(name) or frozenset() for name in names))
+
+    def _bad(self, target: Value) -> str:
+        """Why this name is known to be bad, or ""."""
+        if not self.deny or not isinstance(target, Global):
+            return ""
+        names = [(target.module, target.name), *([target.also] if target.also else [])]
+        return next((reason for reason in (denied(*name) for name in names) if reason), "")
 
     def _import(self, fact: Fact) -> None:
-        if isinstance(fact.target, Global):
-            self.imported.add((fact.target.module, fact.target.name))
-        if not self._may(fact.target, Role.IMPORT):
-            self.find("pickle.import", f"imports {_said(fact.target)}", fact.offset)
+        target = fact.target
+        if not isinstance(target, Global):
+            return
+        self.imported.add((target.module, target.name))
+        if Role.IMPORT in self._roles(target):
+            return
+        bad, name = self._bad(target), str(target)
+        if bad:
+            self.acted = True
+            self.find("pickle.dangerous-import", f"imports {_said(target)}, which {bad}", fact.offset, name)
+        elif "." in target.name:
+            self.acted = True
+            self.find("pickle.dotted-import", f"imports {_said(target)}, reached through others", fact.offset, name)
+        else:
+            self.find("pickle.import", f"imports {_said(target)}", fact.offset, name)
 
-    def _call(self, fact: Fact) -> None:
-        self._make(fact, "calls")
-
-    def _construct(self, fact: Fact) -> None:
-        self._make(fact, "constructs")
-
-    def _make(self, fact: Fact, verb: str) -> None:
-        items = fact.argument.items if isinstance(fact.argument, Tup) else None
-        name = pair(fact.target)
-        if items is None or not self._may(fact.target, fact.role):
-            self.find("pickle.call", f"{verb} {_said(fact.target)}", fact.offset)
-        elif name == RECONSTRUCTOR and fact.role is Role.CALL:
+    def _make(self, fact: Fact) -> None:
+        self.acted = True
+        items = fact.argument.items if type(fact.argument) is Tup else None
+        roles, name, logical = self._roles(fact.target), pair(fact.target), _logical(fact.target)
+        verb, role = ("constructs" if fact.role is Role.CONSTRUCT else "calls"), fact.role
+        if role is Role.INSTANTIATE:
+            role = Role.CONSTRUCT if not items and Role.CONSTRUCT in roles else Role.CALL
+        if items is None or role not in roles:
+            self.find(self._misuse(fact.target, roles), f"{verb} {_said(fact.target)}", fact.offset, logical)
+        elif name == RECONSTRUCTOR and role is Role.CALL:
             if not self._reconstructs(items):
-                self.find("pickle.call", f"reconstructs {_said(items[0] if items else None)}", fact.offset)
+                told = _said(items[0] if items else None)
+                self.find("pickle.dangerous-call", f"reconstructs {told}", fact.offset, logical)
+        elif name == _PACKED and len(items) == 1 and isinstance(items[0], Blob) and items[0].kind == "bytes":
+            items[0].raw = True
+            self.inner.append(items[0])
         elif name in arguments.RULES and not arguments.RULES[name](items):
-            self.find("pickle.call", f"{verb} {_said(fact.target)} with arguments that are not allowed", fact.offset)
+            kind = "pickle.dangerous-call" if is_standard(name[0]) else "pickle.call"
+            said = f"{verb} {_said(fact.target)} with arguments that are not allowed"
+            self.find(kind, said, fact.offset, logical)
+
+    def _misuse(self, target: Value, roles: frozenset[Role]) -> str:
+        """How bad it is to call this: worst what is no name, is known to be bad, or comes with Python itself.
+
+        A name that was reviewed as a value only, such as numpy's functions, is never called by a saved model either.
+        """
+        if not isinstance(target, Global) or self._bad(target) or is_standard(target.module):
+            return "pickle.dangerous-call"
+        if target.also is not None and is_standard(target.also[0]):
+            return "pickle.dangerous-call"
+        return "pickle.dangerous-call" if roles == {Role.IMPORT} else "pickle.call"
 
     def _reconstructs(self, items: tuple[Value, ...]) -> bool:
         """``copyreg._reconstructor(class, base, base state)`` of a plain object, named tuple or allowed dictionary."""
-        if len(items) != 3 or not self._may(items[0], Role.CONSTRUCT):
-            return False
+        roles = self._roles(items[0]) if len(items) == 3 else frozenset()
+        if len(items) != 3 or Role.CONSTRUCT not in roles:
+            # an unreviewed class is named by the finding of its import; made with object it runs nothing of its own
+            unknown = len(items) == 3 and isinstance(items[0], Global) and not roles and not self._bad(items[0])
+            return unknown and not is_standard(str(items[0]).partition(":")[0]) and pair(items[1]) == _OBJECT
         if pair(items[1]) == ("builtins", "dict"):
-            return self._may(items[0], Role.FILL) and (items[2] is None or isinstance(items[2], Dct))
+            return Role.FILL in roles and (items[2] is None or isinstance(items[2], Dct))
         if pair(items[1]) == ("builtins", "tuple"):
             return isinstance(items[2], Tup)
-        return pair(items[1]) == ("builtins", "object") and items[2] is None
+        return pair(items[1]) == _OBJECT and items[2] is None
 
     def _state(self, fact: Fact) -> None:
-        maker: Value = fact.target.by if isinstance(fact.target, Made) else None
-        name = pair(maker)
-        if name == RECONSTRUCTOR and isinstance(fact.target, Made) and isinstance(fact.target.args, Tup):
-            maker = fact.target.args.items[0] if fact.target.args.items else None
-        said = _said(maker if isinstance(fact.target, Made) else fact.target)
-        if not isinstance(fact.target, Made) or not self._may(maker, Role.STATE):
-            self.find("pickle.state", f"sets the state of {said}", fact.offset)
-        elif not isinstance(maker, Global) or not state_fits(fact.target, maker, fact.argument):
-            self.find("pickle.state", f"gives {said} a state that is not one of its own", fact.offset)
+        self.acted = True
+        target = fact.target
+        if not isinstance(target, Made):
+            self.find("pickle.overwrite", f"sets the state of {_said(target)}", fact.offset, _logical(target))
+            return
+        maker: Value = target.by
+        if pair(maker) == RECONSTRUCTOR and isinstance(target.args, Tup):
+            maker = target.args.items[0] if target.args.items else None
+        said, logical = _said(maker), _logical(maker)
+        if Role.STATE not in self._roles(maker):
+            self.find("pickle.state", f"sets the state of an instance of {said}", fact.offset, logical)
+        elif not isinstance(maker, Global) or not state_fits(target, maker, fact.argument):
+            self.find("pickle.state", f"gives {said} a state that is not one of its own", fact.offset, logical)
+        if _replaces(fact.argument):
+            self.find("pickle.overwrite", f"replaces what Python itself uses of {said}", fact.offset, logical)
 
     def _fill(self, fact: Fact) -> None:
+        self.acted = True
         target = fact.target
-        if not isinstance(target, Made) or not self._may(target.by, Role.FILL):
-            self.find("pickle.state", f"fills {_said(target.by if isinstance(target, Made) else target)}", fact.offset)
-        elif isinstance(fact.argument, Dct) and not all(hashable_cheaply(key) for key, _ in fact.argument.pairs):
+        said, logical = _said(target.by if isinstance(target, Made) else target), _logical(target)
+        if not isinstance(target, Made):
+            kind = "pickle.state" if isinstance(target, Lst | Blob) else "pickle.overwrite"
+            self.find(kind, f"fills {said}", fact.offset, logical)
+        elif Role.FILL not in self._roles(_maker(target)):
+            self.find("pickle.state", f"fills {said}", fact.offset, logical)
+        elif isinstance(fact.argument, Dct) and not all(map(hashable_cheaply, fact.argument.keys)):
             self.find("pickle.bomb", "a key is too costly to hash", fact.offset)
 
-    def _key(self, fact: Fact) -> None:
-        if not hashable_cheaply(fact.target):
-            self.find("pickle.bomb", "a key is too costly to hash", fact.offset)
+    def _persistent(self, fact: Fact) -> None:
+        if not self.torch or not storage(fact.argument):
+            self.find("pickle.persistent", "refers to an object by a persistent id", fact.offset)
+
+
+_OBJECT: Final = ("builtins", "object")
+_PACKED: Final = ("torch.storage", "_load_from_bytes")
+_PRIVATE: Final = frozenset({"__class__", "__dict__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattr__",
+                             "__getattribute__", "__del__", "__call__", "__init__", "__new__", "__builtins__",
+                             "__globals__", "__code__", "__bases__", "__subclasshook__"})  # fmt: skip
+
+
+def _maker(target: Made) -> Value:
+    if pair(target.by) == RECONSTRUCTOR and isinstance(target.args, Tup) and target.args.items:
+        return target.args.items[0]
+    return target.by
+
+
+def _replaces(state: Value) -> bool:
+    parts = state.items if isinstance(state, Tup) and len(state.items) == 2 else (state,)
+    return any(isinstance(key, str) and key in _PRIVATE for part in parts if isinstance(part, Dct) for key in part.keys)
+
+
+def _logical(value: Value) -> str:
+    if isinstance(value, Made):
+        return _logical(value.by)
+    return str(value) if isinstance(value, Global) else ""
 
 
 def _said(value: Value) -> str:
     """How a finding names a value: names as they are, never contents."""
     if isinstance(value, Global):
-        text = str(value) + (f" (or {value.also[0]}:{value.also[1]})" if value.also else "")
-        return "".join(c if c.isprintable() else "?" for c in text[:200])
+        return printable(str(value) + (f" (or {value.also[0]}:{value.also[1]})" if value.also else ""))
     if isinstance(value, Made):
         return f"the result of {_said(value.by)}" if value.by else "the result of a call"
-    kinds = {Tup: "a tuple", Lst: "a list", Dct: "a dictionary", Blob: "bytes", Array: "an array", DType: "a dtype"}
+    kinds = {
+        Tup: "a tuple", Lst: "a list", Dct: "a dictionary", Blob: "bytes", Array: "an array", DType: "a dtype",
+        Persistent: "an object from outside",
+    }  # fmt: skip
     return kinds.get(type(value), "a constant")

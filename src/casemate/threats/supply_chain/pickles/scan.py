@@ -1,22 +1,24 @@
-"""The scan behind the load guard: bytes in, findings out. Nothing is imported, made or executed."""
+"""The scan behind the load guard: bytes in, findings out. Nothing is imported, made or executed.
+
+It is the scan of pickle and joblib files, and stricter where loading is stricter than looking: one stream only, the bytes
+of arrays searched as well, and nothing left that is worth a warning.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from casemate.core.digests import Digest
-from casemate.core.findings import Finding
+from casemate.core.findings import Finding, Severity
+from casemate.threats.supply_chain.budget import Budget
 from casemate.threats.supply_chain.containers.streams import compression, decompress
+from casemate.threats.supply_chain.engine import scan_view
 from casemate.threats.supply_chain.pickles.allowlist import AllowList
-from casemate.threats.supply_chain.pickles.carried import find_carried
-from casemate.threats.supply_chain.pickles.cursor import Cursor
-from casemate.threats.supply_chain.pickles.machine import Machine
-from casemate.threats.supply_chain.pickles.policy import Policy
+from casemate.threats.supply_chain.pickles.parse import Walk
+from casemate.threats.supply_chain.report import Report, Settings
 from casemate.threats.supply_chain.stops import Malformed, Refused
-
-_STREAMS = 16
-"""Streams after the first that are still looked at, to name what they hide."""
-
+from casemate.threats.supply_chain.verdict import verdict_of
+from casemate.threats.supply_chain.view import View
 
 _ZIP = b"PK\x03\x04"
 
@@ -43,10 +45,8 @@ class Scan:
 
     @property
     def verdict(self) -> str:
-        """clean, malicious or unreadable, as in ``casemate.scan/1``."""
-        if self.findings:
-            return "malicious"
-        return "unreadable" if self.unreadable else "clean"
+        """clean, suspicious, malicious or unreadable, as in ``casemate.scan/1``."""
+        return verdict_of((finding.severity for finding in self.findings), readable=not self.unreadable).value
 
 
 def scan(data: bytes, allowed: AllowList, *, most: int) -> Scan:
@@ -63,46 +63,48 @@ def scan(data: bytes, allowed: AllowList, *, most: int) -> Scan:
     Raises:
         MissingPartError: the file is compressed with lz4, which is not installed.
     """
-    policy = Policy(allowed)
+    settings = Settings(allow=allowed, most=most)
+    budget = Budget(len(data), most)
     kind = compression(data)
     content, unreadable = data, ""
+    report = Report(View(data), settings, budget)
+    walk = Walk(report.view, report, thorough=True)
     try:
         if data.startswith(_ZIP):
             raise Malformed("a zip archive is no pickle", 0)
         if kind is not None:
             content, behind = decompress(data, kind, most)
             if behind:
-                policy.find("pickle.trailing", f"{behind} bytes follow the {kind} data", len(data) - behind)
+                report.fact("pickle.trailing", f"{behind} bytes follow the {kind} data", len(data) - behind)
             if compression(content) is not None:
                 raise Malformed("the content is compressed twice", 0)
-        _streams(content, policy)
+            outer, report = report, Report(View(content), settings, Budget(len(content), most))
+            report.findings += outer.findings
+            walk = Walk(report.view, report, thorough=True)
+        walk.stream()
+        if walk.left:
+            walk.report.fact("pickle.trailing", f"{walk.left} bytes follow the end of the model", walk.at)
+        while walk.left:
+            walk.another()
     except Refused as stop:
-        policy.find(stop.fact, stop.message, stop.offset)
+        report.fact(stop.fact, stop.message, stop.offset)
     except Malformed as stop:
         unreadable = f"{stop.message} (byte {stop.offset})"
-    find_carried(content if kind is None or content is not data else b"", allowed, policy)
-    if policy.findings and unreadable:
-        policy.find("pickle.unreadable", unreadable, 0)
+    if kind is None or content is not data:
+        walk.close()
+    findings = [finding for finding in report.findings if finding.severity.rank <= Severity.MEDIUM.rank]
+    for member in report.members:
+        inner = scan_view(member, settings, budget, 1)
+        findings += inner.findings
+        unreadable = unreadable or inner.unreadable
+    if findings and unreadable:
+        report.fact("pickle.unreadable", unreadable, 0)
+        findings.append(report.findings[-1])
     return Scan(
         digest=Digest.of(data),
         format=kind or "pickle",
         content=content,
-        findings=tuple(policy.findings),
+        findings=tuple(findings),
         unreadable=unreadable,
-        imported=tuple(f"{module}:{name}" for module, name in sorted(policy.imported)),
+        imported=tuple(f"{module}:{name}" for module, name in sorted(walk.policy.imported)),
     )
-
-
-def _streams(content: bytes, policy: Policy) -> None:
-    """Walk the model's stream; whatever follows is a finding, and is walked as well, to name what it hides."""
-    cursor = Cursor(content)
-    Machine(cursor, policy.judge).walk()
-    if cursor.pos < cursor.end:
-        policy.find("pickle.trailing", f"{cursor.end - cursor.pos} bytes follow the end of the model", cursor.pos)
-    for _ in range(_STREAMS):
-        if cursor.pos >= cursor.end:
-            break
-        try:
-            Machine(cursor, policy.judge).walk()
-        except Malformed:
-            break

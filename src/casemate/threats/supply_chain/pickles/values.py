@@ -6,63 +6,79 @@ hold references, never copies, so that the machine's memory grows by a constant 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
 
-HASH_WEIGHT = 10_000
+from casemate.threats.supply_chain.view import Buffer
+
+HASH_WEIGHT: Final = 10_000
 """Nodes a dictionary key may expand to when hashed; a tower of doubled tuples passes it after 14 steps."""
 
-HASH_DEPTH = 200
+HASH_DEPTH: Final = 200
 """Levels a dictionary key may nest; hashing recurses on the C stack."""
+
+PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+"""Types of values that stand for themselves."""
 
 Value: TypeAlias = object
 
 
 class Global:
-    """A name that loading would import. ``also`` is what an older loader would import instead."""
+    """A name that loading would import.
 
-    __slots__ = ("also", "module", "name")
+    Attributes:
+        module, name: as Python resolves them.
+        also: what an older loader would import instead.
+        serial: how many objects the stream had made before, to tell them apart.
+    """
 
-    def __init__(self, module: str, name: str, also: tuple[str, str] | None = None) -> None:
+    __slots__ = ("also", "module", "name", "serial")
+
+    def __init__(self, module: str, name: str, also: tuple[str, str] | None = None, serial: int = 0) -> None:
         self.module = module
         self.name = name
         self.also = also
+        self.serial = serial
 
     def __str__(self) -> str:
         return f"{self.module}:{self.name}"
 
 
 class Blob:
-    """Bytes or a bytearray, by place and length in the file (``data``)."""
+    """Constant bytes by place and length (``data``): "bytes", a "bytearray", a "memory" view, or a long "text".
 
-    __slots__ = ("data", "length", "start")
+    ``raw`` turns true when they are the items of an array, which nobody reads as anything else.
+    """
 
-    def __init__(self, data: bytes, start: int, length: int) -> None:
+    __slots__ = ("data", "kind", "length", "raw", "start")
+
+    def __init__(self, data: Buffer, start: int, length: int, kind: str = "bytes") -> None:
         self.data = data
         self.start = start
         self.length = length
+        self.kind = kind
+        self.raw = False
 
 
 class Tup:
-    """A tuple, with what hashing it would cost."""
+    """A tuple, with what hashing it would cost, and whether it can be hashed at all."""
 
-    __slots__ = ("depth", "items", "weight")
+    __slots__ = ("depth", "hashable", "items", "weight")
 
     def __init__(self, items: Iterable[Value]) -> None:
         self.items = tuple(items)
-        weight, depth = 1, 0
+        self.weight, self.depth, self.hashable = 1 + len(self.items), 1, True
+        if PLAIN.issuperset(map(type, self.items)):
+            return
         for item in self.items:
             if isinstance(item, Tup):
-                weight += item.weight
-                depth = max(depth, item.depth)
-            else:
-                weight += 1
-        self.weight: int = min(weight, HASH_WEIGHT + 1)
-        self.depth: int = min(depth + 1, HASH_DEPTH + 1)
+                self.weight = min(self.weight + item.weight, HASH_WEIGHT + 1)
+                self.depth = max(self.depth, min(item.depth + 1, HASH_DEPTH + 1))
+            self.hashable = self.hashable and can_hash(item)
 
 
 class Frozen(Tup):
-    """A frozenset: like a tuple, it can be hashed."""
+    """A frozenset: like a tuple, it can be hashed; unlike one, it is no list of arguments."""
 
     __slots__ = ()
 
@@ -78,16 +94,26 @@ class Lst:
 
 
 class Dct:
-    """A dictionary, as its pairs in the order they are set."""
+    """A dictionary, as its keys and values in the order they are set (``flat``: key, value, key, value, ...)."""
 
-    __slots__ = ("pairs",)
+    __slots__ = ("flat",)
 
-    def __init__(self, pairs: list[tuple[Value, Value]]) -> None:
-        self.pairs = pairs
+    def __init__(self, flat: list[Value]) -> None:
+        self.flat = flat
+
+    @property
+    def pairs(self) -> list[tuple[Value, Value]]:
+        """Keys with their values."""
+        return list(zip(self.flat[::2], self.flat[1::2], strict=True))
+
+    @property
+    def keys(self) -> Sequence[Value]:
+        """The keys, repeated ones included."""
+        return self.flat[::2]
 
     def fields(self) -> dict[str, Value] | None:
         """The pairs as a mapping, or None if a key is not text."""
-        if all(isinstance(key, str) for key, _ in self.pairs):
+        if all(isinstance(key, str) for key in self.keys):
             return {str(key): value for key, value in self.pairs}
         return None
 
@@ -95,13 +121,24 @@ class Dct:
 class Made:
     """The unknown result of calling ``by`` (None: of something that is not a plain name)."""
 
-    __slots__ = ("args", "built", "by", "state")
+    __slots__ = ("args", "built", "by", "serial", "state")
 
-    def __init__(self, by: Global | None, args: Value) -> None:
+    def __init__(self, by: Global | None, args: Value, serial: int = 0) -> None:
         self.by = by
         self.args = args
         self.built = 0
         self.state: Value = None
+        self.serial = serial
+
+
+class Persistent:
+    """What the program that loads the stream returns for a persistent id."""
+
+    __slots__ = ("key", "serial")
+
+    def __init__(self, key: Value, serial: int = 0) -> None:
+        self.key = key
+        self.serial = serial
 
 
 class DType:
@@ -111,7 +148,7 @@ class DType:
     would let one file mean two things.
     """
 
-    __slots__ = ("fields", "flexible", "itemsize", "objects", "settled")
+    __slots__ = ("fields", "flexible", "itemsize", "objects", "serial", "settled")
 
     def __init__(self, itemsize: int, *, objects: bool, flexible: bool) -> None:
         self.itemsize = itemsize
@@ -119,15 +156,17 @@ class DType:
         self.flexible = flexible
         self.fields: dict[str, tuple[int, int]] = {}
         self.settled = False
+        self.serial = 0
 
 
 class Wrapper:
     """A ``joblib.numpy_pickle.NumpyArrayWrapper``: after its state, an array's bytes lie in the stream."""
 
-    __slots__ = ("built",)
+    __slots__ = ("built", "serial")
 
     def __init__(self) -> None:
         self.built = False
+        self.serial = 0
 
 
 class Array:
@@ -135,18 +174,42 @@ class Array:
 
     __slots__ = ("data", "dtype", "length", "start")
 
-    def __init__(self, data: bytes, dtype: DType, start: int, length: int) -> None:
+    def __init__(self, data: Buffer, dtype: DType, start: int, length: int) -> None:
         self.data = data
         self.dtype = dtype
         self.start = start
         self.length = length
 
 
+UNKNOWN: Final = (Global, Made, Persistent, DType, Wrapper, Array)
+"""Kinds of values whose methods are not known; every other value is one of Python's own constants or containers."""
+
+
+def can_hash(value: Value) -> bool:
+    """Whether Python can hash this; an object of an unknown class is taken to be able to."""
+    if isinstance(value, Tup):
+        return value.hashable
+    if isinstance(value, Blob):
+        return value.kind in ("bytes", "text")
+    return not isinstance(value, Lst | Dct | Array)
+
+
 def hashable_cheaply(key: Value) -> bool:
     """Whether a loader can hash this in bounded time and depth."""
     if isinstance(key, Tup):
-        return key.weight <= HASH_WEIGHT and key.depth <= HASH_DEPTH
+        return key.weight <= HASH_WEIGHT and key.depth <= HASH_DEPTH and key.hashable
     return not isinstance(key, Lst | Dct | Array | Wrapper)
+
+
+def is_empty(value: Value) -> bool:
+    """Whether Python takes this constant for false."""
+    if isinstance(value, Tup | Lst):
+        return not value.items
+    if isinstance(value, Dct):
+        return not value.flat
+    if isinstance(value, Blob):
+        return not value.length
+    return value is None or (isinstance(value, str | int | float) and not value)
 
 
 def breadth(value: Value) -> int:
@@ -158,4 +221,4 @@ def breadth(value: Value) -> int:
 
 
 def _pairs(value: Value) -> int:
-    return len(value.pairs) if isinstance(value, Dct) else 0
+    return len(value.flat) // 2 if isinstance(value, Dct) else 0
