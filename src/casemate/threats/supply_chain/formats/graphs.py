@@ -3,5 +3,9 @@
 from __future__ import annotations
 
 from casemate.threats.supply_chain.format import Format
+from casemate.threats.supply_chain.formats.sniffs import looks_like_onnx, looks_like_tensor
 
-GRAPHS: tuple[Format, ...] = ()
+GRAPHS: tuple[Format, ...] = (
+    Format("onnx", "formats.onnx", looks_like_onnx, family="protobuf"),
+    Format("onnx-tensor", "formats.onnx_tensor", looks_like_tensor, family="protobuf"),
+)

@@ -1,0 +1,24 @@
+"""Cheap looks at the first bytes of formats without a signature; each may say yes too often, never too rarely."""
+
+from __future__ import annotations
+
+from casemate.threats.supply_chain.formats.outline import outline
+from casemate.threats.supply_chain.view import View
+
+
+def looks_like_onnx(view: View) -> bool:
+    """A ModelProto has a graph (7)."""
+    found = outline(view)
+    return found is not None and found.get(7) == 2 and found.get(1, 0) == 0 and max(found) < 32
+
+
+def looks_like_tensor(view: View) -> bool:
+    """A TensorProto has a type (2), and every field one that a tensor has."""
+    found = outline(view)
+    return found is not None and found.get(2) == 0 and all(_of_tensor(number, wire) for number, wire in found.items())
+
+
+def _of_tensor(number: int, wire: int) -> bool:
+    if number in (1, 14):
+        return wire in (0, 2)
+    return wire == 0 if number == 2 else wire == 2 and number < 17
