@@ -22,3 +22,21 @@ def _of_tensor(number: int, wire: int) -> bool:
     if number in (1, 14):
         return wire in (0, 2)
     return wire == 0 if number == 2 else wire == 2 and number < 17
+
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def hdf5_begins(view: View) -> int | None:
+    """Where the superblock lies: at 0, 512, 1024 and so on, the first that has the signature; or None."""
+    at = 0
+    while at <= len(view) - len(HDF5_SIGNATURE):
+        if view.begins(HDF5_SIGNATURE, at):
+            return at
+        at = at * 2 or 512
+    return None
+
+
+def looks_like_hdf5(view: View) -> bool:
+    """An HDF5 file, whatever stands before it."""
+    return hdf5_begins(view) is not None
