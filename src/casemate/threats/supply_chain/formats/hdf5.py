@@ -66,18 +66,18 @@ def _superblock(file: File, start: int) -> int:
             file.indexed = cursor.number(2)
             cursor.skip(2)
         base, free = _base(file, cursor, start), cursor.address()
-        end, driver = cursor.address(), cursor.address()
+        end, driver = cursor.number(file.offsets), cursor.address()
         root = symbol(cursor, None).at
         if driver is not None or free is not None:
             raise Malformed("files with a driver of their own are not supported", start)
     else:
         cursor.skip(1)
-        base, extension, end = _base(file, cursor, start), cursor.address(), cursor.address()
+        base, extension, end = _base(file, cursor, start), cursor.address(), cursor.number(file.offsets)
         root = cursor.address()
         cursor.skip(4)
         if extension is not None:
             _extension(file, extension)
-    if base != start or root is None or end is None or not 0 < file.leaf <= 4096 or not 0 < file.internal <= 4096:
+    if base != start or root is None or not 0 < file.leaf <= 4096 or not 0 < file.internal <= 4096:
         raise Malformed("the superblock is not possible", start)
     if end > len(file.view):
         raise Malformed("the file is cut short", len(file.view))

@@ -52,6 +52,7 @@ class File:
         cursor = Cursor(self, at + len(signature))
         if cursor.number(1) != (1 if signature in (b"SNOD", b"GCOL") else 0):
             raise Malformed(f"{signature.decode()} has an unknown version", at)
+        cursor.start = at
         return cursor
 
     def cover(self, start: int, stop: int) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from casemate.threats.supply_chain.formats.outline import outline
 from casemate.threats.supply_chain.view import View
 
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_MARKS = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
+
 
 def looks_like_onnx(view: View) -> bool:
     """A ModelProto has a graph (7)."""
@@ -24,9 +27,6 @@ def _of_tensor(number: int, wire: int) -> bool:
     return wire == 0 if number == 2 else wire == 2 and number < 17
 
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
-
 def hdf5_begins(view: View) -> int | None:
     """Where the superblock lies: at 0, 512, 1024 and so on, the first that has the signature; or None."""
     at = 0
@@ -40,3 +40,8 @@ def hdf5_begins(view: View) -> int | None:
 def looks_like_hdf5(view: View) -> bool:
     """An HDF5 file, whatever stands before it."""
     return hdf5_begins(view) is not None
+
+
+def looks_like_keras(view: View) -> bool:
+    """A JSON object in any encoding: a brace behind blanks and byte order marks."""
+    return view.raw(0, min(len(view), 64)).lstrip(_MARKS)[:1] == b"{"
