@@ -1,0 +1,56 @@
+"""The top of a protocol-buffer message, without tables: what a sniff needs.
+
+Source: https://protobuf.dev/programming-guides/encoding
+"""
+
+from __future__ import annotations
+
+from casemate.threats.supply_chain.stops import Malformed
+from casemate.threats.supply_chain.view import Buffer, View
+
+
+def varint(data: Buffer, base: int, at: int, end: int) -> tuple[int, int, bool]:
+    """A number, where it ends, and whether it was written as short as it can be.
+
+    Raises:
+        Malformed: it does not end before ``end``, or is longer than 64 bits.
+    """
+    value = shift = 0
+    for place in range(at, min(end, at + 10)):
+        byte = data[base + place]
+        value |= (byte & 127) << shift
+        if byte < 128:
+            if value >> 64:
+                break
+            return value, place + 1, byte != 0 or place == at
+        shift += 7
+    raise Malformed("a number does not end", at)
+
+
+def outline(view: View, most: int = 4096) -> dict[int, int] | None:
+    """Field numbers and wire types at the top of a view, read up to ``most`` fields; None if it is no message.
+
+    Cheap enough for a sniff: no table is read, contents are stepped over.
+    """
+    found: dict[int, int] = {}
+    at, end = 0, len(view)
+    try:
+        for _ in range(most):
+            if at >= end:
+                break
+            key, at, _ = varint(view.data, view.start, at, end)
+            if key & 7 == 0:
+                _, at, _ = varint(view.data, view.start, at, end)
+            elif key & 7 == 2:
+                size, at, _ = varint(view.data, view.start, at, end)
+                at += size
+            elif key & 7 in (1, 5):
+                at += 8 if key & 7 == 1 else 4
+            else:
+                return None
+            if at > end or not 0 < key >> 3 < 1 << 29:
+                return None
+            found[key >> 3] = key & 7
+    except Malformed:
+        return None
+    return found

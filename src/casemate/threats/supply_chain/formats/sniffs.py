@@ -1,0 +1,47 @@
+"""Cheap looks at the first bytes of formats without a signature; each may say yes too often, never too rarely."""
+
+from __future__ import annotations
+
+from casemate.threats.supply_chain.formats.outline import outline
+from casemate.threats.supply_chain.view import View
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_MARKS = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
+
+
+def looks_like_onnx(view: View) -> bool:
+    """A ModelProto has a graph (7)."""
+    found = outline(view)
+    return found is not None and found.get(7) == 2 and found.get(1, 0) == 0 and max(found) < 32
+
+
+def looks_like_tensor(view: View) -> bool:
+    """A TensorProto has a type (2), and every field one that a tensor has."""
+    found = outline(view)
+    return found is not None and found.get(2) == 0 and all(_of_tensor(number, wire) for number, wire in found.items())
+
+
+def _of_tensor(number: int, wire: int) -> bool:
+    if number in (1, 14):
+        return wire in (0, 2)
+    return wire == 0 if number == 2 else wire == 2 and number < 17
+
+
+def hdf5_begins(view: View) -> int | None:
+    """Where the superblock lies: at 0, 512, 1024 and so on, the first that has the signature; or None."""
+    at = 0
+    while at <= len(view) - len(HDF5_SIGNATURE):
+        if view.begins(HDF5_SIGNATURE, at):
+            return at
+        at = at * 2 or 512
+    return None
+
+
+def looks_like_hdf5(view: View) -> bool:
+    """An HDF5 file, whatever stands before it."""
+    return hdf5_begins(view) is not None
+
+
+def looks_like_keras(view: View) -> bool:
+    """A JSON object in any encoding: a brace behind blanks and byte order marks."""
+    return view.raw(0, min(len(view), 64)).lstrip(_MARKS)[:1] == b"{"
