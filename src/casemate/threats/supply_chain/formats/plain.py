@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from casemate.threats.supply_chain.format import Format
+from casemate.threats.supply_chain.format import Format, magic
+from casemate.threats.supply_chain.view import View
 
-PLAIN: tuple[Format, ...] = ()
+
+def _safetensors(view: View) -> bool:
+    """A length that fits, and an opening brace."""
+    return view.begins(b"{", 8) and 2 <= view.number(0, 8) <= len(view) - 8
+
+
+PLAIN: tuple[Format, ...] = (
+    Format("safetensors", "formats.safetensors", _safetensors),
+    Format("npy", "formats.npy", magic(b"\x93NUMPY")),
+    Format("gguf", "formats.gguf", magic(b"GGUF")),
+)
