@@ -31,6 +31,10 @@ class Coverage:
             found.append((reached, self.size))
         return found
 
+    def extent(self) -> tuple[int, int]:
+        """The first claimed byte, and the one behind the last."""
+        return min((start for start, _ in self._ranges), default=0), max((stop for _, stop in self._ranges), default=0)
+
     @property
     def covered(self) -> int:
         """How many bytes are claimed."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from casemate.core.errors import MissingPartError
 from casemate.core.findings import Finding
 from casemate.threats.supply_chain.budget import DEPTH, Budget
+from casemate.threats.supply_chain.claims import Siblings
 from casemate.threats.supply_chain.format import Format
 from casemate.threats.supply_chain.identify import candidates
-from casemate.threats.supply_chain.report import MOST_FINDINGS, Claim, Report, Settings
+from casemate.threats.supply_chain.report import MOST_FINDINGS, Claim, Packed, Report, Settings
 from casemate.threats.supply_chain.stops import Malformed, NotMine, Refused
 from casemate.threats.supply_chain.verdict import Verdict, verdict_of
 from casemate.threats.supply_chain.view import View
@@ -52,36 +54,105 @@ class Outcome:
 
 def scan_view(view: View, settings: Settings, budget: Budget | None = None, depth: int = 0) -> Outcome:
     """Scan a view and all its members. Nothing is imported, made or run; every error of a parser becomes a result."""
+    if depth and not len(view):
+        return Outcome(formats=("empty",), findings=(), unreadable="", covered=0, size=0)
     budget = Budget(len(view), settings.most) if budget is None else budget
-    tried = [_try(each, view, settings, budget) for each in candidates(view)]
-    reports = [report for report, _ in tried]
-    accepted = [(each, report) for each, (report, reason) in zip(candidates(view), tried, strict=True) if not reason]
-    accepted.sort(key=lambda pair: -pair[1].coverage.covered)
+    tried = [(each, *_try(each, view, settings, budget)) for each in candidates(view)]
+    accepted = sorted(
+        ((each, report) for each, report, reason in tried if not reason), key=lambda pair: -pair[1].coverage.covered
+    )
     main = accepted[0][1] if accepted else Report(view, settings, budget)
+    dropped = [report for each, report in accepted[1:] if each.kin != accepted[0][0].kin and _inside(report, main)]
+    accepted = [(each, report) for each, report in accepted if not _among(report, dropped)]
+    reports = [report for _, report, _ in tried if not _among(report, dropped)] + ([] if accepted else [main])
     if len({each.kin for each, _ in accepted}) > 1:
         main.fact("file.polyglot", "is read as " + " and as ".join(each.name for each, _ in accepted))
-        reports = reports if main in reports else [*reports, main]
-    findings = [finding for report in reports for finding in report.findings]
-    covered, size = main.coverage.covered, len(view)
-    unreadable = _reason(view, main, [reason for _, reason in tried if reason], accepted=bool(accepted))
-    for member in _members(reports):
-        if depth >= DEPTH:
-            main.fact("file.depth", f"archives nest more than {DEPTH} deep")
-            findings, unreadable = [*findings, main.findings[-1]], unreadable or "it nests too deep"
-            break
-        inner = scan_view(member, settings, budget, depth + 1)
-        findings += inner.findings
-        covered, size = covered + inner.covered, size + inner.size
-        if inner.unreadable:
-            unreadable = unreadable or f"{member.where}: {inner.unreadable}"
+    inner = _scan_members(reports, main, settings, budget, depth)
+    own = _reason(view, main, [reason for _, _, reason in tried if reason], accepted=bool(accepted))
+    findings = [finding for report in reports for finding in report.findings] + inner.findings
     return Outcome(
         formats=tuple(each.name for each, _ in accepted),
-        findings=tuple(dict.fromkeys(findings))[:MOST_FINDINGS],
-        unreadable=unreadable,
-        covered=covered,
-        size=size,
+        findings=tuple(sorted(dict.fromkeys(findings), key=lambda finding: finding.severity.rank))[:MOST_FINDINGS],
+        unreadable=own or inner.unreadable,
+        covered=main.coverage.covered + inner.covered,
+        size=len(view) + inner.size,
         claims=tuple(claim for _, report in accepted for claim in report.claims),
         about=main.about,
+    )
+
+
+@dataclass
+class _Inner:
+    """What the members of one view add to it."""
+
+    findings: list[Finding] = field(default_factory=list)
+    unreadable: str = ""
+    covered: int = 0
+    size: int = 0
+
+    def lose(self, why: str) -> None:
+        self.unreadable = self.unreadable or why
+
+    def add(self, outcome: Outcome) -> None:
+        self.findings += outcome.findings
+        self.covered += outcome.covered
+        self.size += outcome.size
+        if len(self.findings) > 4 * MOST_FINDINGS:
+            self.findings = sorted(dict.fromkeys(self.findings), key=lambda finding: finding.severity.rank)
+            del self.findings[MOST_FINDINGS:]
+
+
+def _scan_members(reports: list[Report], main: Report, settings: Settings, budget: Budget, depth: int) -> _Inner:
+    """Scan members one by one, then let those that a parser knows account for those that none does."""
+    inner, siblings = _Inner(), Siblings()
+    sizes: dict[str, int] = {}
+    unknown: list[tuple[View, Outcome]] = []
+    for report, member in _members(reports):
+        if depth >= DEPTH:
+            main.fact("file.depth", f"archives nest more than {DEPTH} deep")
+            inner.lose("it nests too deep")
+            break
+        try:
+            for opened in (member,) if isinstance(member, View) else member.open(report):
+                outcome = scan_view(opened, settings, budget, depth + 1)
+                inner.add(outcome)
+                sizes[opened.name] = len(opened)
+                siblings.hear(opened.name, outcome.claims)
+                if outcome.unreadable and (outcome.formats or outcome.findings):
+                    inner.lose(f"{opened.where}: {outcome.unreadable}")
+                elif outcome.unreadable:
+                    unknown.append((View(b"", where=opened.where, name=opened.name), outcome))
+        except (Malformed, Refused, MissingPartError) as stop:
+            if isinstance(stop, Refused):
+                report.fact(stop.fact, stop.message)
+            inner.lose(f"{report.view.where}: {stop.message}")
+    for member, outcome in unknown:
+        what, lost = siblings.account(member.name, outcome.size)
+        if what and not lost:
+            inner.covered += outcome.size - outcome.covered
+        else:
+            inner.lose(f"{member.where}: {lost or outcome.unreadable}")
+    if siblings.made or siblings.complaints:
+        for complaint in siblings.complaints + siblings.missing(sizes):
+            main.fact(complaint.fact, complaint.message, logical=complaint.target)
+            inner.lose(complaint.message)
+    return inner
+
+
+def _among(report: Report, reports: list[Report]) -> bool:
+    return any(report is other for other in reports)
+
+
+def _inside(other: Report, main: Report) -> bool:
+    """Whether one reading of a view lies within one member of another: an archive at the end of a tar, say.
+
+    No reader takes the view for two things then that are not both scanned, as the member is scanned by itself.
+    """
+    first, last = other.coverage.extent()
+    start, stop = other.view.start + first, other.view.start + last
+    return any(
+        isinstance(member, View) and member.data is other.view.data and member.start <= start and stop <= member.stop
+        for member in main.members
     )
 
 
@@ -97,15 +168,24 @@ def _try(each: Format, view: View, settings: Settings, budget: Budget) -> tuple[
     except Refused as stop:
         report.fact(stop.fact, stop.message, stop.offset)
         return report, f"{each.name}: {stop.message} (byte {stop.offset})"
+    except MissingPartError as stop:
+        return report, str(stop)
+    except Exception as error:
+        # A parser that can be made to fail must not hide the file from the verdict, nor the other files from the scan.
+        report.fact(
+            "file.failed", f"the parser of {each.name} failed ({type(error).__name__}); please report this file"
+        )
+        return report, f"the parser of {each.name} failed"
     return report, ""
 
 
-def _members(reports: list[Report]) -> list[View]:
-    """Every member that any parser saw, once."""
-    seen: dict[tuple[int, int, int], View] = {}
+def _members(reports: list[Report]) -> list[tuple[Report, View | Packed]]:
+    """Every member that any parser saw, once, with the report it stands in."""
+    seen: dict[tuple[int, int, int], tuple[Report, View | Packed]] = {}
     for report in reports:
         for member in report.members:
-            seen.setdefault((id(member.data), member.start, member.stop), member)
+            window = (id(member.data), member.start, member.stop) if isinstance(member, View) else (id(member), 0, 0)
+            seen.setdefault(window, (report, member))
     return list(seen.values())
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from casemate.core.findings import Finding
 from casemate.threats.supply_chain.budget import Budget
@@ -49,6 +50,18 @@ class Claim:
     what: str
 
 
+class Packed(Protocol):
+    """A member that is opened only when it is scanned, so that only one is in memory at a time."""
+
+    def open(self, report: Report) -> Iterable[View]:
+        """The view or views that it unpacks to; what is wrong with it becomes a fact of the container's report.
+
+        Raises:
+            Malformed: it is damaged.
+            Refused: it can be read, but only an attacker would write it so.
+        """
+
+
 @dataclass
 class Report:
     """What one parser says about one view.
@@ -68,7 +81,7 @@ class Report:
     budget: Budget
     findings: list[Finding] = field(default_factory=list)
     coverage: Coverage = field(init=False)
-    members: list[View] = field(default_factory=list)
+    members: list[View | Packed] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     about: dict[str, object] = field(default_factory=dict)
 
@@ -97,8 +110,14 @@ class Report:
             location=place,
             logical=printable(logical),
         )
-        if len(self.findings) < MOST_FINDINGS and made not in self.findings:
-            self.findings.append(made)
+        if made in self.findings:
+            return
+        if len(self.findings) == MOST_FINDINGS:
+            mildest = max(self.findings, key=lambda finding: finding.severity.rank)
+            if mildest.severity.rank <= made.severity.rank:
+                return
+            self.findings.remove(mildest)  # so that many mild findings cannot push out a bad one
+        self.findings.append(made)
 
     def name(self, kind: str, name: str, at: int | None = None, logical: str = "") -> None:
         """A name that a list judges (``names/FAMILY.toml``); reviewed names leave no trace."""
@@ -106,10 +125,10 @@ class Report:
         if fact is not None:
             self.fact(fact, f"{kind.partition('.')[2]} {printable(name)}", at, logical or name)
 
-    def member(self, view: View) -> None:
-        """A view inside this one, or decompressed from it, to be scanned like a file."""
+    def member(self, member: View | Packed) -> None:
+        """A view inside this one, or one that is decompressed when its turn comes, to be scanned like a file."""
         self.budget.member()
-        self.members.append(view)
+        self.members.append(member)
 
     def claim(self, path: str, what: str, at: int = 0, count: int | None = None) -> None:
         """Account for bytes of a file beside this one."""

@@ -19,15 +19,17 @@ class View:
         data: the bytes, or a map of a file.
         start, stop: the window.
         where: what to call it in a location: the file's name, then ``!member`` for each container around it.
+        name: a member's own name, as its container writes it; claims of its siblings use it.
     """
 
-    __slots__ = ("data", "start", "stop", "where")
+    __slots__ = ("data", "name", "start", "stop", "where")
 
-    def __init__(self, data: Buffer, start: int = 0, stop: int | None = None, where: str = "") -> None:
+    def __init__(self, data: Buffer, start: int = 0, stop: int | None = None, where: str = "", name: str = "") -> None:
         self.data = data
         self.start = start
         self.stop = len(data) if stop is None else stop
         self.where = where
+        self.name = name
         if not 0 <= self.start <= self.stop <= len(data):
             raise ValueError(f"a view of {self.start}:{self.stop} in {len(data)} bytes")
 
@@ -68,7 +70,11 @@ class View:
         if at < 0 or count < 0 or at + count > len(self):
             raise Malformed(f"{count} bytes are announced at {at} but the view has {len(self)}", max(at, 0))
         where = f"{self.where}!{printable(name)}" if name else self.where
-        return View(self.data, self.start + at, self.start + at + count, where)
+        return View(self.data, self.start + at, self.start + at + count, where, name or self.name)
+
+    def inner(self, data: Buffer, name: str) -> View:
+        """Bytes that were decompressed from this view, as a member of it."""
+        return View(data, where=f"{self.where}!{printable(name)}", name=name)
 
     def memory(self, at: int = 0, count: int | None = None) -> memoryview:
         """Bytes without a copy. A map cannot be closed while one of these is alive."""
