@@ -57,7 +57,7 @@ def scan_view(view: View, settings: Settings, budget: Budget | None = None, dept
     if depth and not len(view):
         return Outcome(formats=("empty",), findings=(), unreadable="", covered=0, size=0)
     budget = Budget(len(view), settings.most) if budget is None else budget
-    tried = [(each, *_try(each, view, settings, budget)) for each in candidates(view)]
+    tried = _attempts(view, settings, budget)
     accepted = sorted(
         ((each, report) for each, report, reason in tried if not reason), key=lambda pair: -pair[1].coverage.covered
     )
@@ -79,6 +79,21 @@ def scan_view(view: View, settings: Settings, budget: Budget | None = None, dept
         claims=tuple(claim for _, report in accepted for claim in report.claims),
         about=main.about,
     )
+
+
+def _attempts(view: View, settings: Settings, budget: Budget) -> list[tuple[Format, Report, str]]:
+    """Every parser that may know the view; the last resorts only if no other does, and none of their family stumbled."""
+    chosen = candidates(view)
+    tried = [(each, *_try(each, view, settings, budget)) for each in chosen if not each.last]
+    for each in chosen:
+        known = any(not reason or (other.kin == each.kin and not _foreign(reason)) for other, _, reason in tried)
+        if each.last and not known:
+            tried.append((each, *_try(each, view, settings, budget)))
+    return tried
+
+
+def _foreign(reason: str) -> bool:
+    return reason.startswith("it is not ")
 
 
 @dataclass
@@ -193,7 +208,7 @@ def _reason(view: View, main: Report, reasons: list[str], *, accepted: bool) -> 
     if not len(view):
         return "it is empty"
     if not accepted:
-        return next((reason for reason in reasons if not reason.startswith("it is not ")), "its format is not known")
+        return next((reason for reason in reasons if not _foreign(reason)), "its format is not known")
     gaps = main.coverage.gaps()
     if gaps:
         lost = sum(stop - start for start, stop in gaps)

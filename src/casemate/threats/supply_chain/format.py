@@ -33,12 +33,14 @@ class Format(NamedTuple):
         module: of the parser, below this room.
         sniff: whether the view may be of this format.
         family: formats of one family may both accept a view (a joblib file is a pickle); of two families, may not.
+        last: tried only where no other format accepts the view, and none of its family calls it damaged.
     """
 
     name: str
     module: str
     sniff: Callable[[View], bool]
     family: str = ""
+    last: bool = False
 
     @property
     def parser(self) -> Parser:
