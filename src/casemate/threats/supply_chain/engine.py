@@ -82,7 +82,7 @@ def scan_view(view: View, settings: Settings, budget: Budget | None = None, dept
 
 
 def _attempts(view: View, settings: Settings, budget: Budget) -> list[tuple[Format, Report, str]]:
-    """Every parser that may know the view; the last resorts only if no other does, and none of their family stumbled."""
+    """Every parser that may know the view; a last resort only if no other does, and none of its family stumbled."""
     chosen = candidates(view)
     tried = [(each, *_try(each, view, settings, budget)) for each in chosen if not each.last]
     for each in chosen:

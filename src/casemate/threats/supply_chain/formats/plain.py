@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from casemate.threats.supply_chain.format import Format, magic
+from casemate.threats.supply_chain.jsons import seems_json
 from casemate.threats.supply_chain.view import View
 
 
@@ -15,4 +16,6 @@ PLAIN: tuple[Format, ...] = (
     Format("safetensors", "formats.safetensors", _safetensors),
     Format("npy", "formats.npy", magic(b"\x93NUMPY")),
     Format("gguf", "formats.gguf", magic(b"GGUF")),
+    Format("json", "formats.json_files", seems_json, family="text"),
+    Format("text", "formats.texts", lambda view: True, family="text", last=True),
 )
