@@ -22,6 +22,9 @@ _SOURCE = re.compile(
     r"(?:^|\s|@\s*)(?:git\+|hg\+|svn\+|bzr\+|https?://|ftp://|file:)|^\s*(?:-e|--editable|-i|--index-url|--extra-index-url|"
     r"--find-links|-f|--trusted-host)\b"
 )
+_WORKFLOW = re.compile(r"\$\{\{[^{}]*\}\}")
+"""Expressions of a continuous integration service, which no template engine sees."""
+
 _OUTSIDE = re.compile(r"(?:/|~|[A-Za-z]:[\\/]|\\\\|[a-z]+://)|(?:.*[\\/])?\.\.(?:[\\/]|$)")
 
 
@@ -35,7 +38,7 @@ def judge_config(value: Json, report: Report) -> None:
             for key, inner in each.items():
                 _judge(str(key), inner, each, spelled((*path, str(key))), report)
         elif isinstance(each, str) and path and isinstance(path[-1], str) and seems_template(each):
-            judge_text(each, report, where=spelled(path), declared=False)
+            judge_text(_WORKFLOW.sub("", each), report, where=spelled(path), declared=False)
 
 
 def _judge(key: str, inner: Json, beside: dict[str, Json], where: str, report: Report) -> None:
@@ -72,7 +75,9 @@ def _remote(key: str, inner: Json, where: str, report: Report) -> None:
 
 
 def _template(inner: Json, where: str, report: Report) -> None:
-    """``chat_template``: a text, or a list of named texts."""
+    """``chat_template``: a text, its lines, or a list of named texts."""
+    if isinstance(inner, list) and all(isinstance(each, str) for each in inner):
+        inner = "\n".join(str(each) for each in inner)
     for path, each in walk(inner):
         if isinstance(each, str) and (not path or path[-1] != "name"):
             judge_text(each, report, where=where + spelled(path))

@@ -49,7 +49,9 @@ def _node(node: dict[str, Json], where: str, report: Report) -> None:
         _method(node, where, report)
     if loader == "FunctionNode" and not _reviewed(module, name, Role.IMPORT, report):
         report.name("skops.function", f"{module}.{name}", logical=where)
-    elif loader != "FunctionNode" and not _reviewed(module, name, Role.CONSTRUCT, report):
+    elif loader != "FunctionNode" and not any(
+        _reviewed(module, name, role, report) for role in (Role.CONSTRUCT, Role.CALL)
+    ):
         report.name("skops.class", f"{module}.{name}", logical=where)
 
 

@@ -94,6 +94,7 @@ class _Builder:
         self.open: list[_Open] = []
         self.sizes: dict[str, int] = {}
         self.structured = False
+        self.tags: list[str] = []
 
     def take(self, event: Any) -> None:
         kind = type(event).__name__
@@ -112,6 +113,8 @@ class _Builder:
             self._put(closed.value, closed.size, closed.anchor)
         elif kind == "DocumentStartEvent":
             self.sizes.clear()
+        elif kind == "DocumentEndEvent":
+            self._judge_tags()
 
     def _put(self, value: Json, size: int, anchor: str | None) -> None:
         if size > EXPANDED:
@@ -146,10 +149,19 @@ class _Builder:
             return
         if name != tag and name in _HARMLESS:
             return
-        if "python/" in tag:
-            self.report.fact("yaml.tag", f"the tag {tag}", logical=tag)
-        else:
-            self.report.fact("yaml.unknown-tag", f"the tag {tag}", logical=tag)
+        self.tags.append(tag)
+
+    def _judge_tags(self) -> None:
+        """Only once the document has ended: of what turns out to be no YAML, a loader constructs nothing."""
+        for tag in self.tags:
+            name = tag.partition("python/")[2]
+            if not name:
+                self.report.fact("yaml.unknown-tag", f"the tag {tag}", logical=tag)
+            elif name.startswith(("name:", "module:")):
+                self.report.fact("yaml.import", f"the tag {tag}", logical=tag)
+            else:
+                self.report.fact("yaml.tag", f"the tag {tag}", logical=tag)
+        self.tags.clear()
 
 
 def _plain(value: Json) -> Json:
