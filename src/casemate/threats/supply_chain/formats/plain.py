@@ -2,6 +2,29 @@
 
 from __future__ import annotations
 
-from casemate.threats.supply_chain.format import Format
+from casemate.threats.supply_chain.format import Format, magic
+from casemate.threats.supply_chain.jsons import seems_json
+from casemate.threats.supply_chain.view import View
 
-PLAIN: tuple[Format, ...] = ()
+
+def seems_xml(view: View) -> bool:
+    """An opening bracket, in UTF-8 or UTF-16; blanks may stand before it."""
+    head = view.raw(0, min(len(view), 256)).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    return head[:1] == b"<" or head[:4] in (b"\xff\xfe<\0", b"\xfe\xff\0<")
+
+
+def _safetensors(view: View) -> bool:
+    """A length that fits, and an opening brace."""
+    return view.begins(b"{", 8) and 2 <= view.number(0, 8) <= len(view) - 8
+
+
+PLAIN: tuple[Format, ...] = (
+    Format("safetensors", "formats.safetensors", _safetensors),
+    Format("npy", "formats.npy", magic(b"\x93NUMPY")),
+    Format("gguf", "formats.gguf", magic(b"GGUF")),
+    Format("json", "formats.json_files", seems_json, family="text"),
+    Format("ubjson", "formats.ubjson", lambda view: view.begins(b"{")),
+    Format("lightgbm", "formats.lightgbm", magic(b"tree\nversion="), family="text"),
+    Format("xml", "formats.xmls", seems_xml, family="text"),
+    Format("text", "formats.texts", lambda view: True, family="text", last=True),
+)
