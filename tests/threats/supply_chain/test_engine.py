@@ -13,7 +13,7 @@ from casemate.threats.supply_chain.coverage import Coverage
 from casemate.threats.supply_chain.engine import scan_view
 from casemate.threats.supply_chain.format import Format, magic
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
-from casemate.threats.supply_chain.report import Report, Settings
+from casemate.threats.supply_chain.report import MOST_FINDINGS, Report, Settings
 from casemate.threats.supply_chain.rules import SupplyRule, example, rule_for, rules
 from casemate.threats.supply_chain.stops import Malformed, NotMine, Refused
 from casemate.threats.supply_chain.verdict import Verdict
@@ -35,6 +35,11 @@ class Box:
         if kind == b"r":
             raise Refused("file.budget", "too much", 3)
         report.cover(0, 4)
+        report.imports("box", kind.decode())
+        for at in range(2 * MOST_FINDINGS if kind == b"l" else 0):
+            report.fact("guard.warned", f"note {at}")
+        if kind == b"l":
+            report.fact("file.budget", "an alarm behind many notes")
         if kind == b"b":
             report.cover(4, len(view) - 4)
             report.member(view.part(4, len(view) - 4, "inner"))
@@ -74,6 +79,19 @@ def test_members_are_scanned_like_files_and_nesting_ends() -> None:
     assert deep.verdict is Verdict.SUSPICIOUS
     assert [finding.rule for finding in deep.findings] == [rule_for("file.depth").id]
     assert scanned(b"BOXb" * DEPTH + b"BOXc").verdict is Verdict.CLEAN
+
+
+@pytest.mark.usefixtures("boxes")
+def test_many_notes_do_not_crowd_out_an_alarm() -> None:
+    for data in (b"BOXl", b"BOXbBOXbBOXl"):
+        found = scanned(data)
+        assert found.verdict is Verdict.SUSPICIOUS
+        assert len(found.findings) == MOST_FINDINGS
+
+
+@pytest.mark.usefixtures("boxes")
+def test_the_names_that_loading_imports_are_those_of_all_members() -> None:
+    assert scanned(b"BOXbBOXc").imported == ("box:b", "box:c")
 
 
 @pytest.mark.usefixtures("boxes")

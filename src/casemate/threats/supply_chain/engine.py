@@ -12,7 +12,7 @@ from casemate.core.findings import Finding
 from casemate.threats.supply_chain.budget import DEPTH, Budget
 from casemate.threats.supply_chain.format import Format
 from casemate.threats.supply_chain.identify import candidates
-from casemate.threats.supply_chain.report import MOST_FINDINGS, Claim, Report, Settings
+from casemate.threats.supply_chain.report import Claim, Report, Settings, worst
 from casemate.threats.supply_chain.stops import Malformed, NotMine, Refused
 from casemate.threats.supply_chain.verdict import Verdict, verdict_of
 from casemate.threats.supply_chain.view import View
@@ -29,6 +29,7 @@ class Outcome:
         covered, size: bytes that were understood and bytes there are, members included.
         claims: bytes of files beside this one that it accounts for.
         about: descriptions of the view itself.
+        imported: names that loading it imports, members included, sorted, as "module:name".
     """
 
     formats: tuple[str, ...]
@@ -38,6 +39,7 @@ class Outcome:
     size: int
     claims: tuple[Claim, ...] = ()
     about: dict[str, object] = field(default_factory=dict)
+    imported: tuple[str, ...] = ()
 
     @property
     def coverage(self) -> float:
@@ -63,6 +65,7 @@ def scan_view(view: View, settings: Settings, budget: Budget | None = None, dept
         reports = reports if main in reports else [*reports, main]
     findings = [finding for report in reports for finding in report.findings]
     covered, size = main.coverage.covered, len(view)
+    imported = {name for report in reports for name in report.imported}
     unreadable = _reason(view, main, [reason for _, reason in tried if reason], accepted=bool(accepted))
     for member in _members(reports):
         if depth >= DEPTH:
@@ -71,17 +74,19 @@ def scan_view(view: View, settings: Settings, budget: Budget | None = None, dept
             break
         inner = scan_view(member, settings, budget, depth + 1)
         findings += inner.findings
+        imported.update(inner.imported)
         covered, size = covered + inner.covered, size + inner.size
         if inner.unreadable:
             unreadable = unreadable or f"{member.where}: {inner.unreadable}"
     return Outcome(
         formats=tuple(each.name for each, _ in accepted),
-        findings=tuple(dict.fromkeys(findings))[:MOST_FINDINGS],
+        findings=tuple(worst(list(dict.fromkeys(findings)))),
         unreadable=unreadable,
         covered=covered,
         size=size,
         claims=tuple(claim for _, report in accepted for claim in report.claims),
         about=main.about,
+        imported=tuple(sorted(imported)),
     )
 
 

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 MOST_FINDINGS = 100
 
 
+def worst(findings: list[Finding]) -> list[Finding]:
+    """At most ``MOST_FINDINGS``, in their order; the mildest go first, so that many notes never crowd out an alarm."""
+    if len(findings) <= MOST_FINDINGS:
+        return findings
+    kept = sorted(range(len(findings)), key=lambda at: findings[at].severity.rank)[:MOST_FINDINGS]
+    return [findings[at] for at in sorted(kept)]
+
+
 @dataclass(frozen=True)
 class Settings:
     """What one scan may do, and whose names it trusts.
@@ -56,11 +64,12 @@ class Report:
     Attributes:
         view: what is read.
         settings, budget: shared by all views of a file.
-        findings: in the order they are found, at most ``MOST_FINDINGS``.
+        findings: in the order they are found; the worst ``MOST_FINDINGS`` of them.
         coverage: which bytes are understood.
         members: views inside, to be scanned like files.
         claims: files beside this one.
         about: descriptions for the bill of materials and the diff ("tensors": 12).
+        imported: names that loading the view imports, as "module:name"; the load guard resolves no others.
     """
 
     view: View
@@ -71,6 +80,7 @@ class Report:
     members: list[View] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     about: dict[str, object] = field(default_factory=dict)
+    imported: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.coverage = Coverage(len(self.view))
@@ -97,8 +107,8 @@ class Report:
             location=place,
             logical=printable(logical),
         )
-        if len(self.findings) < MOST_FINDINGS and made not in self.findings:
-            self.findings.append(made)
+        if made not in self.findings:
+            self.findings = worst([*self.findings, made])
 
     def name(self, kind: str, name: str, at: int | None = None, logical: str = "") -> None:
         """A name that a list judges (``names/FAMILY.toml``); reviewed names leave no trace."""
@@ -114,6 +124,10 @@ class Report:
     def claim(self, path: str, what: str, at: int = 0, count: int | None = None) -> None:
         """Account for bytes of a file beside this one."""
         self.claims.append(Claim(path, at, count, what))
+
+    def imports(self, module: str, name: str) -> None:
+        """A name that loading imports. Judged elsewhere; kept so that the load guard can confine a loader to it."""
+        self.imported.add(f"{module}:{name}")
 
     def describe(self, key: str, value: object) -> None:
         """A description that judges nothing."""
