@@ -15,8 +15,17 @@ from casemate.custody.guard.confined import unpickle
 from casemate.custody.guard.sealed import Sealed
 from casemate.threats.supply_chain.containers.streams import compression, decompress
 
-KINDS: Final = ("pickle", "torch", "safetensors", "npy", "npz", "onnx", "skops")
-"""What the guard can load."""
+_COMPRESSED: Final = ("zlib", "gzip", "bzip2", "lzma", "xz", "lz4")
+KINDS: Final = {
+    "pickle": frozenset(("pickle", "joblib", *_COMPRESSED)),
+    "torch": frozenset(("torch", "torch-legacy", "zip")),
+    "safetensors": frozenset(("safetensors",)),
+    "npy": frozenset(("npy",)),
+    "npz": frozenset(("npz", "zip")),
+    "onnx": frozenset(("onnx",)),
+    "skops": frozenset(("skops", "zip")),
+}
+"""What the guard can load, and as what the scan may have read it: the two have to agree."""
 
 ZIP: Final = b"PK\x03\x04"
 _TORCH_LEGACY: Final = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
@@ -65,7 +74,11 @@ def _zipped(sealed: Sealed) -> str:
 def pickled(sealed: Sealed, imported: Iterable[str], most: int) -> Any:
     """The object of a joblib or pickle file, decompressed by the same function as the scan's."""
     kind = compression(sealed.data[:16])
-    content = sealed.data if kind is None else decompress(sealed.data[:], kind, most)[0]
+    if kind is None:
+        return unpickle(sealed.data, imported)
+    content, behind = decompress(sealed.data[:], kind, most)
+    if behind:
+        raise ValueError(f"{behind} bytes follow the {kind} data")
     return unpickle(content, imported)
 
 

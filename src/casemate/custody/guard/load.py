@@ -130,6 +130,12 @@ def _judge(sealed: Sealed, outcome: Outcome, policy: Policy) -> str:
             next_step="check that the file is whole; what is not understood to the last byte is not loaded",
         )
     kind = kinds.kind_of(sealed, outcome.formats)
+    if kind and not kinds.KINDS[kind].intersection(outcome.formats):
+        raise UnreadableError(
+            f"{sealed.name} is two things at once",
+            cause=f"its loader would read {kind}, and the scan read {', '.join(outcome.formats)}",
+            next_step="do not use the file; ask its author for one that is of one format only",
+        )
     if not kind:
         raise UnreadableError(
             f"{sealed.name} is not loaded by casemate",
