@@ -17,7 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from casemate.core.errors import UnsafeArtifactError
-from casemate.custody import guard, inspect_model, open_model
+from casemate.custody import inspect_model, open_model
+from casemate.custody.guard import models, sealed
 from casemate.threats.supply_chain.containers import streams
 from casemate.threats.supply_chain.pickles import machine
 from casemate.threats.supply_chain.pickles.allowlist import extended, reviewed
@@ -32,7 +33,7 @@ def test_hostile_bytes_are_refused(case: str, tmp_path: Path) -> None:
     path.write_bytes(data)
 
     with (
-        mock.patch.object(joblib, "load", side_effect=AssertionError("loaded")),
+        mock.patch.object(models, "unpickle", side_effect=AssertionError("loaded")),
         pytest.raises(UnsafeArtifactError) as caught,
     ):
         open_model(path)
@@ -77,13 +78,13 @@ def test_a_file_swapped_after_it_was_read_is_not_what_is_loaded(
         path.write_bytes(stream(PAYLOAD))
         return scan(data, *rest, **more)
 
-    def counting(*rest: Any) -> int:
+    def counting(*rest: Any, **more: Any) -> int:
         opened.append(rest)
-        return os_open(*rest)
+        return os_open(*rest, **more)
 
-    os_open = guard.os.open
-    monkeypatch.setattr(guard, "scan", swapping)
-    monkeypatch.setattr(guard.os, "open", counting)
+    os_open = sealed.os.open
+    monkeypatch.setattr(models, "scan", swapping)
+    monkeypatch.setattr(sealed.os, "open", counting)
 
     assert open_model(path).model == "honest"
     assert len(opened) == 1

@@ -84,6 +84,21 @@ def scan_view(view: View, settings: Settings, budget: Budget | None = None, dept
     )
 
 
+def _attempts(view: View, settings: Settings, budget: Budget) -> list[tuple[Format, Report, str]]:
+    """Every parser that may know the view; a last resort only if no other does, and none of its family stumbled."""
+    chosen = candidates(view)
+    tried = [(each, *_try(each, view, settings, budget)) for each in chosen if not each.last]
+    for each in chosen:
+        known = any(not reason or (other.kin == each.kin and not _foreign(reason)) for other, _, reason in tried)
+        if each.last and not known:
+            tried.append((each, *_try(each, view, settings, budget)))
+    return tried
+
+
+def _foreign(reason: str) -> bool:
+    return reason.startswith("it is not ")
+
+
 @dataclass
 class _Inner:
     """What the members of one view add to it."""
@@ -147,186 +162,6 @@ def _scan_members(reports: list[Report], main: Report, settings: Settings, budge
 def _placed(where: str, reason: str) -> str:
     """The reason with the member it is about, which is named once."""
     return reason if reason.startswith(f"{where}!") else f"{where}: {reason}"
-
-
-def _among(report: Report, reports: list[Report]) -> bool:
-    return any(report is other for other in reports)
-
-
-def _inside(other: Report, main: Report) -> bool:
-    """Whether one reading of a view lies within one member of another: an archive at the end of a tar, say.
-
-    No reader takes the view for two things then that are not both scanned, as the member is scanned by itself.
-    """
-    first, last = other.coverage.extent()
-    start, stop = other.view.start + first, other.view.start + last
-    return any(
-        isinstance(member, View) and member.data is other.view.data and member.start <= start and stop <= member.stop
-        for member in main.members
-    )
-
-
-def _attempts(view: View, settings: Settings, budget: Budget) -> list[tuple[Format, Report, str]]:
-    """Every parser that may know the view; the last resorts only if no other does, and none of their family stumbled."""
-    chosen = candidates(view)
-    tried = [(each, *_try(each, view, settings, budget)) for each in chosen if not each.last]
-    for each in chosen:
-        known = any(not reason or (other.kin == each.kin and not _foreign(reason)) for other, _, reason in tried)
-        if each.last and not known:
-            tried.append((each, *_try(each, view, settings, budget)))
-    return tried
-
-
-def _foreign(reason: str) -> bool:
-    return reason.startswith("it is not ")
-
-
-@dataclass
-class _Inner:
-    """What the members of one view add to it."""
-
-    findings: list[Finding] = field(default_factory=list)
-    unreadable: str = ""
-    covered: int = 0
-    size: int = 0
-
-    def lose(self, why: str) -> None:
-        self.unreadable = self.unreadable or why
-
-    def add(self, outcome: Outcome) -> None:
-        self.findings += outcome.findings
-        self.covered += outcome.covered
-        self.size += outcome.size
-        if len(self.findings) > 4 * MOST_FINDINGS:
-            self.findings = sorted(dict.fromkeys(self.findings), key=lambda finding: finding.severity.rank)
-            del self.findings[MOST_FINDINGS:]
-
-
-def _scan_members(reports: list[Report], main: Report, settings: Settings, budget: Budget, depth: int) -> _Inner:
-    """Scan members one by one, then let those that a parser knows account for those that none does."""
-    inner, siblings = _Inner(), Siblings()
-    sizes: dict[str, int] = {}
-    unknown: list[tuple[View, Outcome]] = []
-    for report, member in _members(reports):
-        if depth >= DEPTH:
-            main.fact("file.depth", f"archives nest more than {DEPTH} deep")
-            inner.lose("it nests too deep")
-            break
-        try:
-            for opened in (member,) if isinstance(member, View) else member.open(report):
-                outcome = scan_view(opened, settings, budget, depth + 1)
-                inner.add(outcome)
-                sizes[opened.name] = len(opened)
-                siblings.hear(opened.name, outcome.claims)
-                if outcome.unreadable and (outcome.formats or outcome.findings):
-                    inner.lose(f"{opened.where}: {outcome.unreadable}")
-                elif outcome.unreadable:
-                    unknown.append((View(b"", where=opened.where, name=opened.name), outcome))
-        except (Malformed, Refused, MissingPartError) as stop:
-            if isinstance(stop, Refused):
-                report.fact(stop.fact, stop.message)
-            inner.lose(f"{report.view.where}: {stop.message}")
-    for member, outcome in unknown:
-        what, lost = siblings.account(member.name, outcome.size)
-        if what and not lost:
-            inner.covered += outcome.size - outcome.covered
-        else:
-            inner.lose(f"{member.where}: {lost or outcome.unreadable}")
-    if siblings.made or siblings.complaints:
-        for complaint in siblings.complaints + siblings.missing(sizes):
-            main.fact(complaint.fact, complaint.message, logical=complaint.target)
-            inner.lose(complaint.message)
-    return inner
-
-
-def _among(report: Report, reports: list[Report]) -> bool:
-    return any(report is other for other in reports)
-
-
-def _inside(other: Report, main: Report) -> bool:
-    """Whether one reading of a view lies within one member of another: an archive at the end of a tar, say.
-
-    No reader takes the view for two things then that are not both scanned, as the member is scanned by itself.
-    """
-    first, last = other.coverage.extent()
-    start, stop = other.view.start + first, other.view.start + last
-    return any(
-        isinstance(member, View) and member.data is other.view.data and member.start <= start and stop <= member.stop
-        for member in main.members
-    )
-
-
-def _attempts(view: View, settings: Settings, budget: Budget) -> list[tuple[Format, Report, str]]:
-    """Every parser that may know the view; a last resort only if no other does, and none of its family stumbled."""
-    chosen = candidates(view)
-    tried = [(each, *_try(each, view, settings, budget)) for each in chosen if not each.last]
-    for each in chosen:
-        known = any(not reason or (other.kin == each.kin and not _foreign(reason)) for other, _, reason in tried)
-        if each.last and not known:
-            tried.append((each, *_try(each, view, settings, budget)))
-    return tried
-
-
-def _foreign(reason: str) -> bool:
-    return reason.startswith("it is not ")
-
-
-@dataclass
-class _Inner:
-    """What the members of one view add to it."""
-
-    findings: list[Finding] = field(default_factory=list)
-    unreadable: str = ""
-    covered: int = 0
-    size: int = 0
-
-    def lose(self, why: str) -> None:
-        self.unreadable = self.unreadable or why
-
-    def add(self, outcome: Outcome) -> None:
-        self.findings += outcome.findings
-        self.covered += outcome.covered
-        self.size += outcome.size
-        if len(self.findings) > 4 * MOST_FINDINGS:
-            self.findings = sorted(dict.fromkeys(self.findings), key=lambda finding: finding.severity.rank)
-            del self.findings[MOST_FINDINGS:]
-
-
-def _scan_members(reports: list[Report], main: Report, settings: Settings, budget: Budget, depth: int) -> _Inner:
-    """Scan members one by one, then let those that a parser knows account for those that none does."""
-    inner, siblings = _Inner(), Siblings()
-    sizes: dict[str, int] = {}
-    unknown: list[tuple[View, Outcome]] = []
-    for report, member in _members(reports):
-        if depth >= DEPTH:
-            main.fact("file.depth", f"archives nest more than {DEPTH} deep")
-            inner.lose("it nests too deep")
-            break
-        try:
-            for opened in (member,) if isinstance(member, View) else member.open(report):
-                outcome = scan_view(opened, settings, budget, depth + 1)
-                inner.add(outcome)
-                sizes[opened.name] = len(opened)
-                siblings.hear(opened.name, outcome.claims)
-                if outcome.unreadable and (outcome.formats or outcome.findings):
-                    inner.lose(f"{opened.where}: {outcome.unreadable}")
-                elif outcome.unreadable:
-                    unknown.append((View(b"", where=opened.where, name=opened.name), outcome))
-        except (Malformed, Refused, MissingPartError) as stop:
-            if isinstance(stop, Refused):
-                report.fact(stop.fact, stop.message)
-            inner.lose(f"{report.view.where}: {stop.message}")
-    for member, outcome in unknown:
-        what, lost = siblings.account(member.name, outcome.size)
-        if what and not lost:
-            inner.covered += outcome.size - outcome.covered
-        else:
-            inner.lose(f"{member.where}: {lost or outcome.unreadable}")
-    if siblings.made or siblings.complaints:
-        for complaint in siblings.complaints + siblings.missing(sizes):
-            main.fact(complaint.fact, complaint.message, logical=complaint.target)
-            inner.lose(complaint.message)
-    return inner
 
 
 def _among(report: Report, reports: list[Report]) -> bool:
