@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -26,7 +27,9 @@ def read_json(data: bytes, what: str) -> Any:
     if len(data) > MOST_BYTES:
         raise UnreadableError(f"{what} is larger than {MOST_BYTES} bytes")
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_no_twins, parse_constant=_no_constant)
+        return json.loads(
+            data.decode("utf-8"), object_pairs_hook=_no_twins, parse_constant=_no_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{what} is not JSON", cause=str(error)[:200]) from None
 
@@ -60,3 +63,10 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is not a number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is not a number of JSON")
+    return value
