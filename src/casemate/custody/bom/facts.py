@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from casemate.core.digests import Digest
 from casemate.core.findings import Finding
 from casemate.custody.bom.packages import Package, read_environment, read_lock
 from casemate.custody.bom.results import Figures, read_figures
 from casemate.custody.provenance.about import About, BaseSection, DataSection
+from casemate.custody.provenance.training import provenance
 from casemate.custody.signing.manifest import Manifest
 from casemate.threats.supply_chain.rules import rule_for
 
@@ -27,6 +29,7 @@ class Facts:
         digests: SHA-256 of data sets and base models by name: measured where their files are here.
         packages: from the lock file or environment that the owner names.
         figures: from results.json.
+        training: SLSA provenance of the declared training run, or None.
         gaps: what is neither measured nor declared.
     """
 
@@ -36,6 +39,7 @@ class Facts:
     digests: dict[str, str] = field(default_factory=dict)
     packages: tuple[Package, ...] = ()
     figures: Figures | None = None
+    training: Mapping[str, Any] | None = None
     gaps: tuple[Finding, ...] = ()
 
     @property
@@ -89,7 +93,8 @@ def gather(manifest: Manifest, about: About, time: str) -> Facts:
         if training.results:
             figures = read_figures(about.read(training.results))
     plain = about if not about.folder else _without_folder(about)
-    return Facts(manifest, plain, time, digests, packages, figures, tuple(_gaps(about, digests, packages, figures)))
+    made = provenance(about, figures)
+    return Facts(manifest, plain, time, digests, packages, figures, made, tuple(_gaps(about, digests, packages, figures)))
 
 
 def _without_folder(about: About) -> About:
