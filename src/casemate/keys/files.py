@@ -110,7 +110,7 @@ def create_key(path: Path, name: str, algorithm: str = "ed25519") -> Signer:
     Args:
         path: where to write; missing folders are made with mode 0700.
         name: whose key it is, for example "example.org/audits".
-        algorithm: "ed25519" or "ml-dsa-65".
+        algorithm: "ed25519", "ecdsa-p256" or "ml-dsa-65".
 
     Raises:
         UsageError: a file is there already, or the folder can be written by others.

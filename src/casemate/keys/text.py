@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from casemate.core.errors import UnreadableError, UsageError
+from casemate.keys.ecdsa import EcdsaVerifier, p256_signer, p256_verifier
 from casemate.keys.ed25519 import Ed25519Signer, Ed25519Verifier
 from casemate.keys.ml_dsa import MlDsa65Signer, MlDsa65Verifier
 from casemate.keys.signing import Signer, Verifier, decode_base64, key_id
 
 PRIVATE = "PRIVATE+KEY+"
-_ALGORITHMS: dict[str, tuple[bytes, type[Ed25519Verifier | MlDsa65Verifier], type[Ed25519Signer | MlDsa65Signer]]] = {
+_MakeVerifier = Callable[[str, bytes], Verifier]
+_MakeSigner = Callable[[str, bytes], Signer]
+_ALGORITHMS: dict[str, tuple[bytes, _MakeVerifier, _MakeSigner]] = {
     "ed25519": (Ed25519Verifier.signature_type, Ed25519Verifier, Ed25519Signer),
+    "ecdsa-p256": (EcdsaVerifier.P256, p256_verifier, p256_signer),
     "ml-dsa-65": (MlDsa65Verifier.signature_type, MlDsa65Verifier, MlDsa65Signer),
 }
 ALGORITHMS = tuple(_ALGORITHMS)
 """Names of the algorithms that keys can be made for."""
+
+
+def algorithm_of(key: Verifier) -> str:
+    """The algorithm of a key ("ed25519", "ecdsa-p256", "ml-dsa-65"; also "ecdsa-p384" and "ecdsa-p521")."""
+    if isinstance(key, EcdsaVerifier):
+        return key.algorithm
+    return next(name for name, (kind, _, _) in _ALGORITHMS.items() if kind == key.signature_type)
 
 
 def _split(text: str, what: str) -> tuple[str, str, bytes]:

@@ -1,0 +1,190 @@
+"""The files of a model: every one listed, and hashed through the descriptor that was checked.
+
+Folders are opened one inside the other without following links, so nothing that is renamed or linked while the walk goes
+on can lead it out. Termination: a folder is entered once, at most ``MOST_DEPTH`` deep, and ``MOST_FILES`` bounds the list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from casemate.core.digests import CHUNK
+from casemate.core.errors import TamperedError, UnreadableError
+from casemate.custody.signing.manifest import Hash, Resource, Serialization, ordered
+from casemate.custody.signing.names import SINGLE, check_file_names
+from casemate.threats.supply_chain.view import printable
+
+MOST_FILES: Final = 1_000_000
+MOST_DEPTH: Final = 64
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def list_files(root: Path, skip: Collection[str] = ()) -> list[str]:
+    """Names of the files of a model, relative and with "/", in the order of their bytes; "." for a single file.
+
+    Args:
+        root: the model's file or folder.
+        skip: files and folders, relative to it, that are passed over.
+
+    Raises:
+        TamperedError: there is a link, a special file, or a name that cannot be signed.
+        UnreadableError: something cannot be opened, or there is too much of it.
+    """
+    if not root.is_dir():
+        return [SINGLE]
+    found = sorted(_walk(root, frozenset(skip)))
+    check_file_names(found)
+    return found
+
+
+def _walk(root: Path, skip: frozenset[str]) -> Iterator[str]:
+    waiting, count = [(os.open(root, _FOLDER & ~os.O_NOFOLLOW), "", 0)], 0
+    try:
+        while waiting:
+            folder, prefix, depth = waiting.pop()
+            try:
+                entries = list(os.scandir(folder))
+                for entry in entries:
+                    name = prefix + entry.name
+                    if name in skip:
+                        continue
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                    count += 1
+                    if count > MOST_FILES or depth > MOST_DEPTH:
+                        raise UnreadableError(f"{root.name} has too many files, or nests too deep")
+                    if stat.S_ISDIR(mode):
+                        waiting.append((os.open(entry.name, _FOLDER, dir_fd=folder), name + "/", depth + 1))
+                    elif stat.S_ISREG(mode):
+                        yield name
+                    else:
+                        raise TamperedError(
+                            f"{printable(name)} is a link or a special file",
+                            cause="what it shows can change without a trace",
+                            next_step="put the file itself into the model's folder",
+                        )
+            finally:
+                os.close(folder)
+    except OSError as error:
+        raise UnreadableError(f"{root.name} cannot be read", cause=error.strerror or str(error)) from error
+    finally:
+        for folder, _, _ in waiting:
+            os.close(folder)
+
+
+@contextmanager
+def opened(root: Path, name: str) -> Iterator[int]:
+    """A descriptor of one file of a model; no part of its name below ``root`` may be a link.
+
+    Raises:
+        UnreadableError: it cannot be opened, is no regular file, or changes while it is open.
+    """
+    parts = [] if name == SINGLE else name.split("/")
+    held: list[int] = []
+    try:
+        if parts:
+            held.append(os.open(root, _FOLDER & ~os.O_NOFOLLOW))
+            for part in parts[:-1]:
+                held.append(os.open(part, _FOLDER, dir_fd=held[-1]))
+            descriptor = os.open(parts[-1], _FILE, dir_fd=held[-1])
+        else:
+            descriptor = os.open(root, _FILE)
+        held.append(descriptor)
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise UnreadableError(f"{printable(name)} is not a regular file")
+        yield descriptor
+        after = os.fstat(descriptor)
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise UnreadableError(f"{printable(name)} changes while it is read", next_step="try again when it is written")
+    except OSError as error:
+        raise UnreadableError(f"{printable(name)} cannot be read", cause=error.strerror or str(error)) from error
+    finally:
+        for each in reversed(held):
+            os.close(each)
+
+
+def hash_files(
+    root: Path, names: Sequence[str], serialization: Serialization, done: Callable[[int], None] | None = None
+) -> tuple[Resource, ...]:
+    """The resources of these files, hashed on all cores.
+
+    Args:
+        root: the model's file or folder.
+        names: from ``list_files``.
+        serialization: by file or by shard, and with which hash. model-signing lists no shard of an empty file, so a folder
+            with one cannot be signed by shards.
+        done: called with the number of bytes after each file.
+
+    Raises:
+        UnreadableError: a file cannot be read, changes meanwhile, or is empty and to be sharded.
+    """
+
+    def one(name: str) -> list[Resource]:
+        with opened(root, name) as descriptor:
+            found = _resources(descriptor, name, serialization)
+            size = os.fstat(descriptor).st_size
+        if done is not None:
+            done(size)
+        return found
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        found = [each for some in pool.map(one, names) for each in some]
+    return ordered(found, serialization.method)
+
+
+def _resources(descriptor: int, name: str, serialization: Serialization) -> list[Resource]:
+    algorithm = serialization.algorithm
+    if serialization.shard_size is None:
+        return [Resource(name, _digest(descriptor, serialization.hash_type, 0, None), algorithm)]
+    size, step = os.fstat(descriptor).st_size, int(serialization.shard_size)
+    if not size:
+        raise UnreadableError(
+            f"{printable(name)} is empty, which no shard can show",
+            cause="model-signing leaves empty files out, so that anyone could add one",
+            next_step="sign by file, or remove it",
+        )
+    spans = [(start, min(start + step, size)) for start in range(0, size, step)]
+    return [
+        Resource(f"{name}:{start}:{end}", _digest(descriptor, serialization.hash_type, start, end), algorithm)
+        for start, end in spans
+    ]
+
+
+def _digest(descriptor: int, algorithm: Hash, start: int, end: int | None) -> str:
+    """The digest of a file's bytes from ``start``; each read is at its own offset, so shards do not disturb each other."""
+    state = hashlib.new(algorithm)
+    at = start
+    while end is None or at < end:
+        piece = os.pread(descriptor, CHUNK if end is None else min(CHUNK, end - at), at)
+        if not piece:
+            break
+        state.update(piece)
+        at += len(piece)
+    return state.hexdigest()
+
+
+def read_small(root: Path, name: str, most: int) -> bytes:
+    """A small file whole, through one descriptor.
+
+    Raises:
+        UnreadableError: it cannot be read, or is larger than ``most`` bytes.
+    """
+    with opened(root, name) as descriptor:
+        size = os.fstat(descriptor).st_size
+        if size > most:
+            raise UnreadableError(f"{printable(name)} is larger than {most} bytes")
+        with os.fdopen(os.dup(descriptor), "rb") as stream:
+            return stream.read(most)
+
+
+def inside(name: str, folders: Collection[str]) -> bool:
+    """Whether a file is one of these, or lies in one of these."""
+    return any(PurePosixPath(name).is_relative_to(folder) for folder in folders)

@@ -1,0 +1,112 @@
+"""Read a sealed model from disk, in the order in which ``judge`` wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from casemate.core.digests import Digest
+from casemate.core.errors import TamperedError, UsageError
+from casemate.custody.provenance.attestation import BOM, Attestation
+from casemate.custody.signing import judge
+from casemate.custody.signing.judge import Judged
+from casemate.custody.signing.manifest import Resource
+from casemate.custody.signing.place import Place, is_document
+from casemate.custody.signing.policy import SealPolicy
+from casemate.custody.signing.strict import MOST_BYTES
+from casemate.custody.signing.tree import hash_files, list_files, read_small
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A sealed model that was read and judged.
+
+    Attributes:
+        judged: what is proved, and what the policy misses.
+        documents: the bills of materials beside it, file name -> bytes; each is named by an attestation.
+        bundle: SHA-256 of the bundle's bytes.
+    """
+
+    judged: Judged
+    documents: dict[str, bytes]
+    bundle: Digest
+
+
+def verify_sealed(
+    place: Place, policy: SealPolicy, now: datetime, done: Callable[[int], None] | None = None
+) -> Verified:
+    """Verify a sealed model.
+
+    Args:
+        place: where it is.
+        policy: whose signature is trusted, and what else is asked for.
+        now: the time, with its zone.
+        done: called with the number of bytes after each file.
+
+    Raises:
+        UsageError: there is no bundle.
+        UnreadableError: something cannot be read.
+        TamperedError: something was changed, added, removed, or is not what it says.
+    """
+    if not place.sealed:
+        raise UsageError(
+            f"{place.model.name} is not sealed",
+            cause=f"there is no {place.bundle.name}",
+            next_step="seal it with casemate seal, or ask its origin for the signature",
+        )
+    data = read_small(place.bundle.parent, place.bundle.name, MOST_BYTES)
+    bound = judge.bind(data, policy, now)
+    present = list_files(place.model, place.own)
+    unsigned = judge.unsigned_files(bound, policy, present)
+    signed = [name for name in present if name not in set(unsigned)]
+    judge.match(bound, _compared(place, signed, bound, done))
+    said, documents = _beside(place)
+    attestations = judge.attested(bound, said)
+    _check_documents(documents, attestations)
+    judged = judge.judge(bound, attestations, policy, now, unsigned)
+    return Verified(judged, documents, Digest.of(data))
+
+
+def _compared(
+    place: Place, names: list[str], bound: judge.Bound, done: Callable[[int], None] | None
+) -> tuple[Resource, ...]:
+    """Names first: nothing needs to be hashed to see that a file was added or removed."""
+    files = set(bound.manifest.files)
+    if files != set(names):
+        added, missing = sorted(set(names) - files), sorted(files - set(names))
+        name, verb = (added[0], "is not signed") if added else (missing[0], "is missing")
+        raise TamperedError(
+            f"{name!r} {verb}",
+            cause=f"{len(added)} files were added and {len(missing)} removed since the model was signed",
+            next_step="get the model from its origin again",
+        )
+    return hash_files(place.model, names, bound.manifest.serialization, done)
+
+
+def _beside(place: Place) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The attestations and the documents of a model."""
+    if not place.attestations.exists():
+        return {}, {}
+    if place.attestations.is_symlink() or not place.attestations.is_dir():
+        raise TamperedError(f"{place.attestations.name} is no folder", cause="it was replaced")
+    read = {
+        name: read_small(place.attestations, name, MOST_BYTES) for name in list_files(place.attestations)
+    }
+    return (
+        {name: data for name, data in read.items() if not is_document(name)},
+        {name: data for name, data in read.items() if is_document(name)},
+    )
+
+
+def _check_documents(documents: dict[str, bytes], attestations: tuple[Attestation, ...]) -> None:
+    named = {
+        str(each.predicate.get("file")): str(each.predicate.get("sha256"))
+        for each in attestations
+        if each.predicate_type == BOM
+    }
+    for name, data in documents.items():
+        if named.get(name) != Digest.of(data).hex:
+            raise TamperedError(f"{name} is not the document that was signed", cause="no attestation names it so")
+    for name in named.keys() - documents.keys():
+        raise TamperedError(f"{name} is missing", cause="an attestation names it")
