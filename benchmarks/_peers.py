@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,8 @@ def present(peers: Iterable[str] = SCANNERS) -> list[str]:
 
 def ask(peer: str, files: Sequence[Path], seconds: float = 3600) -> dict[Path, Said]:
     """Scan the files with a peer, one process; files it did not get to in time are ``error``."""
-    command = [str(python(peer)), "-W", "ignore", str(ROOT / "benchmarks" / "_scanners.py"), peer]
+    interpreter = sys.executable if peer.startswith("casemate") else str(python(peer))
+    command = [interpreter, "-W", "ignore", str(ROOT / "benchmarks" / "_scanners.py"), peer]
     lines = "".join(f"{path}\n" for path in files)
     try:
         done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=seconds, check=False)

@@ -1,4 +1,4 @@
-"""Runs one peer's scanner over the files named on stdin: a JSON line each, in the peer's own environment.
+"""Runs one scanner over the files named on stdin: a JSON line each, in the peer's own environment.
 
 Run as ``.peers/NAME/bin/python benchmarks/_scanners.py NAME``. Nothing is loaded: a scanner reads files. What a peer says is
 folded into four words: ``flag`` (it would stop the file), ``soft`` (it warns), ``clean``, ``error`` (it gave up, skipped
@@ -20,6 +20,17 @@ from contextlib import redirect_stderr, redirect_stdout
 def trapped(*_args, **_kwargs):
     """In place of every loader."""
     raise RuntimeError("a scanner tried to unpickle")
+
+
+def casemate(*, hashed=False):
+    """Ours."""
+    from casemate.threats.supply_chain.files import scan_file
+    from casemate.threats.supply_chain.pickles.allowlist import reviewed
+    from casemate.threats.supply_chain.report import Settings
+
+    settings = Settings(allow=reviewed())
+    words = {"malicious": "flag", "suspicious": "soft", "clean": "clean", "unreadable": "error"}
+    return lambda path: words[scan_file(path, settings, hashed=hashed).verdict]
 
 
 def picklescan():
@@ -122,12 +133,17 @@ def aisbom():
 def main() -> None:
     """Scan every file named on stdin, one a line."""
     logging.disable(logging.CRITICAL)
-    for name in ("load", "loads", "Unpickler", "_Unpickler"):
-        if name in ("load", "loads"):
-            setattr(pickle, name, trapped)
-    one = {"picklescan": picklescan, "modelscan": modelscan, "fickling": fickling, "modelaudit": modelaudit, "aisbom": aisbom}[
-        sys.argv[1]
-    ]()
+    pickle.load = pickle.loads = trapped
+    made = {
+        "casemate": casemate,
+        "casemate-hashed": lambda: casemate(hashed=True),
+        "picklescan": picklescan,
+        "modelscan": modelscan,
+        "fickling": fickling,
+        "modelaudit": modelaudit,
+        "aisbom": aisbom,
+    }
+    one = made[sys.argv[1]]()
     for line in sys.stdin:
         path = line.rstrip("\n")
         wall, cpu = time.perf_counter(), time.process_time()
