@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import stat
 from pathlib import Path
@@ -23,7 +22,7 @@ from casemate.custody.signing.policy import SealPolicy
 from casemate.custody.signing.sign import publish, seal, survey
 from casemate.ledger.view import verify_folder
 from tests.custody.bom.scene import declare
-from tests.custody.signing.scene import BOTH, CLASSIC, HYBRID, NOW, SCANNED, make_model, verify
+from tests.custody.signing.scene import BOTH, CLASSIC, HYBRID, SCANNED, make_model, verify
 
 
 def sealed(folder: Path, about: About | None = None, *, bills: bool = True, verdict: str = "clean") -> Place:
@@ -48,7 +47,9 @@ def test_a_chain_that_is_whole(tmp_path: Path) -> None:
     ]
     trained = lines(found, "trained")
     assert trained[0] == ("evidence", "by https://ci.example.org/train, finished 2026-11-20, as its signer declares")
-    assert all(name in trained[1][1] for name in ("support (", "holdout (", "embedding (111111111111)", "requirements.lock ("))
+    assert all(
+        name in trained[1][1] for name in ("support (", "holdout (", "embedding (111111111111)", "requirements.lock (")
+    )
     assert len(lines(found, "data")) == 2
     assert lines(found, "scanned")[0][1].startswith("clean on 2026-11-25 by casemate ")
     assert [text for _, text in lines(found, "described")] == [
@@ -167,15 +168,13 @@ def test_without_keys_nothing_is_accepted(tmp_path: Path, home: Path, monkeypatc
 
 def test_one_file_and_a_key_in_pem(tmp_path: Path, home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     model = make_model(tmp_path / "model") / "model.joblib"
-    os.makedirs(home, mode=0o700)
+    home.mkdir(mode=0o700)
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 
     key, path = ec.generate_private_key(ec.SECP384R1()), home / "mine.pem"
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     path.chmod(0o644)
     assert run(["seal", str(model), "--key", str(path)]) == 3
@@ -203,8 +202,7 @@ def test_sealing_is_evidence_in_the_ledger(tmp_path: Path, home: Path, capfd: py
     model, audit = make_model(tmp_path / "model"), tmp_path / "audit"
     declare(tmp_path / "told")
     assert run(["seal", str(model), "--audit", str(audit)]) == 3
-    shutil.rmtree(model / "attestations")
-    (model / "model.sig").unlink()
+    assert not (model / "model.sig").exists()
     with Notebook(audit) as book:
         (audit / "report.html").write_text("report")
         book.bind(["report.html"])
@@ -218,8 +216,18 @@ def test_sealing_is_evidence_in_the_ledger(tmp_path: Path, home: Path, capfd: py
     assert not any("did not end" in caveat for caveat in verify_folder(audit).caveats)
     capfd.readouterr()
     assert run(["verify", str(model), "--audit", str(audit)]) == 0
-    assert "record 1 of the ledger in audit" in capfd.readouterr().out
+    printed = capfd.readouterr().out
+    assert "record 1 of the ledger in audit" in printed
+    assert "not checked" not in printed
     assert run(["seal", str(model), "--replace"]) == 0
     capfd.readouterr()
     assert run(["verify", str(model), "--audit", str(audit)]) == 0
     assert "does not hold this seal" in capfd.readouterr().out
+
+
+def test_a_renamed_model_is_noticed(tmp_path: Path) -> None:
+    judged = verify(sealed(tmp_path, declare(tmp_path / "told"))).judged
+    assert ("gap", "it was signed under the name 'model'; the name itself is not protected") in lines(
+        chain(judged, HYBRID, "other"), "files"
+    )
+    assert len(lines(chain(judged, HYBRID, "model"), "files")) == 1

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from casemate.audit.notebook import LEDGER, Notebook
-from casemate.cli.terminal import console, watching
+from casemate.cli.terminal import console, meter, watching
 from casemate.core.digests import Digest
 from casemate.core.errors import UnsafeArtifactError, UsageError
 from casemate.custody.bom.facts import gather
@@ -20,6 +20,7 @@ from casemate.custody.signing.home import CLASSICAL, home_signers, load_signer
 from casemate.custody.signing.place import place_of
 from casemate.custody.signing.sign import publish, survey
 from casemate.custody.signing.sign import seal as sign
+from casemate.custody.signing.tree import list_files, total_bytes
 from casemate.keys.files import default_home
 from casemate.keys.signing import Signer
 from casemate.keys.text import algorithm_of
@@ -62,17 +63,20 @@ def seal(
         audit: audit folder whose ledger records the sealing.
         replace: replace an earlier seal.
     """
+    if audit is not None:
+        _require_ledger(audit)
     place, time = place_of(path), datetime.now(UTC).replace(microsecond=0).isoformat()
     told = read_about(about) if about is not None else About()
     signers = _signers(key or [], path, hybrid=hybrid)
     chain = read_pem_chain(_read(certificate)) if certificate is not None else []
     with watching() as observer:
-        manifest = survey(place, ignore=ignore or ())
-        observer.begin("scan", len(manifest.files))
+        size = total_bytes(path, list_files(path, (*place.own, *(ignore or ()))))
+        manifest = survey(place, ignore=ignore or (), done=meter(observer, "hash (MiB)", size))
+        observer.end("hash (MiB)")
         found = None
         if scan:
-            names = manifest.files
-            found = scan_files(path, names, time, allow or (), lambda _: observer.advance("scan"))
+            found = scan_files(path, manifest.files, time, allow or (), meter(observer, "scan (MiB)", size))
+            observer.end("scan (MiB)")
             if found["verdict"] == "malicious":
                 first = next(each for each in found["artifacts"] if each["verdict"] == "malicious")
                 raise UnsafeArtifactError(
@@ -124,14 +128,13 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"{path.name} cannot be read", cause=error.strerror or str(error)) from None
 
 
-def record(audit: Path, said: Sequence[Evidence]) -> int:
-    """Append evidence to the ledger of an audit folder, and bind its files again; returns how many records.
-
-    Raises:
-        UsageError: there is no ledger.
-    """
+def _require_ledger(audit: Path) -> None:
     if not (audit / LEDGER).is_dir():
         raise UsageError(f"there is no ledger in {audit}", next_step="give the folder of a finished audit")
+
+
+def record(audit: Path, said: Sequence[Evidence]) -> int:
+    """Append evidence to the ledger of an audit folder, and bind its files again; returns how many records."""
     with Notebook(audit) as book:
         made = [book.record(kind, [(predicate, subjects)])[0] for kind, predicate, subjects in said]
         bound = next((each for each in reversed(book.records) if each.kind == "binding"), None)

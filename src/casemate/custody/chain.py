@@ -48,15 +48,15 @@ class Link:
     source: str = ""
 
 
-def chain(judged: Judged, policy: SealPolicy) -> tuple[Link, ...]:
-    """The chain of a judged model, from its files to the policy.
+def chain(judged: Judged, policy: SealPolicy, name: str = "") -> tuple[Link, ...]:
+    """The chain of a judged model, from its files to the policy; ``name`` is what its file or folder is called now.
 
     What no trusted signer vouches for with all of its keys is a claim, and a claim is a gap.
     """
     vouched = {each.name: _signers(judged, each.signatures) for each in judged.attestations}
     vouched[BUNDLE] = judged.bound.by
     found = []
-    for link in _links(judged, policy):
+    for link in _links(judged, policy, name):
         state, text, source = link.state, link.text, link.source
         if source:
             by = vouched[source]
@@ -70,16 +70,16 @@ def chain(judged: Judged, policy: SealPolicy) -> tuple[Link, ...]:
 def _signers(judged: Judged, signatures: Signatures) -> tuple[str, ...]:
     """Names of the signers all of whose keys signed; without those whose keys are among another's."""
     full = [signer for signer in judged.bound.signers if signatures.by(signer.keys)]
-    return tuple(
-        signer.name for signer in full if not any(set(signer.keys) < set(other.keys) for other in full)
-    )
+    return tuple(signer.name for signer in full if not any(set(signer.keys) < set(other.keys) for other in full))
 
 
-def _links(judged: Judged, policy: SealPolicy) -> Iterator[Link]:
+def _links(judged: Judged, policy: SealPolicy, name: str) -> Iterator[Link]:
     bound, by_kind = judged.bound, {kind: _of(judged.attestations, kind) for kind in KNOWN}
     manifest = bound.manifest
     count = f"{len(manifest.files)} files" if len(manifest.files) > 1 else "1 file"
     yield Link("files", "evidence", f"{count} as signed, none added or missing (root {manifest.root[:12]})", BUNDLE)
+    if name not in ("", manifest.name):
+        yield Link("files", "gap", f"it was signed under the name {manifest.name!r}; the name itself is not protected")
     if judged.unsigned:
         left_out = ", ".join(judged.unsigned[:MOST_NAMED])
         yield Link("files", "gap", f"{len(judged.unsigned)} files are unsigned, as the policy accepts: {left_out}")
@@ -179,7 +179,9 @@ def _data(each: Attestation) -> Iterator[Link]:
         digest, license = part.get("sha256"), part.get("license")
         text = f"{part.get('name')} for {part.get('use')}"
         if digest:
-            yield Link("data", "evidence", f"{text} ({str(digest)[:12]}), {license or 'license not declared'}", each.name)
+            yield Link(
+                "data", "evidence", f"{text} ({str(digest)[:12]}), {license or 'license not declared'}", each.name
+            )
         else:
             yield Link("data", "gap", f"{text} has no digest", each.name)
 

@@ -1,4 +1,4 @@
-"""Whatever lies where a bundle, a statement, an attestation, a policy or a lock file should lie: an answer or a clear error."""
+"""Whatever lies where a bundle, a statement, an attestation or a lock file should lie: an answer or a clear error."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ MANIFEST = Manifest(
 )
 STATEMENT = MANIFEST.statement(Extension(NOW.isoformat(), ("ecdsa-p256",)))
 BUNDLE = write_bundle(sign_payload(STATEMENT, (CLASSICAL,)), hint=CLASSICAL.verifier.hint)
+words = st.text(alphabet="abf0:/.é\ud800\n", max_size=9) | st.sampled_from(["shards", "a:0:1", "sha256"])
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
     max_leaves=6,
 )
 

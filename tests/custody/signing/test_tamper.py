@@ -1,4 +1,4 @@
-"""Whatever is changed in a sealed model is seen: bytes, files, names, signatures, attestations, or the model they are about."""
+"""Whatever is changed in a sealed model is seen: bytes, files, names, signatures, attestations, or their subject."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_a_foreign_file_among_the_attestations_is_refused(place: Place) -> None:
 def test_a_stranger_s_attestation_is_refused(place: Place, tmp_path: Path) -> None:
     other = seal_model(make_model(tmp_path / "other"), (STRANGER,))
     shutil.copy(other.attestations / "scan.json", place.attestations / "kinder.json")
-    with pytest.raises(TamperedError, match="kinder.json is not signed by a trusted key"):
+    with pytest.raises(TamperedError, match=r"kinder\.json is not signed by a trusted key"):
         verify(place)
 
 

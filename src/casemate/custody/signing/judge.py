@@ -1,11 +1,11 @@
 """The verdict on a sealed model. Pure: bytes, names, digests, a policy and a time go in; what is proved comes out.
 
-A sealed model passes through these states, each reached only from the one before it; the first check that fails ends it:
+A sealed model passes through these states, each reached only from the one before it; the first failed check ends it:
 
     PARSED     the bundle is spelled in the one way it can be                                   else Unreadable
     SIGNED     every signature that names a trusted key, or was made by one, is that key's;      else Tampered
                at least one is by a trusted key, if the policy has any
-    READ       the payload is a statement of model signing 1.0 that does not contradict itself   else Unreadable, Tampered
+    READ       the payload is a statement of model signing 1.0 that contradicts itself nowhere    else Unreadable
     BOUND      the signatures are those that the statement requires: number, order, algorithms   else Tampered
     MATCHED    the files are those of the manifest, all of them and no others, byte for byte     else Tampered
     ATTESTED   every attestation beside it is signed by a trusted key and about this manifest;   else Tampered
@@ -13,8 +13,9 @@ A sealed model passes through these states, each reached only from the one befor
     JUDGED     the list of what the policy asks for and does not get; empty is acceptance
 
 BOUND protects a lax verifier against whoever strips a signature: the statement names its algorithms, and each signature
-covers that. It does not protect against whoever forges the classical signature, because a forger writes a new statement.
-Only JUDGED does, with a policy that asks for both keys; therefore the policy is the verifier's and never travels along.
+covers that. It does not protect against whoever forges the classical signature, because a forger writes a new
+statement. Only JUDGED does, with a policy that asks for both keys; so the policy is the verifier's and never travels
+along.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -121,7 +121,7 @@ class SealPolicy:
 
     name: str
     signers: tuple[Signer, ...]
-    bundle: BundleSection = BundleSection()
+    bundle: BundleSection = field(default_factory=BundleSection)
     require: tuple[Requirement, ...] = ()
 
     def __post_init__(self) -> None:
@@ -155,7 +155,9 @@ def read_policy(path: Path) -> SealPolicy:
         found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
     except (OSError, ValueError, msgspec.ValidationError) as error:
         raise UsageError(
-            f"{path.name} is not a verification policy", cause=str(error)[:300], next_step="see docs/how-to/sign-and-verify.md"
+            f"{path.name} is not a verification policy",
+            cause=str(error)[:300],
+            next_step="see docs/how-to/sign-and-verify.md",
         ) from None
     if not (found.bundle.all_of or found.bundle.any_of):
         raise UsageError(

@@ -1,7 +1,8 @@
 """The files of a model: every one listed, and hashed through the descriptor that was checked.
 
-Folders are opened one inside the other without following links, so nothing that is renamed or linked while the walk goes
-on can lead it out. Termination: a folder is entered once, at most ``MOST_DEPTH`` deep, and ``MOST_FILES`` bounds the list.
+Folders are opened one inside the other without following links, so nothing that is renamed or linked while the walk
+goes on can lead it out. Termination: a folder is entered once, at most ``MOST_DEPTH`` deep, and ``MOST_FILES`` bounds
+the list.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from typing import Final
 from casemate.core.digests import CHUNK
 from casemate.core.errors import TamperedError, UnreadableError
 from casemate.custody.signing.manifest import Hash, Resource, Serialization, ordered
-from casemate.custody.signing.names import SINGLE, check_file_names
+from casemate.custody.signing.names import MOST_DEPTH, SINGLE, check_file_names
 from casemate.threats.supply_chain.view import printable
 
 MOST_FILES: Final = 1_000_000
-MOST_DEPTH: Final = 64
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -103,7 +103,9 @@ def opened(root: Path, name: str) -> Iterator[int]:
         yield descriptor
         after = os.fstat(descriptor)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise UnreadableError(f"{printable(name)} changes while it is read", next_step="try again when it is written")
+            raise UnreadableError(
+                f"{printable(name)} changes while it is read", next_step="try again when it is written"
+            )
     except OSError as error:
         raise UnreadableError(f"{printable(name)} cannot be read", cause=error.strerror or str(error)) from error
     finally:
@@ -119,9 +121,9 @@ def hash_files(
     Args:
         root: the model's file or folder.
         names: from ``list_files``.
-        serialization: by file or by shard, and with which hash. model-signing lists no shard of an empty file, so a folder
-            with one cannot be signed by shards.
-        done: called with the number of bytes after each file.
+        serialization: by file or by shard, and with which hash. model-signing lists no shard of an empty file, so a
+            folder with one cannot be signed by shards.
+        done: called with the number of bytes after each read, from several threads.
 
     Raises:
         UnreadableError: a file cannot be read, changes meanwhile, or is empty and to be sharded.
@@ -129,21 +131,21 @@ def hash_files(
 
     def one(name: str) -> list[Resource]:
         with opened(root, name) as descriptor:
-            found = _resources(descriptor, name, serialization)
-            size = os.fstat(descriptor).st_size
-        if done is not None:
-            done(size)
-        return found
+            return _resources(descriptor, name, serialization, done or _nothing)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         found = [each for some in pool.map(one, names) for each in some]
     return ordered(found, serialization.method)
 
 
-def _resources(descriptor: int, name: str, serialization: Serialization) -> list[Resource]:
+def _nothing(_: int) -> None:
+    pass
+
+
+def _resources(descriptor: int, name: str, serialization: Serialization, done: Callable[[int], None]) -> list[Resource]:
     algorithm = serialization.algorithm
     if serialization.shard_size is None:
-        return [Resource(name, _digest(descriptor, serialization.hash_type, 0, None), algorithm)]
+        return [Resource(name, _digest(descriptor, serialization.hash_type, 0, None, done), algorithm)]
     size, step = os.fstat(descriptor).st_size, int(serialization.shard_size)
     if not size:
         raise UnreadableError(
@@ -151,15 +153,17 @@ def _resources(descriptor: int, name: str, serialization: Serialization) -> list
             cause="model-signing leaves empty files out, so that anyone could add one",
             next_step="sign by file, or remove it",
         )
+    if size // step > MOST_FILES:
+        raise UnreadableError(f"{printable(name)} has more than {MOST_FILES} shards", cause="the shards are too small")
     spans = [(start, min(start + step, size)) for start in range(0, size, step)]
     return [
-        Resource(f"{name}:{start}:{end}", _digest(descriptor, serialization.hash_type, start, end), algorithm)
+        Resource(f"{name}:{start}:{end}", _digest(descriptor, serialization.hash_type, start, end, done), algorithm)
         for start, end in spans
     ]
 
 
-def _digest(descriptor: int, algorithm: Hash, start: int, end: int | None) -> str:
-    """The digest of a file's bytes from ``start``; each read is at its own offset, so shards do not disturb each other."""
+def _digest(descriptor: int, algorithm: Hash, start: int, end: int | None, done: Callable[[int], None]) -> str:
+    """The digest of a file's bytes from ``start`` to ``end`` or the file's end, each read at its own offset."""
     state = hashlib.new(algorithm)
     at = start
     while end is None or at < end:
@@ -168,7 +172,14 @@ def _digest(descriptor: int, algorithm: Hash, start: int, end: int | None) -> st
             break
         state.update(piece)
         at += len(piece)
+        done(len(piece))
     return state.hexdigest()
+
+
+def total_bytes(root: Path, names: Sequence[str]) -> int:
+    """How many bytes these files have now; only for showing progress."""
+    paths = [root if name == SINGLE else root / name for name in names]
+    return sum(path.lstat().st_size for path in paths if path.exists())
 
 
 def read_small(root: Path, name: str, most: int) -> bytes:
