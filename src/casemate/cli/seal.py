@@ -112,6 +112,13 @@ def seal(
 def _signers(given: Sequence[Path], model: Path, *, hybrid: bool) -> list[Signer]:
     if not given:
         return home_signers(hybrid=hybrid, model=model)
+    for path in given:
+        if model.is_dir() and path.resolve().is_relative_to(model.resolve()):
+            raise UsageError(
+                f"the key {path.name} lies inside the model",
+                cause="whoever gets the model would get the key with it",
+                next_step=f"keep keys elsewhere, for example in {default_home()}",
+            )
     found = [load_signer(path) for path in given]
     if hybrid and "ml-dsa-65" not in [algorithm_of(signer.verifier) for signer in found]:
         raise UsageError(

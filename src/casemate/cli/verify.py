@@ -61,6 +61,8 @@ def verify(
     place = place_of(path) if path.exists() else None
     if place is not None and (place.sealed or path.is_file()):
         return _verify_sealed(place, _policy(policy, key or []), audit, format)
+    if policy is not None and place is None:
+        raise UsageError(f"there is nothing at {path}", next_step="check the path")
     if policy is not None:
         raise UnsafeArtifactError(
             f"{path.name} does not meet {policy.name}",

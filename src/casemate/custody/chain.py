@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any, Literal
 
 from casemate.custody.provenance.attestation import BOM, DATA, PROVENANCE, SCAN, Attestation
@@ -137,7 +136,7 @@ def _of(attestations: Sequence[Attestation], kind: str) -> list[Attestation]:
 
 def _signed(judged: Judged) -> Iterator[Link]:
     bound = judged.bound
-    when = f" on {bound.signed.astimezone(UTC):%Y-%m-%d %H:%M} UTC by its clock" if bound.signed else ""
+    when = f" on {bound.signed:%Y-%m-%d %H:%M} UTC by its clock" if bound.signed else ""
     names = _signers(judged, bound.signatures)
     for signer in bound.signers:
         if signer.name in names:

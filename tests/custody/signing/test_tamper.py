@@ -15,11 +15,14 @@ from typing import Any
 
 import pytest
 
-from casemate.core.errors import CasemateError, TamperedError, UnreadableError
+from casemate.core.errors import CasemateError, TamperedError, UnreadableError, UsageError
+from casemate.custody.chain import chain
 from casemate.custody.signing.bundle import read_bundle, write_bundle
 from casemate.custody.signing.envelope import sign_payload
+from casemate.custody.signing.judge import attested, bind
 from casemate.custody.signing.place import Place, place_of
 from casemate.custody.signing.policy import BundleSection, SealPolicy, Signer
+from casemate.custody.signing.sign import publish, seal, survey
 from casemate.keys.dsse import Envelope
 from casemate.keys.ml_dsa import MlDsa65Signer
 from tests.custody.signing.scene import (
@@ -29,6 +32,7 @@ from tests.custody.signing.scene import (
     HYBRID,
     NOW,
     QUANTUM,
+    SCANNED,
     STRANGER,
     keys,
     make_model,
@@ -62,6 +66,24 @@ def test_every_changed_byte_is_seen(place: Place, name: str) -> None:
                 verify(place)
     path.write_bytes(content)
     assert verify(place).judged.accepted
+
+
+@pytest.mark.slow
+def test_every_bit_of_the_bundle_and_every_byte_of_an_attestation(place: Place) -> None:
+    """48,000 changes of a hybrid bundle, and as many of an attestation as it has bytes: all refused."""
+    content = place.bundle.read_bytes()
+    for position in range(len(content)):
+        for bit in range(8):
+            changed = content[:position] + bytes([content[position] ^ 1 << bit]) + content[position + 1 :]
+            with pytest.raises(CasemateError):
+                bind(changed, HYBRID, NOW)
+    bound = bind(content, HYBRID, NOW)
+    content = (place.attestations / "scan.json").read_bytes()
+    assert attested(bound, {"scan.json": content})
+    for position in range(len(content)):
+        changed = content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
+        with pytest.raises(CasemateError):
+            attested(bound, {"scan.json": changed})
 
 
 @pytest.mark.parametrize("name", ["model.sig", "attestations/scan.json"])
@@ -327,6 +349,43 @@ def test_what_cannot_be_verified_is_not_sealed(tmp_path: Path) -> None:
     (model / "link").symlink_to("model.joblib")
     with pytest.raises(TamperedError, match="link or a special file"):
         seal_model(model)
+
+
+def test_the_quantum_half_of_an_attestation_cannot_be_stripped(place: Place) -> None:
+    """Also where the classical key alone is trusted: the bundle says how many signatures were made."""
+    path = place.attestations / "scan.json"
+    value = json.loads(path.read_bytes())
+    del value["signatures"][1]
+    path.write_bytes(json.dumps(value, separators=(",", ":")).encode())
+    for policy in (HYBRID, CLASSIC):
+        with pytest.raises(TamperedError, match="lacks a signature"):
+            verify(place, policy)
+
+
+def test_a_seal_has_no_twins(tmp_path: Path) -> None:
+    model = make_model(tmp_path / "model")
+    (model / "Attestations").mkdir()
+    (model / "Attestations" / "x").touch()
+    with pytest.raises(TamperedError, match="are twins"):
+        seal_model(model)
+
+
+@pytest.mark.parametrize("everything", [".", "..", "/", "", "parts/.."])
+def test_everything_cannot_be_ignored(tmp_path: Path, everything: str) -> None:
+    with pytest.raises(UsageError):
+        SealPolicy("p", keys(*BOTH), BundleSection(any_of=("release",), ignore=(everything,)))
+    with pytest.raises(CasemateError):
+        seal_model(make_model(tmp_path / "model"), ignore=(everything,))
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "yesterday", ""])
+def test_times_that_cannot_be_are_no_times(tmp_path: Path, at: str) -> None:
+    place = place_of(make_model(tmp_path / "model"))
+    publish(place, seal(survey(place), BOTH, at))
+    judged = verify(place, SCANNED).judged
+    assert judged.bound.signed is None
+    assert "does not say when it was made" in judged.unmet[0]
+    assert chain(judged, SCANNED)
 
 
 def test_unsigned_parts_need_the_verifier_s_consent(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def _with_certificate(bundle: Bundle, policy: SealPolicy, now: datetime) -> tupl
             continue
         if not signer.identity or signer.identity == subject:
             found.append(Signer(signer.name, (leaf, *signer.keys), signer.roots, signer.identity))
-    if not found:
+    if not found and not any(key.public == leaf.public for signer in plain for key in signer.keys):
         raise refusal or TamperedError(
             "the bundle's certificate is somebody else's", cause=f"it says {subject[:200]!r}, the policy does not"
         )
@@ -161,7 +161,10 @@ def _with_certificate(bundle: Bundle, policy: SealPolicy, now: datetime) -> tupl
 def _check_hint(bundle: Bundle, signatures: Signatures, keys: Iterable[Verifier]) -> None:
     first = signatures.keys[0]
     expected = first.hint if isinstance(first, EcdsaVerifier) else ""
-    if first is not None and not bundle.certificates and bundle.hint != expected:
+    if first is not None and bundle.certificates:
+        if leaf_key("certificate", bundle.certificates).public != first.public:
+            raise TamperedError("the bundle's certificate is not that of its first key", cause="one was replaced")
+    elif first is not None and bundle.hint != expected:
         raise TamperedError("the bundle names another key than the one that signed it", cause="its hint was changed")
     hinted = any(isinstance(key, EcdsaVerifier) and key.hint == bundle.hint for key in keys)
     if first is None and hinted:
@@ -216,14 +219,29 @@ def attested(bound: Bound, files: Mapping[str, bytes]) -> tuple[Attestation, ...
         if bound.keys and not signatures.known:
             raise TamperedError(f"the attestation {name} is not signed by a trusted key")
         found.append(open_attestation(name, envelope, signatures, bound.manifest))
-    promised = bound.extension.attested if bound.extension else ()
-    for missing in set(promised) - {each.predicate_type for each in found}:
-        raise TamperedError(
-            f"the attestation {missing} is missing",
-            cause="the signed statement says that it was made with the signature",
-            next_step="get the attestations from the model's origin again",
-        )
+    if bound.extension is not None:
+        _check_promised(bound.extension, found)
     return tuple(found)
+
+
+def _check_promised(extension: Extension, found: Sequence[Attestation]) -> None:
+    """What was made with the bundle is there, with all the signatures that the bundle has."""
+    for promised in extension.attested:
+        made = [each for each in found if each.predicate_type == promised]
+        if not made:
+            raise TamperedError(
+                f"the attestation {promised} is missing",
+                cause="the signed statement says that it was made with the signature",
+                next_step="get the attestations from the model's origin again",
+            )
+        for each in made:
+            try:
+                each.signatures.require(extension.required)
+                break
+            except TamperedError as error:
+                refusal = error
+        else:
+            raise TamperedError(f"the attestation {promised} lacks a signature", cause=refusal.message)
 
 
 def judge(

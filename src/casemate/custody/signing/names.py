@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from casemate.core.errors import TamperedError
 from casemate.threats.supply_chain.view import printable
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _DRIVE = re.compile("[A-Za-z]:")
 MOST_NAME = 4096
 MOST_DEPTH = 64
@@ -66,4 +66,4 @@ def _problem(name: str) -> str:
 
 def _folded(path: str) -> str:
     """What case-insensitive, normalizing file systems compare."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())

@@ -30,8 +30,10 @@ from typing import Literal
 
 import msgspec
 
-from casemate.core.errors import UnreadableError, UsageError
+from casemate.core.errors import TamperedError, UnreadableError, UsageError
 from casemate.custody.signing.certificates import read_pem_chain
+from casemate.custody.signing.names import check_file_names
+from casemate.custody.signing.place import BUNDLE
 from casemate.keys.ecdsa import read_pem_public
 from casemate.keys.signing import Verifier
 from casemate.keys.text import read_vkey
@@ -128,6 +130,10 @@ class SealPolicy:
         names = [signer.name for signer in self.signers]
         if len(set(names)) != len(names):
             raise UsageError("the policy names a signer twice")
+        try:
+            check_file_names((BUNDLE, *self.bundle.ignore))
+        except TamperedError as error:
+            raise UsageError("[bundle] ignore is not a list of files and folders", cause=error.message) from None
         for rule in (self.bundle, *self.require):
             for name in (*rule.all_of, *rule.any_of):
                 if name not in names:

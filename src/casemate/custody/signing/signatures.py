@@ -46,7 +46,7 @@ class Signatures:
         """
         if len(algorithms) != len(self.keys):
             raise TamperedError(
-                f"the bundle has {len(self.keys)} signatures where the signed statement requires {len(algorithms)}",
+                f"there are {len(self.keys)} signatures where the signed statement requires {len(algorithms)}",
                 cause="one was stripped or added",
                 next_step="get the bundle from its origin again",
             )

@@ -41,7 +41,7 @@ def list_files(root: Path, skip: Collection[str] = ()) -> list[str]:
     if not root.is_dir():
         return [SINGLE]
     found = sorted(_walk(root, frozenset(skip)))
-    check_file_names(found)
+    check_file_names([*found, *skip])
     return found
 
 
