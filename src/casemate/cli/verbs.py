@@ -16,6 +16,8 @@ VERBS = {
     "init": Verb("casemate.cli.init:init", "Look at a model and its data, write a commented casemate.toml."),
     "audit": Verb("casemate.cli.audit:audit", "Run every assessment that fits, judge it, write the report."),
     "harden": Verb("casemate.cli.harden:harden", "Apply defenses, attack again, show what each costs and buys."),
+    "unseal": Verb("casemate.cli.unseal:unseal", "Open a sealed file or folder again."),
+    "key": Verb("casemate.cli.key:app", "Make keys, and change which of them open a sealed file."),
     "verify": Verb("casemate.cli.verify:verify", "Check an audit folder: has anyone touched it?"),
     "report": Verb("casemate.cli.report:report", "Write the report of a finished audit again, in any format."),
     "explain": Verb("casemate.cli.explain:explain", "What a finding means, how it was measured, how to fix it."),
