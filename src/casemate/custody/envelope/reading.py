@@ -18,7 +18,7 @@ from casemate.custody.envelope.publish import Draft, open_regular
 from casemate.custody.envelope.stream import WORKERS, Scratch, Stream, each_segment, read_fully, write_fully
 from casemate.keys.services import KeyService
 
-ALONE: Final = 8
+ALONE: Final = 3
 """Up to so many segments are read by the caller's thread alone: starting others would take longer."""
 
 

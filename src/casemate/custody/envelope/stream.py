@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -60,11 +61,20 @@ class Stream:
 
 
 class Scratch(threading.local):
-    """Two buffers for each thread, reused from segment to segment and zeroed at the end, as far as Python lets us."""
+    """Two buffers for each thread, made when they are first used and used again for each segment."""
 
     def __init__(self, segment: int) -> None:
-        self.plain = memoryview(bytearray(segment))
-        self.sealed = memoryview(bytearray(segment + TAG))
+        self._segment = segment
+
+    @cached_property
+    def plain(self) -> memoryview:
+        """Room for a segment of plaintext."""
+        return memoryview(bytearray(self._segment))
+
+    @cached_property
+    def sealed(self) -> memoryview:
+        """Room for a segment of ciphertext and its tag."""
+        return memoryview(bytearray(self._segment + TAG))
 
 
 def each_segment(

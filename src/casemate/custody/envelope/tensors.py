@@ -23,6 +23,8 @@ from casemate.keys.services import KeyService
 
 MOST_HEADER: Final = 100_000_000
 """Bytes of the JSON object; the limit of the format's reference implementation."""
+FIRST: Final = 1 << 20
+"""Bytes that are read first; most headers fit in."""
 MOST_DIMENSIONS: Final = 64
 ALIGNMENT: Final = 64
 
@@ -184,10 +186,12 @@ def open_encrypted_safetensors(path: Path | str, keys: Sequence[KeyService], *, 
 def _layout(opened: EncryptedFile) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
     if opened.size < 8:
         raise _refused("it has no header")
-    (length,) = struct.unpack("<Q", opened.read(0, 8))
+    first = opened.read(0, min(opened.size, FIRST))
+    (length,) = struct.unpack_from("<Q", first)
     if length > min(MOST_HEADER, opened.size - 8):
         raise _refused("its header is longer than the file, or than 100 MB")
-    return parse_layout(bytes(opened.read(8, length)), opened.size - 8 - length)
+    text = first[8 : 8 + length] if 8 + length <= len(first) else opened.read(8, length)
+    return parse_layout(bytes(text), opened.size - 8 - length)
 
 
 def parse_layout(text: bytes, data: int) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
