@@ -20,6 +20,7 @@ from casemate.custody.provenance.scanned import scan_files
 from casemate.custody.signing.place import Place, place_of
 from casemate.custody.signing.policy import SealPolicy
 from casemate.custody.signing.sign import publish, seal, survey
+from casemate.keys.kek_file import create_kek
 from casemate.ledger.view import verify_folder
 from tests.custody.bom.scene import declare
 from tests.custody.signing.scene import BOTH, CLASSIC, HYBRID, SCANNED, make_model, verify
@@ -231,3 +232,22 @@ def test_a_renamed_model_is_noticed(tmp_path: Path) -> None:
         chain(judged, HYBRID, "other"), "files"
     )
     assert len(lines(chain(judged, HYBRID, "model"), "files")) == 1
+
+
+def test_a_sealed_model_comes_out_of_its_encryption_and_verifies(
+    tmp_path: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model, key = make_model(tmp_path / "model"), tmp_path / "models.kek"
+    create_kek(key)
+    words = ["--encrypt-for", f"file:{key}", "--out", str(tmp_path / "away")]
+    assert run(["seal", str(model), "--hybrid", *words]) == 0
+    assert b"vocabulary" not in (tmp_path / "away" / "parts" / "words.joblib.sealed").read_bytes()
+    assert (
+        run(["unseal", str(tmp_path / "away"), "--key-service", f"file:{key}", "--out", str(tmp_path / "model2")]) == 0
+    )
+    capfd.readouterr()
+    assert run(["verify", str(tmp_path / "model2")]) == 0
+    assert "it was signed under the name 'model'" in capfd.readouterr().out
+    one = model / "model.joblib"
+    assert run(["seal", str(one), "--encrypt-for", f"file:{key}"]) == 0
+    assert (model / "model.joblib.sealed").is_file()
