@@ -1,4 +1,4 @@
-"""Acceptance 10, end to end: one sealed file that a key file, a recipient, OpenBao, KMS and an HSM open, and rotation."""
+"""Acceptance 10, end to end: a sealed file that a key file, a recipient, OpenBao, KMS and an HSM open, and rotation."""
 
 from __future__ import annotations
 

@@ -318,6 +318,25 @@ def test_the_first_error_of_many_threads_is_raised_and_stops_the_others() -> Non
     assert len(done) < 100_000
 
 
+def test_an_interrupt_waits_for_the_threads_that_write() -> None:
+    """Descriptors are closed after an error: a thread that still wrote would write into whatever is opened next."""
+    started, release, running = threading.Event(), threading.Event(), list[int]()
+
+    def work(number: int) -> None:
+        if threading.current_thread() is threading.main_thread():
+            started.wait(10)
+            release.set()
+            raise KeyboardInterrupt
+        running.append(number)
+        started.set()
+        release.wait(10)
+        running.remove(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        each_segment(1000, work, workers=3)
+    assert not running
+
+
 def test_two_files_share_nothing(key: FileKey, tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(CONTENT)
     heads = []

@@ -100,15 +100,32 @@ def each_segment(
         except BaseException as error:  # raised again below, in the caller's thread
             errors.append(error)
 
-    helpers = [threading.Thread(target=run) for _ in range(min(workers, count) - 1)]
-    for helper in helpers:
-        helper.start()
-    run()
-    for helper in helpers:
-        helper.join()
-    watching.end(task)
+    helpers = list[threading.Thread]()
+    try:
+        for _ in range(min(workers, count) - 1):
+            helper = threading.Thread(target=run)
+            helper.start()
+            helpers.append(helper)
+        run()
+    except BaseException as error:
+        errors.append(error)
+    _join(helpers, errors)
     if errors:
         raise errors[0]
+    watching.end(task)
+
+
+def _join(helpers: list[threading.Thread], errors: list[BaseException]) -> None:
+    """Wait for all threads, also when interrupted: the caller closes descriptors next, and their numbers are reused.
+
+    Ends because an error makes each thread stop after its segment.
+    """
+    for helper in helpers:
+        while helper.is_alive():
+            try:
+                helper.join()
+            except BaseException as error:  # raised by the caller, when nothing is written any more
+                errors.append(error)
 
 
 def read_fully(descriptor: int, buffer: memoryview, offset: int) -> bool:

@@ -23,8 +23,6 @@ from casemate.keys.services import KeyService
 
 MOST_HEADER: Final = 100_000_000
 """Bytes of the JSON object; the limit of the format's reference implementation."""
-FIRST: Final = 1 << 20
-"""Bytes that are read first; most headers fit in."""
 MOST_DIMENSIONS: Final = 64
 ALIGNMENT: Final = 64
 
@@ -186,7 +184,7 @@ def open_encrypted_safetensors(path: Path | str, keys: Sequence[KeyService], *, 
 def _layout(opened: EncryptedFile) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
     if opened.size < 8:
         raise _refused("it has no header")
-    first = opened.read(0, min(opened.size, FIRST))
+    first = opened.read(0, min(opened.size, opened.segment))  # most headers lie in the first segment
     (length,) = struct.unpack_from("<Q", first)
     if length > min(MOST_HEADER, opened.size - 8):
         raise _refused("its header is longer than the file, or than 100 MB")
