@@ -50,7 +50,7 @@ def create(key: str, /, *, passphrase: bool = False, stretch: Literal["scrypt", 
             f"keys of kind {name.kind} are made where they are kept",
             next_step="bao write -f transit/keys/NAME" if name.kind == "transit" else "aws kms create-key",
         )
-    console().print(f"created  {made}", soft_wrap=True)
+    console().print(f"created  {made}", soft_wrap=True, markup=False)
     return 0
 
 
@@ -69,7 +69,7 @@ def renew(key: str, /, *, keep: int = 8) -> int:
         raise UsageError(f"keys of kind {name.kind} are renewed where they are kept", next_step="give file:PATH")
     path = os.environ.get("CASEMATE_PASSPHRASE_FILE")
     ask: Passphrase | None = (lambda: _passphrase(key)) if path else asker(key)
-    console().print(f"renewed  {renew_kek(Path(name.rest), ask, keep=keep).name}", soft_wrap=True)
+    console().print(f"renewed  {renew_kek(Path(name.rest), ask, keep=keep).name}", soft_wrap=True, markup=False)
     return 0
 
 

@@ -48,7 +48,9 @@ def unseal(
             goal = _goal(path) if out is None else out
             done = [decrypt_file(path, goal, keys, least=least, overwrite=overwrite, observer=observer)]
     for each in done:
-        console().print(f"unsealed  {each.path}  {each.size:,} bytes, rotation {each.sequence}", soft_wrap=True)
+        console().print(
+            f"unsealed  {each.path}  {each.size:,} bytes, rotation {each.sequence}", soft_wrap=True, markup=False
+        )
     return 0
 
 
