@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from casemate.audit.notebook import Notebook
+from casemate.cli import seal as verb
 from casemate.cli.app import run
 from casemate.custody.bom.facts import gather
 from casemate.custody.chain import Link, chain
@@ -190,6 +191,26 @@ def test_one_file_and_a_key_in_pem(tmp_path: Path, home: Path, capfd: pytest.Cap
     assert sorted(each.name for each in model.parent.iterdir()) == [
         "model.joblib", "model.joblib.attestations", "model.joblib.sig", "parts",
     ]  # fmt: skip
+
+
+def test_a_malicious_file_is_not_sealed(
+    tmp_path: Path, home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model(tmp_path / "model")
+    finding = {"rule": "CM-SUP-001", "severity": "critical", "message": "imports os.system", "location": ""}
+    artifact = {"path": "model.joblib", "verdict": "malicious", "findings": [finding]}
+    said = {"verdict": "malicious", "artifacts": [artifact]}
+    monkeypatch.setattr(verb, "scan_files", lambda *_: said)
+    assert run(["seal", str(model)]) == 1
+    assert "imports os.system" in capfd.readouterr().err
+    assert not (model / "model.sig").exists()
+
+
+def test_a_key_inside_the_model_is_refused(tmp_path: Path, home: Path) -> None:
+    model = make_model(tmp_path / "model")
+    assert run(["seal", str(make_model(tmp_path / "other"))]) == 0
+    shutil.copy(home / "seal.ecdsa-p256.key", model / "key")
+    assert run(["seal", str(model), "--key", str(model / "key")]) == 3
 
 
 def test_a_key_home_inside_the_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,16 @@ def test_all_of_and_any_of(tmp_path: Path) -> None:
         assert verify(place, SealPolicy("p", (*signers, third), rule)).judged.accepted is fine
 
 
+def test_a_requirement_that_names_nobody_still_asks_for_a_whole_signer(tmp_path: Path) -> None:
+    """Half a hybrid signer is nobody."""
+    place = seal_model(make_model(tmp_path / "model"), (CLASSICAL,), verdict="clean")
+    signers = (*keys(*BOTH), Signer("first half", (certify("x", None).signer.verifier,)))
+    policy = SealPolicy("p", signers, BundleSection(), (Requirement(predicate=SCAN),))
+    assert len(verify(place, policy).judged.unmet) == 2
+    whole = seal_model(make_model(tmp_path / "whole"), verdict="clean")
+    assert verify(whole, policy).judged.accepted
+
+
 def test_a_required_provenance_that_is_missing(tmp_path: Path) -> None:
     rule = Requirement(predicate=PROVENANCE, all_of=("release",))
     policy = SealPolicy("p", keys(*BOTH), BundleSection(any_of=("release",)), (rule,))

@@ -283,6 +283,8 @@ def _unmet(rule: Requirement, bound: Bound, attestations: Sequence[Attestation],
 def _unsigned_by(signatures: Signatures, rule: Signed, signers: Sequence[Signer], about: str) -> list[str]:
     by = {signer.name for signer in signers if signatures.by(signer.keys)}
     unmet = [f"{about} is not signed by {name} with all of its keys" for name in rule.all_of if name not in by]
+    if not (by or rule.any_of or rule.all_of) and signers:
+        unmet.append(f"{about} is not signed by any signer with all of its keys")
     if rule.any_of and not by & set(rule.any_of):
         unmet.append(f"{about} is not signed by any of {', '.join(rule.any_of)} with all of its keys")
     return unmet

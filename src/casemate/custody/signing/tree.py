@@ -102,7 +102,7 @@ def opened(root: Path, name: str) -> Iterator[int]:
             raise UnreadableError(f"{printable(name)} is not a regular file")
         yield descriptor
         after = os.fstat(descriptor)
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        if _state(before) != _state(after):
             raise UnreadableError(
                 f"{printable(name)} changes while it is read", next_step="try again when it is written"
             )
@@ -111,6 +111,11 @@ def opened(root: Path, name: str) -> Iterator[int]:
     finally:
         for each in reversed(held):
             os.close(each)
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int]:
+    """What changes with a file's content; its owner can set the second back, but not the third."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def hash_files(
@@ -143,10 +148,10 @@ def _nothing(_: int) -> None:
 
 
 def _resources(descriptor: int, name: str, serialization: Serialization, done: Callable[[int], None]) -> list[Resource]:
-    algorithm = serialization.algorithm
+    algorithm, size = serialization.algorithm, os.fstat(descriptor).st_size
     if serialization.shard_size is None:
-        return [Resource(name, _digest(descriptor, serialization.hash_type, 0, None, done), algorithm)]
-    size, step = os.fstat(descriptor).st_size, int(serialization.shard_size)
+        return [Resource(name, _digest(descriptor, serialization.hash_type, 0, size, done), algorithm)]
+    step = int(serialization.shard_size)
     if not size:
         raise UnreadableError(
             f"{printable(name)} is empty, which no shard can show",
@@ -162,12 +167,15 @@ def _resources(descriptor: int, name: str, serialization: Serialization, done: C
     ]
 
 
-def _digest(descriptor: int, algorithm: Hash, start: int, end: int | None, done: Callable[[int], None]) -> str:
-    """The digest of a file's bytes from ``start`` to ``end`` or the file's end, each read at its own offset."""
+def _digest(descriptor: int, algorithm: Hash, start: int, end: int, done: Callable[[int], None]) -> str:
+    """The digest of a file's bytes from ``start`` to ``end``, each read at its own offset.
+
+    It ends at ``end`` however the file grows; that it grew is seen when it is closed.
+    """
     state = hashlib.new(algorithm)
     at = start
-    while end is None or at < end:
-        piece = os.pread(descriptor, CHUNK if end is None else min(CHUNK, end - at), at)
+    while at < end:
+        piece = os.pread(descriptor, min(CHUNK, end - at), at)
         if not piece:
             break
         state.update(piece)
