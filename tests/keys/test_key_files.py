@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import stat
@@ -133,6 +134,15 @@ def test_a_damaged_recipient_is_refused(tmp_path: Path) -> None:
             with pytest.raises(UnreadableError) as caught:
                 parse_recipient(bad)
             assert encoded[:30] not in str(caught.value)
+
+
+def test_a_recipient_that_nobody_can_seal_for_is_refused(tmp_path: Path) -> None:
+    create_recipient(tmp_path / "alice")
+    good = base64.b64decode((tmp_path / "alice.pub").read_text().strip().split("+", 2)[2])
+    for bad in (good[:1184] + bytes(32), b"\xff" * 1184 + good[1184:]):
+        recipient = Recipient(bad)
+        with pytest.raises(UnreadableError):
+            parse_recipient(recipient.text()).wrap(DEK, CONTEXT)
 
 
 def test_recipients_are_given_as_text_too(tmp_path: Path) -> None:

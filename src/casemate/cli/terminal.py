@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -64,6 +64,19 @@ def watching() -> Iterator[Observer]:
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield Bars(progress)
+
+
+def meter(observer: Observer, task: str, size: int) -> Callable[[int], None]:
+    """Begin a bar of ``size`` bytes that counts in MiB, and return what advances it by bytes."""
+    observer.begin(task, max(size >> 20, 1))
+    seen = [0]
+
+    def advance(count: int) -> None:
+        before = seen[0] >> 20
+        seen[0] += count
+        observer.advance(task, (seen[0] >> 20) - before)
+
+    return advance
 
 
 def console() -> Console:

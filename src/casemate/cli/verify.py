@@ -11,15 +11,19 @@ import msgspec
 
 from casemate.audit.config import read_config
 from casemate.audit.verify import verify as check
-from casemate.cli.terminal import console, watching
+from casemate.cli.terminal import console, meter, watching
 from casemate.core.errors import UnsafeArtifactError, UsageError
 from casemate.custody.chain import Link, chain, recorded
 from casemate.custody.signing.home import home_policy
 from casemate.custody.signing.place import Place, place_of
 from casemate.custody.signing.policy import SealPolicy, Signer, read_policy, read_public, trust
+from casemate.custody.signing.tree import list_files, total_bytes
 from casemate.custody.signing.verify import verify_sealed
 from casemate.keys.ecdsa import EcdsaVerifier
+from casemate.keys.files import default_home
+from casemate.keys.signing import Verifier
 from casemate.keys.text import read_vkey
+from casemate.ledger.view import NO_KEY
 
 STYLE = {"evidence": "green", "gap": "yellow", "unmet": "bold red"}
 
@@ -46,8 +50,8 @@ def verify(
 
     Args:
         path: audit folder, the folder of a ledger, or a sealed model's file or folder.
-        key: public key that must have signed it, as text or in a file (may be given several times; a sealed model must be
-            signed by all of them). Without keys and policy, those of your own key home are trusted.
+        key: public key that must have signed it, as text or in a file (may be given several times; a sealed model must
+            be signed by all of them). Without keys and policy, those of your own key home are trusted.
         checkpoint: a checkpoint kept elsewhere, as a file or its text.
         config: the audit's configuration; with it, every figure is derived again from the encrypted trials.
         policy: what a sealed model must meet (TOML).
@@ -57,9 +61,13 @@ def verify(
     place = place_of(path) if path.exists() else None
     if place is not None and (place.sealed or path.is_file()):
         return _verify_sealed(place, _policy(policy, key or []), audit, format)
+    if policy is not None and place is None:
+        raise UsageError(f"there is nothing at {path}", next_step="check the path")
     if policy is not None:
         raise UnsafeArtifactError(
-            f"{path.name} does not meet {policy.name}", cause="it is not sealed", next_step="ask its origin for the seal"
+            f"{path.name} does not meet {policy.name}",
+            cause="it is not sealed",
+            next_step="ask its origin for the seal",
         )
     keys = [read_vkey(text) for text in key or ()]
     settings = read_config(config) if config is not None else None
@@ -86,19 +94,28 @@ def _policy(path: Path | None, keys: list[str]) -> SealPolicy:
 
 def _verify_sealed(place: Place, policy: SealPolicy, audit: Path | None, format: Literal["text", "json"]) -> int:
     with watching() as observer:
-        observer.begin("files", 1)
-        found = verify_sealed(place, policy, datetime.now(UTC))
-        observer.advance("files")
-    links = list(chain(found.judged, policy))
+        size = total_bytes(place.model, list_files(place.model, place.own))
+        found = verify_sealed(place, policy, datetime.now(UTC), meter(observer, "hash (MiB)", size))
+        observer.end("hash (MiB)")
+    links = list(chain(found.judged, policy, place.model.resolve().name))
     if audit is not None:
-        log = check(audit, keys=[]).log
-        links.insert(-1, recorded(log.records, found.bundle.hex, audit.name))
+        log = check(audit, keys=_ledger_keys()).log
+        link = recorded(log.records, found.bundle.hex, audit.name)
+        if NO_KEY in log.caveats:
+            link = Link(link.step, "gap", f"{link.text}, whose signer was not checked", link.source)
+        links.insert(-1, link)
     if format == "json":
         said = {"schema": "casemate.chain/1", "accepted": found.judged.accepted, "links": links}
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(said), indent=1) + b"\n")
     else:
         _print(links)
     return 0 if found.judged.accepted else 1
+
+
+def _ledger_keys() -> list[Verifier]:
+    """The key that signs ledgers here."""
+    path = default_home() / "signing.key.vkey"
+    return [read_vkey(str(path))] if path.is_file() else []
 
 
 def _print(links: list[Link]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any, Literal
 
 from casemate.custody.provenance.attestation import BOM, DATA, PROVENANCE, SCAN, Attestation
@@ -16,6 +15,7 @@ from casemate.custody.signing.judge import Judged
 from casemate.custody.signing.manifest import Manifest
 from casemate.custody.signing.policy import SealPolicy
 from casemate.custody.signing.scans import unscanned
+from casemate.custody.signing.signatures import Signatures
 from casemate.keys.text import algorithm_of
 from casemate.ledger.statement import Record
 from casemate.threats.supply_chain.view import printable
@@ -26,6 +26,8 @@ RECORDED = {SCAN: "supply/model-scan", PROVENANCE: "supply/provenance", DATA: "s
 """Evidence kinds of the control map for the statements made when a model is sealed."""
 Evidence = tuple[str, dict[str, Any], dict[str, str]]
 MOST_NAMED = 5
+BUNDLE = "bundle"
+"""The source of what the bundle itself proves."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,38 @@ class Link:
     source: str = ""
 
 
-def chain(judged: Judged, policy: SealPolicy) -> tuple[Link, ...]:
-    """The chain of a judged model, from its files to the policy."""
-    return tuple(
-        Link(each.step, each.state, printable(each.text, 400), printable(each.source)) for each in _links(judged, policy)
-    )
+def chain(judged: Judged, policy: SealPolicy, name: str = "") -> tuple[Link, ...]:
+    """The chain of a judged model, from its files to the policy; ``name`` is what its file or folder is called now.
+
+    What no trusted signer vouches for with all of its keys is a claim, and a claim is a gap.
+    """
+    vouched = {each.name: _signers(judged, each.signatures) for each in judged.attestations}
+    vouched[BUNDLE] = judged.bound.by
+    found = []
+    for link in _links(judged, policy, name):
+        state, text, source = link.state, link.text, link.source
+        if source:
+            by = vouched[source]
+            state = state if by else "gap"
+            text = text if by else f"claimed, but nobody who is trusted vouches for it: {text}"
+            source = f"{source} by {', '.join(by)}" if by and source != BUNDLE else source
+        found.append(Link(link.step, state, printable(text, 400), printable(source)))
+    return tuple(found)
 
 
-def _links(judged: Judged, policy: SealPolicy) -> Iterator[Link]:
+def _signers(judged: Judged, signatures: Signatures) -> tuple[str, ...]:
+    """Names of the signers all of whose keys signed; without those whose keys are among another's."""
+    full = [signer for signer in judged.bound.signers if signatures.by(signer.keys)]
+    return tuple(signer.name for signer in full if not any(set(signer.keys) < set(other.keys) for other in full))
+
+
+def _links(judged: Judged, policy: SealPolicy, name: str) -> Iterator[Link]:
     bound, by_kind = judged.bound, {kind: _of(judged.attestations, kind) for kind in KNOWN}
     manifest = bound.manifest
     count = f"{len(manifest.files)} files" if len(manifest.files) > 1 else "1 file"
-    yield Link("files", "evidence", f"{count} as signed, none added or missing (root {manifest.root[:12]})", "bundle")
+    yield Link("files", "evidence", f"{count} as signed, none added or missing (root {manifest.root[:12]})", BUNDLE)
+    if name not in ("", manifest.name):
+        yield Link("files", "gap", f"it was signed under the name {manifest.name!r}; the name itself is not protected")
     if judged.unsigned:
         left_out = ", ".join(judged.unsigned[:MOST_NAMED])
         yield Link("files", "gap", f"{len(judged.unsigned)} files are unsigned, as the policy accepts: {left_out}")
@@ -114,11 +136,13 @@ def _of(attestations: Sequence[Attestation], kind: str) -> list[Attestation]:
 
 def _signed(judged: Judged) -> Iterator[Link]:
     bound = judged.bound
-    when = f" on {bound.signed.astimezone(UTC):%Y-%m-%d %H:%M} UTC by its clock" if bound.signed else ""
-    for name in bound.by:
-        algorithms = " and ".join(algorithm_of(key) for key in bound.signatures.keys if key is not None)
-        certified = f", certified as {bound.certificate}" if bound.certificate else ""
-        yield Link("signed", "evidence", f"by {name} ({algorithms}){certified}{when}", "bundle")
+    when = f" on {bound.signed:%Y-%m-%d %H:%M} UTC by its clock" if bound.signed else ""
+    names = _signers(judged, bound.signatures)
+    for signer in bound.signers:
+        if signer.name in names:
+            algorithms = " and ".join(algorithm_of(key) for key in signer.keys)
+            certified = f", certified as {bound.certificate}" if signer.roots else ""
+            yield Link("signed", "evidence", f"by {signer.name} ({algorithms}){certified}{when}", BUNDLE)
     if not bound.by:
         yield Link("signed", "gap", "no trusted signer vouches for it")
     if bound.signed is None:
@@ -154,7 +178,9 @@ def _data(each: Attestation) -> Iterator[Link]:
         digest, license = part.get("sha256"), part.get("license")
         text = f"{part.get('name')} for {part.get('use')}"
         if digest:
-            yield Link("data", "evidence", f"{text} ({str(digest)[:12]}), {license or 'license not declared'}", each.name)
+            yield Link(
+                "data", "evidence", f"{text} ({str(digest)[:12]}), {license or 'license not declared'}", each.name
+            )
         else:
             yield Link("data", "gap", f"{text} has no digest", each.name)
 
@@ -166,13 +192,14 @@ def _scanned(each: Attestation, judged: Judged) -> Link:
     text = f"{each.predicate.get('verdict', 'no verdict')}{when} by {by}"
     if missed := unscanned(each.predicate, judged.bound.manifest):
         return Link("scanned", "gap", f"{text}; {missed}", each.name)
-    return Link("scanned", "evidence", f"{text}, every signed file", each.name)
+    state: Literal["evidence", "gap"] = "evidence" if each.predicate.get("verdict") == "clean" else "gap"
+    return Link("scanned", state, f"{text}, every signed file", each.name)
 
 
 def _described(each: Attestation) -> Iterator[Link]:
     gaps = _list(each.predicate.get("gaps"))
     format = f"{each.predicate.get('format')} {each.predicate.get('version')}"
-    yield Link("described", "evidence", f"{format} in {each.predicate.get('file')}, {len(gaps)} gaps", each.name)
+    yield Link("described", "evidence", f"{format} in {each.predicate.get('file')}, {len(gaps)} gaps in it", each.name)
 
 
 def _map(value: Any) -> Mapping[str, Any]:

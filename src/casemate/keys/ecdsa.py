@@ -1,8 +1,8 @@
 """ECDSA over the NIST curves (FIPS 186-5): what model-signing bundles and most hardware can do.
 
-Inside casemate a signature is ``r || s`` (IEEE P1363), one length and one spelling. Envelopes that others read carry the
-DER form (``to_der``); reading one accepts its canonical spelling only, because a lenient reader would let bytes of a
-signed file change without anyone seeing it.
+Inside casemate a signature is ``r || s`` (IEEE P1363), one length and one spelling. Envelopes that others read carry
+the DER form (``to_der``); reading one accepts its canonical spelling only, because a lenient reader would let bytes of
+a signed file change without anyone seeing it.
 
 C2SP signed-note has no byte for it that names curve and hash, so the type is 0xff and a longer identifier.
 """

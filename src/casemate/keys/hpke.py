@@ -109,7 +109,13 @@ class HpkeKey:
 
     def wrap(self, dek: bytes, context: Context) -> Wrap:
         """Encrypt a data key for the recipient; the context is HPKE's info."""
-        sealed = self._suite.encrypt(check_dek(dek), self._public, encode_context(context))
+        payload, info = check_dek(dek), encode_context(context)
+        try:
+            sealed = self._suite.encrypt(payload, self._public, info)
+        except ValueError:  # a point of small order, for example
+            raise UnreadableError(
+                f"nobody can seal for {self.name}", cause="it is no usable public key", next_step="ask for another"
+            ) from None
         return Wrap(KIND, self._recipient.id, sealed)
 
     def unwrap(self, wrap: Wrap, context: Context) -> bytes:

@@ -9,12 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from casemate.core.errors import CasemateError, StaleError, TamperedError
+from casemate.core.errors import CasemateError, StaleError, TamperedError, UsageError
 from casemate.custody.envelope import Sealer, decrypt_file, encrypt_file, open_encrypted, rotate
 from casemate.custody.envelope.layout import HEAD, JOURNAL, SLOTS, Head, Policy, parse_head
 from casemate.custody.envelope.slots import Slot, encode_slot
 from casemate.keys.hpke import create_recipient, read_recipient
 from casemate.keys.kek_file import FileKey, create_kek
+from casemate.keys.services import Wrap
 from tests.custody.envelope.make_vectors import StoppedError, stop_after
 from tests.custody.envelope.mutate import MUTATIONS, Victim, flip_anywhere, put
 
@@ -168,6 +169,15 @@ def test_a_wrap_of_another_file_is_refused(victim: Victim, key: FileKey, tmp_pat
     error = refused(data, key, tmp_path)
     assert error is not None
     assert "another file" in str(error)
+
+
+def test_names_that_would_steer_a_terminal_are_refused(victim: Victim, key: FileKey, tmp_path: Path) -> None:
+    wrap = Wrap("file", "\x1b]0;owned\x07", bytes(80))
+    error = refused(forged_slots(victim.data, victim.head, Slot(1, (wrap,)), bytes(32)), key, tmp_path)
+    assert error is not None
+    assert str(error).isprintable()
+    with pytest.raises(UsageError):
+        Head("m", 1, 1024, 4096, bytes(32), bytes(7), Policy(("file", "\x1b[2J"))).encode()
 
 
 @pytest.mark.parametrize("change", ["drop", "repeat", "order", "rename", "relabel"])

@@ -8,6 +8,7 @@ import os
 import random
 import select
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,7 +126,10 @@ def kill_one(path: Path, keys: tuple[FileKey, FileKey], wait: float) -> int:
     os.close(outside)
     try:
         done = len(os.read(inside, 1))
-        select.select([], [], [], wait)
+        deadline = time.monotonic() + wait
+        while (left := deadline - time.monotonic()) > 0:
+            if select.select([inside], [], [], left)[0]:
+                done += len(os.read(inside, 4096))
         os.kill(child, signal.SIGKILL)
         while piece := os.read(inside, 4096):
             done += len(piece)

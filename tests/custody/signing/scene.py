@@ -74,5 +74,3 @@ def seal_model(
 def verify(place: Place, policy: SealPolicy = HYBRID, now: datetime = NOW) -> Verified:
     """Verify it."""
     return verify_sealed(place, policy, now)
-
-

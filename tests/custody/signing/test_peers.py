@@ -1,4 +1,4 @@
-"""Row 7: OpenSSF model-signing 1.1.1 verifies ours, ours verifies theirs, and the hybrid is accepted for its first half."""
+"""Row 7: model-signing 1.1.1 verifies ours, ours verifies theirs, and the hybrid is accepted for its first half."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ def pem(folder: Path, key: ec.EllipticCurvePrivateKey) -> tuple[Path, Path]:
     private, public = folder / "key.pem", folder / "key.pub"
     encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
     private.write_bytes(key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
-    public.write_bytes(
-        key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
+    public.write_bytes(key.public_key().public_bytes(encoding, serialization.PublicFormat.SubjectPublicKeyInfo))
     return private, public
 
 
 @pytest.mark.parametrize("signers", [(CLASSICAL,), BOTH], ids=["classical", "hybrid"])
 @pytest.mark.parametrize("shard_size", [None, 7])
-def test_theirs_verifies_ours(library: Peer, tmp_path: Path, signers: tuple[PrivateKey, ...], shard_size: int | None) -> None:
+def test_theirs_verifies_ours(
+    library: Peer, tmp_path: Path, signers: tuple[PrivateKey, ...], shard_size: int | None
+) -> None:
     model = make_model(tmp_path / "model")
     place = seal_model(model, signers, shard_size=shard_size)
     public = tmp_path / "key.pub"

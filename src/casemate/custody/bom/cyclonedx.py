@@ -2,9 +2,9 @@
 
     https://cyclonedx.org/docs/1.7/json/
 
-Performance is what was measured, considerations are what was declared; a field of which nothing is known is left out, and
-every gap stands in the bill as a property and as an annotation. The serial number is derived from the facts, so equal facts
-give equal bytes.
+Performance is what was measured, considerations are what was declared; a field of which nothing is known is left out,
+and every gap stands in the bill as a property and as an annotation. The serial number is derived from the facts, so
+equal facts give equal bytes.
 """
 
 from __future__ import annotations
@@ -98,9 +98,7 @@ def _model(facts: Facts) -> dict[str, Any]:
     if about.uri:
         found["externalReferences"] = [{"type": "distribution", "url": about.uri}]
     if facts.gaps:
-        found["properties"] = [
-            {"name": "casemate:gap", "value": f"{gap.rule}: {gap.message}"} for gap in facts.gaps
-        ]
+        found["properties"] = [{"name": "casemate:gap", "value": f"{gap.rule}: {gap.message}"} for gap in facts.gaps]
     if card := _card(facts):
         found["modelCard"] = card
     return found
@@ -111,11 +109,8 @@ def _card(facts: Facts) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     if about.approach:
         parameters["approach"] = {"type": about.approach}
-    for name, value in (
-        ("task", about.task), ("architectureFamily", about.family), ("modelArchitecture", about.architecture)
-    ):  # fmt: skip
-        if value:
-            parameters[name] = value
+    words = {"task": about.task, "architectureFamily": about.family, "modelArchitecture": about.architecture}
+    parameters |= {name: value for name, value in words.items() if value}
     if facts.about.data:
         parameters["datasets"] = [{"ref": f"data:{each.name}"} for each in facts.about.data]
     card: dict[str, Any] = {"modelParameters": parameters} if parameters else {}
@@ -190,7 +185,7 @@ def _package(each: Package) -> dict[str, Any]:
 
 
 def _licensed(declared: str) -> dict[str, Any]:
-    """A declared license; an expression as such, other text as the name it is, and nothing where nothing is declared."""
+    """A declared license: an expression as such, other text as the name it is, and nothing where nothing is."""
     if not declared:
         return {}
     if is_expression(declared):
@@ -207,9 +202,11 @@ def _dependencies(facts: Facts) -> list[dict[str, Any]]:
         {"ref": ARTIFACT, "dependsOn": [MODEL]},
         {"ref": MODEL, "dependsOn": sorted(direct)},
     ]
-    for each in facts.packages:
-        if each.needs:
-            found.append({"ref": each.purl, "dependsOn": sorted({references[n] for n in each.needs if n in references})})
+    found += [
+        {"ref": each.purl, "dependsOn": sorted({references[name] for name in each.needs if name in references})}
+        for each in facts.packages
+        if each.needs
+    ]
     return found
 
 

@@ -1,4 +1,4 @@
-"""What is known about a model when its bill of materials is written: measured, declared, or a gap that stays visible."""
+"""What is known about a model when its bill is written: measured, declared, or a gap that stays visible."""
 
 from __future__ import annotations
 
@@ -94,13 +94,19 @@ def gather(manifest: Manifest, about: About, time: str) -> Facts:
             figures = read_figures(about.read(training.results))
     plain = about if not about.folder else _without_folder(about)
     made = provenance(about, figures)
-    return Facts(manifest, plain, time, digests, packages, figures, made, tuple(_gaps(about, digests, packages, figures)))
+    return Facts(
+        manifest, plain, time, digests, packages, figures, made, tuple(_gaps(about, digests, packages, figures))
+    )
 
 
 def _without_folder(about: About) -> About:
     """A path of this machine is no fact about the model."""
     return About(
-        model=about.model, training=about.training, data=about.data, base=about.base, considerations=about.considerations
+        model=about.model,
+        training=about.training,
+        data=about.data,
+        base=about.base,
+        considerations=about.considerations,
     )
 
 
@@ -146,4 +152,3 @@ def _gaps(about: About, digests: dict[str, str], packages: Sequence[Package], fi
     if not (about.model.task and (told.use_cases or told.limitations)):
         gap("purpose-undeclared", "task, use cases or limitations are not declared")
     return found
-

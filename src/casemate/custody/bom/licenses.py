@@ -25,16 +25,16 @@ def is_expression(text: str) -> bool:
         match = _TOKEN.match(text, at)
         if match is None:
             return False
-        token, at = match[1], match.end()
-        if token == "(":
+        word, at = match[1], match.end()
+        if word == "(":
             if not wants_name:
                 return False
             depth += 1
-        elif token == ")":
+        elif word == ")":
             if wants_name or not depth:
                 return False
             depth -= 1
-        elif (token in _WORDS) == wants_name:
+        elif (word in _WORDS) == wants_name:
             return False
         else:
             wants_name = not wants_name

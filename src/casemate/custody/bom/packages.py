@@ -1,4 +1,4 @@
-"""Packages that a model needs: from a lock file, or from the environment that the owner names; never from casemate's own.
+"""Packages that a model needs: from a lock file or the environment that the owner names; never from casemate's own.
 
 Read are requirements with ``==`` (pip, pip-compile, uv export) and pylock.toml (PEP 751). From an environment only the
 ``METADATA`` files are read; nothing is imported. Termination: files are read once, line by line.

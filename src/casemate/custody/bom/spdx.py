@@ -2,8 +2,8 @@
 
     https://spdx.github.io/spdx-spec/v3.0.1/
 
-Identifiers are made from the facts' own number, so equal facts give equal bytes. What is not declared is NOASSERTION, and each
-gap is an annotation of the model.
+Identifiers are made from the facts' own number, so equal facts give equal bytes. What is not declared is NOASSERTION,
+and each gap is an annotation of the model.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class _Document:
         needed = {name for each in self.facts.packages for name in each.needs}
         self.relate(model, "dependsOn", *(reference for name, reference in references.items() if name not in needed))
         for package in self.facts.packages:
-            self.relate(references[package.name], "dependsOn", *(references[n] for n in package.needs if n in references))
+            self.relate(
+                references[package.name], "dependsOn", *(references[n] for n in package.needs if n in references)
+            )
         for gap in self.facts.gaps:
             text = f"{gap.rule}: {gap.message}"
             self.add("Annotation", "gap", annotationType="other", subject=model, statement=text)
@@ -120,7 +122,9 @@ class _Document:
             ai_informationAboutTraining=f"trained by {training.builder}" if training and training.builder else "",
             ai_metric=[
                 {"type": "DictionaryEntry", "key": key, "value": value}
-                for key, value in sorted({each.words.rpartition(" ")[0]: repr(each.estimate) for each in figures}.items())
+                for key, value in sorted(
+                    {each.words.rpartition(" ")[0]: repr(each.estimate) for each in figures}.items()
+                )
             ],
         )
         self.license(model, about.license)
@@ -191,7 +195,10 @@ def _hash(algorithm: str, value: str) -> dict[str, str]:
 
 
 def _root(value: str) -> dict[str, str]:
-    return {**_hash("sha256", value), "comment": "the root digest of OpenSSF model signing 1.0, over all files' digests"}
+    return {
+        **_hash("sha256", value),
+        "comment": "the root digest of OpenSSF model signing 1.0, over all files' digests",
+    }
 
 
 def utc(time: str) -> str:

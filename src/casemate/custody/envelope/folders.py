@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from casemate.core.errors import TamperedError, UnreadableError, UsageError
+from casemate.core.errors import StorageError, TamperedError, UnreadableError, UsageError
 from casemate.core.observer import Observer
 from casemate.custody.envelope.layout import ANY_KEYS, MAGIC, Policy
 from casemate.custody.envelope.publish import Draft
@@ -57,7 +57,7 @@ def encrypt_folder(
     done = []
     for name in names:
         target = goal / f"{name}{SUFFIX}"
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make(target.parent)
         done.append(
             encrypt_file(
                 source / name, target, services, name=str(name), policy=policy, overwrite=overwrite, observer=observer
@@ -109,12 +109,21 @@ def decrypt_folder(
                     next_step="get the folder again",
                 )
             target = goal / plain
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make(target.parent)
             with Draft(target, overwrite=overwrite) as draft:
                 opened.write_to(draft.descriptor, observer)
                 draft.publish()
             done.append(Unsealed(target, opened.name, opened.size, opened.sequence, opened.policy))
     return done
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageError(
+            f"the folder {folder} cannot be made", cause=error.strerror or str(error), next_step="check the path"
+        ) from error
 
 
 def is_sealed(path: Path | str) -> bool:

@@ -232,6 +232,8 @@ def _problem(head: Head) -> str:
         return f"a name has at most {MOST_NAME} bytes and no control characters"
     if len(canonical_json(Description(head.name, head.policy))) > HEAD - _DESCRIPTION:
         return "name and policy need more room than the header has"
+    if not "".join(head.policy.kinds).isprintable():
+        return "a policy names kinds without control characters"
     if not 1 <= head.policy.most <= MOST_WRAPS:
         return f"a policy allows 1 to {MOST_WRAPS} wraps"
     return ""

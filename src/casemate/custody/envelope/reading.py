@@ -18,7 +18,7 @@ from casemate.custody.envelope.publish import Draft, open_regular
 from casemate.custody.envelope.stream import WORKERS, Scratch, Stream, each_segment, read_fully, write_fully
 from casemate.keys.services import KeyService
 
-ALONE: Final = 8
+ALONE: Final = 3
 """Up to so many segments are read by the caller's thread alone: starting others would take longer."""
 
 
@@ -32,6 +32,7 @@ class EncryptedFile:
         path: where it lies.
         name: the name in its header.
         size: bytes of plaintext.
+        segment: bytes of plaintext in a segment; what is read at once costs no more than the segments it lies in.
         policy: what holds for the file.
         sequence: 1, and one more for each rotation.
         keys: kind and key of each wrap.
@@ -53,7 +54,7 @@ class EncryptedFile:
         except BaseException:
             os.close(self._descriptor)
             raise
-        self.name, self.size, self.policy = head.name, head.size, head.policy
+        self.name, self.size, self.segment, self.policy = head.name, head.size, head.segment, head.policy
         self.sequence = opened.slot.sequence
         self.keys = tuple(f"{wrap.kind}:{wrap.key}" for wrap in opened.slot.wraps)
         self._head, self._stream, self._workers = head, Stream(head, opened.keys.segments), workers

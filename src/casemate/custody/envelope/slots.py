@@ -27,7 +27,7 @@ import msgspec
 
 from casemate.core.digests import canonical_json
 from casemate.core.errors import UsageError
-from casemate.custody.envelope.layout import HEAD, JOURNAL, MOST_WRAPS, PAGE, SLOTS, Head, Policy, damaged
+from casemate.custody.envelope.layout import HEAD, JOURNAL, MOST_NAME, MOST_WRAPS, PAGE, SLOTS, Head, Policy, damaged
 from casemate.keys.services import Wrap
 
 MAC: Final = 32
@@ -94,6 +94,8 @@ def forbidden(wraps: Sequence[Wrap], policy: Policy) -> str:
     """Why the policy forbids these wraps, or an empty string."""
     if not wraps:
         return "no key would open it"
+    if any(not (wrap.kind + wrap.key).isprintable() or len(wrap.kind + wrap.key) > MOST_NAME for wrap in wraps):
+        return "a wrap has a name that cannot be printed"
     if len(wraps) > min(policy.most, MOST_WRAPS):
         return f"there are {len(wraps)} wraps, the file's policy allows {policy.most}"
     kinds = {wrap.kind for wrap in wraps} - set(policy.kinds)

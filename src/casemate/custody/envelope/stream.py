@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -60,11 +61,20 @@ class Stream:
 
 
 class Scratch(threading.local):
-    """Two buffers for each thread, reused from segment to segment and zeroed at the end, as far as Python lets us."""
+    """Two buffers for each thread, made when they are first used and used again for each segment."""
 
     def __init__(self, segment: int) -> None:
-        self.plain = memoryview(bytearray(segment))
-        self.sealed = memoryview(bytearray(segment + TAG))
+        self._segment = segment
+
+    @cached_property
+    def plain(self) -> memoryview:
+        """Room for a segment of plaintext."""
+        return memoryview(bytearray(self._segment))
+
+    @cached_property
+    def sealed(self) -> memoryview:
+        """Room for a segment of ciphertext and its tag."""
+        return memoryview(bytearray(self._segment + TAG))
 
 
 def each_segment(
@@ -90,15 +100,32 @@ def each_segment(
         except BaseException as error:  # raised again below, in the caller's thread
             errors.append(error)
 
-    helpers = [threading.Thread(target=run) for _ in range(min(workers, count) - 1)]
-    for helper in helpers:
-        helper.start()
-    run()
-    for helper in helpers:
-        helper.join()
-    watching.end(task)
+    helpers = list[threading.Thread]()
+    try:
+        for _ in range(min(workers, count) - 1):
+            helper = threading.Thread(target=run)
+            helper.start()
+            helpers.append(helper)
+        run()
+    except BaseException as error:
+        errors.append(error)
+    _join(helpers, errors)
     if errors:
         raise errors[0]
+    watching.end(task)
+
+
+def _join(helpers: list[threading.Thread], errors: list[BaseException]) -> None:
+    """Wait for all threads, also when interrupted: the caller closes descriptors next, and their numbers are reused.
+
+    Ends because an error makes each thread stop after its segment.
+    """
+    for helper in helpers:
+        while helper.is_alive():
+            try:
+                helper.join()
+            except BaseException as error:  # raised by the caller, when nothing is written any more
+                errors.append(error)
 
 
 def read_fully(descriptor: int, buffer: memoryview, offset: int) -> bool:

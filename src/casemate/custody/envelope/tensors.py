@@ -184,10 +184,12 @@ def open_encrypted_safetensors(path: Path | str, keys: Sequence[KeyService], *, 
 def _layout(opened: EncryptedFile) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
     if opened.size < 8:
         raise _refused("it has no header")
-    (length,) = struct.unpack("<Q", opened.read(0, 8))
+    first = opened.read(0, min(opened.size, opened.segment))  # most headers lie in the first segment
+    (length,) = struct.unpack_from("<Q", first)
     if length > min(MOST_HEADER, opened.size - 8):
         raise _refused("its header is longer than the file, or than 100 MB")
-    return parse_layout(bytes(opened.read(8, length)), opened.size - 8 - length)
+    text = first[8 : 8 + length] if 8 + length <= len(first) else opened.read(8, length)
+    return parse_layout(bytes(text), opened.size - 8 - length)
 
 
 def parse_layout(text: bytes, data: int) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:

@@ -159,7 +159,9 @@ class About(_Section, frozen=True, kw_only=True):
             return (Path(self.folder) / path).read_bytes()
         except OSError as error:
             raise UsageError(
-                f"{path} cannot be read", cause=error.strerror or str(error), next_step="check the path in the declaration"
+                f"{path} cannot be read",
+                cause=error.strerror or str(error),
+                next_step="check the path in the declaration",
             ) from None
 
     def digest(self, each: DataSection | BaseSection) -> str:

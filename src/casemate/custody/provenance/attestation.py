@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -62,12 +62,12 @@ class Attestation:
 
 
 def read_time(text: str) -> datetime | None:
-    """A moment in ISO 8601 with its time zone, or None."""
+    """A moment in ISO 8601 with its time zone, in UTC; or None."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return found if found.tzinfo is not None else None
 
 
 def attest(

@@ -48,7 +48,11 @@ def compose(facts: Facts, scan: Mapping[str, Any] | None, *, bills: bool) -> Sai
     if facts.about.data:
         said.statements["data.json"] = (DATA, _data(facts))
     if bills:
-        made = {"bom-1.6.cdx.json": cyclonedx(facts, "1.6"), "bom.cdx.json": cyclonedx(facts), "bom.spdx.json": spdx(facts)}
+        made = {
+            "bom-1.6.cdx.json": cyclonedx(facts, "1.6"),
+            "bom.cdx.json": cyclonedx(facts),
+            "bom.spdx.json": spdx(facts),
+        }
         for name, document in made.items():
             said.documents[name] = document
             said.statements[f"{name.removesuffix('.json')}.intoto.json"] = (BOM, _bill(name, document, facts))
@@ -72,7 +76,12 @@ def _data(facts: Facts) -> dict[str, Any]:
     return {
         "described": utc(facts.time),
         "datasets": [
-            {"name": each.name, "use": each.role, "sha256": facts.digests.get(each.name), "license": each.license or None}
+            {
+                "name": each.name,
+                "use": each.role,
+                "sha256": facts.digests.get(each.name),
+                "license": each.license or None,
+            }
             for each in facts.about.data
         ],
     }

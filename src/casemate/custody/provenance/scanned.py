@@ -1,7 +1,7 @@
 """The scan of a model as an attestation: the result ``casemate.scan/1``, and which scanner and rules made it.
 
-Each file is read or mapped once; the bytes that are hashed are the bytes that are scanned. A policy compares the digests
-with the signed ones, so a scan of other bytes counts for nothing.
+Each file is read or mapped once; the bytes that are hashed are the bytes that are scanned. A policy compares the
+digests with the signed ones, so a scan of other bytes counts for nothing.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     https://docs.sigstore.dev/about/bundle/
 
-Nothing outside the payload is signed, so a bundle has one spelling only, that of model-signing 1.1. Bundles with entries of a
-transparency log or with timestamps (keyless signing) are not read: checking them needs sigstore's own root of trust.
+Nothing outside the payload is signed, so a bundle has one spelling only, that of model-signing 1.1. Bundles with
+entries of a transparency log (keyless signing) are not read: checking them needs sigstore's own root of trust.
 """
 
 from __future__ import annotations
@@ -118,6 +118,4 @@ def read_bundle(data: bytes) -> Bundle:
     certificates = found.verification_material.x509_certificate_chain.certificates
     if not certificates:
         raise UnreadableError("the bundle's chain of certificates is empty")
-    return Bundle(
-        envelope, certificates=tuple(decode_base64(each.raw_bytes, "a certificate") for each in certificates)
-    )
+    return Bundle(envelope, certificates=tuple(decode_base64(each.raw_bytes, "a certificate") for each in certificates))

@@ -1,9 +1,9 @@
 """Chains of certificates (RFC 5280) from a bundle's first certificate to a root that the verifier trusts.
 
 Validation is that of the library ``cryptography``, with what model-signing asks of the first certificate: it may sign
-(key usage) or sign code (extended key usage). model-signing takes the day the certificate began as the time of signing, so
-that an expired one stays good for ever; here the time is that of the verification, or the one that the statement gives and the
-policy accepts.
+(key usage) or sign code (extended key usage). model-signing takes the day the certificate began as the time of signing,
+so that an expired one stays good for ever; here the time is that of the verification, or the one that the statement
+gives where the policy accepts that.
 """
 
 from __future__ import annotations

@@ -18,8 +18,7 @@ from casemate.keys.signing import Signer, Verifier, decode_base64, key_id
 
 
 def key_name(key: Verifier) -> str:
-    """How an envelope names a key: an ECDSA key by its hint, which does not depend on what a verifier calls it; others
-    by name and id."""
+    """How an envelope names a key: ECDSA by its hint, whatever a verifier calls it; others by name and id."""
     return key.hint if isinstance(key, EcdsaVerifier) else f"{key.name}+{key_id(key).hex()}"
 
 

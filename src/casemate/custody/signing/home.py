@@ -57,8 +57,8 @@ def load_signer(path: Path) -> Signer:
 def home_policy(home: Path | None = None) -> SealPolicy:
     """What is trusted when nobody says otherwise: the public halves in the key home, one key or both.
 
-    Both alone would refuse what was sealed before there was a second key; so this accepts the first alone. Whoever wants
-    both, whatever the bundle says, writes a policy.
+    Asking for both would refuse what was sealed before there was a second key; so this accepts the first alone. Whoever
+    wants both, whatever the bundle says, writes a policy.
     """
     home = home or default_home()
     keys: list[Verifier] = [

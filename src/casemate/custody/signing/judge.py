@@ -1,11 +1,11 @@
 """The verdict on a sealed model. Pure: bytes, names, digests, a policy and a time go in; what is proved comes out.
 
-A sealed model passes through these states, each reached only from the one before it; the first check that fails ends it:
+A sealed model passes through these states, each reached only from the one before it; the first failed check ends it:
 
     PARSED     the bundle is spelled in the one way it can be                                   else Unreadable
     SIGNED     every signature that names a trusted key, or was made by one, is that key's;      else Tampered
                at least one is by a trusted key, if the policy has any
-    READ       the payload is a statement of model signing 1.0 that does not contradict itself   else Unreadable, Tampered
+    READ       the payload is a statement of model signing 1.0 that contradicts itself nowhere    else Unreadable
     BOUND      the signatures are those that the statement requires: number, order, algorithms   else Tampered
     MATCHED    the files are those of the manifest, all of them and no others, byte for byte     else Tampered
     ATTESTED   every attestation beside it is signed by a trusted key and about this manifest;   else Tampered
@@ -13,8 +13,9 @@ A sealed model passes through these states, each reached only from the one befor
     JUDGED     the list of what the policy asks for and does not get; empty is acceptance
 
 BOUND protects a lax verifier against whoever strips a signature: the statement names its algorithms, and each signature
-covers that. It does not protect against whoever forges the classical signature, because a forger writes a new statement.
-Only JUDGED does, with a policy that asks for both keys; therefore the policy is the verifier's and never travels along.
+covers that. It does not protect against whoever forges the classical signature, because a forger writes a new
+statement. Only JUDGED does, with a policy that asks for both keys; so the policy is the verifier's and never travels
+along.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def _with_certificate(bundle: Bundle, policy: SealPolicy, now: datetime) -> tupl
             continue
         if not signer.identity or signer.identity == subject:
             found.append(Signer(signer.name, (leaf, *signer.keys), signer.roots, signer.identity))
-    if not found:
+    if not found and not any(key.public == leaf.public for signer in plain for key in signer.keys):
         raise refusal or TamperedError(
             "the bundle's certificate is somebody else's", cause=f"it says {subject[:200]!r}, the policy does not"
         )
@@ -160,7 +161,10 @@ def _with_certificate(bundle: Bundle, policy: SealPolicy, now: datetime) -> tupl
 def _check_hint(bundle: Bundle, signatures: Signatures, keys: Iterable[Verifier]) -> None:
     first = signatures.keys[0]
     expected = first.hint if isinstance(first, EcdsaVerifier) else ""
-    if first is not None and not bundle.certificates and bundle.hint != expected:
+    if first is not None and bundle.certificates:
+        if leaf_key("certificate", bundle.certificates).public != first.public:
+            raise TamperedError("the bundle's certificate is not that of its first key", cause="one was replaced")
+    elif first is not None and bundle.hint != expected:
         raise TamperedError("the bundle names another key than the one that signed it", cause="its hint was changed")
     hinted = any(isinstance(key, EcdsaVerifier) and key.hint == bundle.hint for key in keys)
     if first is None and hinted:
@@ -215,14 +219,29 @@ def attested(bound: Bound, files: Mapping[str, bytes]) -> tuple[Attestation, ...
         if bound.keys and not signatures.known:
             raise TamperedError(f"the attestation {name} is not signed by a trusted key")
         found.append(open_attestation(name, envelope, signatures, bound.manifest))
-    promised = bound.extension.attested if bound.extension else ()
-    for missing in set(promised) - {each.predicate_type for each in found}:
-        raise TamperedError(
-            f"the attestation {missing} is missing",
-            cause="the signed statement says that it was made with the signature",
-            next_step="get the attestations from the model's origin again",
-        )
+    if bound.extension is not None:
+        _check_promised(bound.extension, found)
     return tuple(found)
+
+
+def _check_promised(extension: Extension, found: Sequence[Attestation]) -> None:
+    """What was made with the bundle is there, with all the signatures that the bundle has."""
+    for promised in extension.attested:
+        made = [each for each in found if each.predicate_type == promised]
+        if not made:
+            raise TamperedError(
+                f"the attestation {promised} is missing",
+                cause="the signed statement says that it was made with the signature",
+                next_step="get the attestations from the model's origin again",
+            )
+        for each in made:
+            try:
+                each.signatures.require(extension.required)
+                break
+            except TamperedError as error:
+                refusal = error
+        else:
+            raise TamperedError(f"the attestation {promised} lacks a signature", cause=refusal.message)
 
 
 def judge(
@@ -264,6 +283,8 @@ def _unmet(rule: Requirement, bound: Bound, attestations: Sequence[Attestation],
 def _unsigned_by(signatures: Signatures, rule: Signed, signers: Sequence[Signer], about: str) -> list[str]:
     by = {signer.name for signer in signers if signatures.by(signer.keys)}
     unmet = [f"{about} is not signed by {name} with all of its keys" for name in rule.all_of if name not in by]
+    if not (by or rule.any_of or rule.all_of) and signers:
+        unmet.append(f"{about} is not signed by any signer with all of its keys")
     if rule.any_of and not by & set(rule.any_of):
         unmet.append(f"{about} is not signed by any of {', '.join(rule.any_of)} with all of its keys")
     return unmet

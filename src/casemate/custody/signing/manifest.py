@@ -109,7 +109,9 @@ class Manifest(msgspec.Struct, frozen=True):
     @property
     def files(self) -> tuple[str, ...]:
         """The files' names, sorted and each once."""
-        return tuple(dict.fromkeys(split_shard(each.name)[0] if self._sharded else each.name for each in self.resources))
+        return tuple(
+            dict.fromkeys(split_shard(each.name)[0] if self._sharded else each.name for each in self.resources)
+        )
 
     @property
     def _sharded(self) -> bool:

@@ -1,7 +1,7 @@
 """Which file names a manifest may hold: those that mean the same file on every system.
 
-Refused: absolute names, ``..``, backslashes and colons of drives, control and invisible characters, and twins: two names
-that a file system may take for one (``Model.bin`` and ``model.bin``, or the two spellings of ``é``).
+Refused: absolute names, ``..``, backslashes and drives, control and invisible characters, and twins: two names that a
+file system may take for one (``Model.bin`` and ``model.bin``, or the two spellings of ``é``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from casemate.core.errors import TamperedError
 from casemate.threats.supply_chain.view import printable
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _DRIVE = re.compile("[A-Za-z]:")
 MOST_NAME = 4096
+MOST_DEPTH = 64
 SINGLE = "."
 """The name that model-signing gives to a model that is one file."""
 
@@ -52,8 +53,8 @@ def check_file_names(names: Iterable[str]) -> None:
 
 
 def _problem(name: str) -> str:
-    if not name or len(name) > MOST_NAME:
-        return "it is empty or too long"
+    if not name or len(name) > MOST_NAME or name.count("/") > MOST_DEPTH:
+        return "it is empty, too long or too deep"
     if any(unicodedata.category(character) in _HIDDEN for character in name):
         return "it has control or invisible characters"
     if name.startswith("/") or "\\" in name or _DRIVE.match(name):
@@ -65,4 +66,4 @@ def _problem(name: str) -> str:
 
 def _folded(path: str) -> str:
     """What case-insensitive, normalizing file systems compare."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())

@@ -24,14 +24,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from casemate.core.errors import UnreadableError, UsageError
+from casemate.core.errors import TamperedError, UnreadableError, UsageError
 from casemate.custody.signing.certificates import read_pem_chain
+from casemate.custody.signing.names import check_file_names
+from casemate.custody.signing.place import BUNDLE
 from casemate.keys.ecdsa import read_pem_public
 from casemate.keys.signing import Verifier
 from casemate.keys.text import read_vkey
@@ -121,13 +123,17 @@ class SealPolicy:
 
     name: str
     signers: tuple[Signer, ...]
-    bundle: BundleSection = BundleSection()
+    bundle: BundleSection = field(default_factory=BundleSection)
     require: tuple[Requirement, ...] = ()
 
     def __post_init__(self) -> None:
         names = [signer.name for signer in self.signers]
         if len(set(names)) != len(names):
             raise UsageError("the policy names a signer twice")
+        try:
+            check_file_names((BUNDLE, *self.bundle.ignore))
+        except TamperedError as error:
+            raise UsageError("[bundle] ignore is not a list of files and folders", cause=error.message) from None
         for rule in (self.bundle, *self.require):
             for name in (*rule.all_of, *rule.any_of):
                 if name not in names:
@@ -155,7 +161,9 @@ def read_policy(path: Path) -> SealPolicy:
         found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
     except (OSError, ValueError, msgspec.ValidationError) as error:
         raise UsageError(
-            f"{path.name} is not a verification policy", cause=str(error)[:300], next_step="see docs/how-to/sign-and-verify.md"
+            f"{path.name} is not a verification policy",
+            cause=str(error)[:300],
+            next_step="see docs/how-to/sign-and-verify.md",
         ) from None
     if not (found.bundle.all_of or found.bundle.any_of):
         raise UsageError(

@@ -39,9 +39,11 @@ def unscanned(predicate: Mapping[str, Any], manifest: Manifest) -> str:
 
 
 def release(version: str) -> tuple[int, ...]:
-    """The numbers at the start of a version, to compare: "1.10.2rc1" -> (1, 10, 2); "" and words -> ()."""
+    """The numbers at the start of a version, to compare: "1.10.0rc1" -> (1, 10); () for what starts with none."""
     match = re.match(r"v?(\d{1,9}(?:\.\d{1,9}){0,7})", version)
-    numbers = [int(part) for part in match[1].split(".")] if match else []
-    while numbers and numbers[-1] == 0:
+    if match is None:
+        return ()
+    numbers = [int(part) for part in match[1].split(".")]
+    while len(numbers) > 1 and numbers[-1] == 0:
         numbers.pop()
-    return tuple(numbers) if match else (-1,)
+    return tuple(numbers)

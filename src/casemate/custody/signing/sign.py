@@ -54,7 +54,7 @@ def survey(
         place: where it is.
         ignore: files and folders to leave unsigned; verifiers refuse them unless their policy says the same.
         shard_size: bytes a shard, or None to hash whole files.
-        done: called with the number of bytes after each file.
+        done: called with the number of bytes after each read, from several threads.
 
     Raises:
         TamperedError: a file cannot be signed: a link, a special file, a name with a twin.

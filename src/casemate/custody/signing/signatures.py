@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from casemate.core.errors import TamperedError
+from casemate.core.errors import TamperedError, UnreadableError
 from casemate.custody.signing.envelope import key_name, payload_of, verifies
 from casemate.keys.dsse import Envelope, Signature
 from casemate.keys.signing import Verifier, decode_base64
 from casemate.keys.text import algorithm_of
+
+MOST_SIGNATURES: Final = 16
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Signatures:
         """
         if len(algorithms) != len(self.keys):
             raise TamperedError(
-                f"the bundle has {len(self.keys)} signatures where the signed statement requires {len(algorithms)}",
+                f"there are {len(self.keys)} signatures where the signed statement requires {len(algorithms)}",
                 cause="one was stripped or added",
                 next_step="get the bundle from its origin again",
             )
@@ -58,8 +61,8 @@ class Signatures:
 def check_signatures(envelope: Envelope, keys: Iterable[Verifier], *, unnamed: bool = False) -> Signatures:
     """Check every signature of an envelope.
 
-    A signature that carries the name of a trusted key must be that key's; one that a trusted key made must carry its name.
-    So changing a name, a signature or the payload is seen, and a signature by strangers remains what it is: unknown.
+    A signature that carries the name of a trusted key must be that key's; one that a trusted key made must carry its
+    name. So changing a name, a signature or the payload is seen, and a signature by strangers stays unknown.
 
     Args:
         envelope: what was signed.
@@ -68,8 +71,10 @@ def check_signatures(envelope: Envelope, keys: Iterable[Verifier], *, unnamed: b
 
     Raises:
         TamperedError: a signature is not what it says.
-        UnreadableError: a signature is not spelled canonically.
+        UnreadableError: a signature is not spelled canonically, or there are too many.
     """
+    if len(envelope.signatures) > MOST_SIGNATURES:
+        raise UnreadableError(f"the envelope has more than {MOST_SIGNATURES} signatures")
     payload, trusted = payload_of(envelope), list(keys)
     return Signatures(payload, tuple(_maker(payload, each, trusted, unnamed) for each in envelope.signatures))
 

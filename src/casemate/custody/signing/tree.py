@@ -1,7 +1,8 @@
 """The files of a model: every one listed, and hashed through the descriptor that was checked.
 
-Folders are opened one inside the other without following links, so nothing that is renamed or linked while the walk goes
-on can lead it out. Termination: a folder is entered once, at most ``MOST_DEPTH`` deep, and ``MOST_FILES`` bounds the list.
+Folders are opened one inside the other without following links, so nothing that is renamed or linked while the walk
+goes on can lead it out. Termination: a folder is entered once, at most ``MOST_DEPTH`` deep, and ``MOST_FILES`` bounds
+the list.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from typing import Final
 from casemate.core.digests import CHUNK
 from casemate.core.errors import TamperedError, UnreadableError
 from casemate.custody.signing.manifest import Hash, Resource, Serialization, ordered
-from casemate.custody.signing.names import SINGLE, check_file_names
+from casemate.custody.signing.names import MOST_DEPTH, SINGLE, check_file_names
 from casemate.threats.supply_chain.view import printable
 
 MOST_FILES: Final = 1_000_000
-MOST_DEPTH: Final = 64
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -41,7 +41,7 @@ def list_files(root: Path, skip: Collection[str] = ()) -> list[str]:
     if not root.is_dir():
         return [SINGLE]
     found = sorted(_walk(root, frozenset(skip)))
-    check_file_names(found)
+    check_file_names([*found, *skip])
     return found
 
 
@@ -102,13 +102,20 @@ def opened(root: Path, name: str) -> Iterator[int]:
             raise UnreadableError(f"{printable(name)} is not a regular file")
         yield descriptor
         after = os.fstat(descriptor)
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise UnreadableError(f"{printable(name)} changes while it is read", next_step="try again when it is written")
+        if _state(before) != _state(after):
+            raise UnreadableError(
+                f"{printable(name)} changes while it is read", next_step="try again when it is written"
+            )
     except OSError as error:
         raise UnreadableError(f"{printable(name)} cannot be read", cause=error.strerror or str(error)) from error
     finally:
         for each in reversed(held):
             os.close(each)
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int]:
+    """What changes with a file's content; its owner can set the second back, but not the third."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def hash_files(
@@ -119,9 +126,9 @@ def hash_files(
     Args:
         root: the model's file or folder.
         names: from ``list_files``.
-        serialization: by file or by shard, and with which hash. model-signing lists no shard of an empty file, so a folder
-            with one cannot be signed by shards.
-        done: called with the number of bytes after each file.
+        serialization: by file or by shard, and with which hash. model-signing lists no shard of an empty file, so a
+            folder with one cannot be signed by shards.
+        done: called with the number of bytes after each read, from several threads.
 
     Raises:
         UnreadableError: a file cannot be read, changes meanwhile, or is empty and to be sharded.
@@ -129,46 +136,58 @@ def hash_files(
 
     def one(name: str) -> list[Resource]:
         with opened(root, name) as descriptor:
-            found = _resources(descriptor, name, serialization)
-            size = os.fstat(descriptor).st_size
-        if done is not None:
-            done(size)
-        return found
+            return _resources(descriptor, name, serialization, done or _nothing)
 
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         found = [each for some in pool.map(one, names) for each in some]
     return ordered(found, serialization.method)
 
 
-def _resources(descriptor: int, name: str, serialization: Serialization) -> list[Resource]:
-    algorithm = serialization.algorithm
+def _nothing(_: int) -> None:
+    pass
+
+
+def _resources(descriptor: int, name: str, serialization: Serialization, done: Callable[[int], None]) -> list[Resource]:
+    algorithm, size = serialization.algorithm, os.fstat(descriptor).st_size
     if serialization.shard_size is None:
-        return [Resource(name, _digest(descriptor, serialization.hash_type, 0, None), algorithm)]
-    size, step = os.fstat(descriptor).st_size, int(serialization.shard_size)
+        return [Resource(name, _digest(descriptor, serialization.hash_type, 0, size, done), algorithm)]
+    step = int(serialization.shard_size)
     if not size:
         raise UnreadableError(
             f"{printable(name)} is empty, which no shard can show",
             cause="model-signing leaves empty files out, so that anyone could add one",
             next_step="sign by file, or remove it",
         )
+    if size // step > MOST_FILES:
+        raise UnreadableError(f"{printable(name)} has more than {MOST_FILES} shards", cause="the shards are too small")
     spans = [(start, min(start + step, size)) for start in range(0, size, step)]
     return [
-        Resource(f"{name}:{start}:{end}", _digest(descriptor, serialization.hash_type, start, end), algorithm)
+        Resource(f"{name}:{start}:{end}", _digest(descriptor, serialization.hash_type, start, end, done), algorithm)
         for start, end in spans
     ]
 
 
-def _digest(descriptor: int, algorithm: Hash, start: int, end: int | None) -> str:
-    """The digest of a file's bytes from ``start``; each read is at its own offset, so shards do not disturb each other."""
+def _digest(descriptor: int, algorithm: Hash, start: int, end: int, done: Callable[[int], None]) -> str:
+    """The digest of a file's bytes from ``start`` to ``end``, each read at its own offset.
+
+    It ends at ``end`` however the file grows; that it grew is seen when it is closed.
+    """
     state = hashlib.new(algorithm)
     at = start
-    while end is None or at < end:
-        piece = os.pread(descriptor, CHUNK if end is None else min(CHUNK, end - at), at)
+    while at < end:
+        piece = os.pread(descriptor, min(CHUNK, end - at), at)
         if not piece:
             break
         state.update(piece)
         at += len(piece)
+        done(len(piece))
     return state.hexdigest()
+
+
+def total_bytes(root: Path, names: Sequence[str]) -> int:
+    """How many bytes these files have now; only for showing progress."""
+    paths = [root if name == SINGLE else root / name for name in names]
+    return sum(path.lstat().st_size for path in paths if path.exists())
 
 
 def read_small(root: Path, name: str, most: int) -> bytes:

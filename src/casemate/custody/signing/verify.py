@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from casemate.core.digests import Digest
-from casemate.core.errors import TamperedError, UsageError
+from casemate.core.errors import TamperedError, UnreadableError, UsageError
 from casemate.custody.provenance.attestation import BOM, Attestation
 from casemate.custody.signing import judge
 from casemate.custody.signing.judge import Judged
@@ -16,6 +17,8 @@ from casemate.custody.signing.place import Place, is_document
 from casemate.custody.signing.policy import SealPolicy
 from casemate.custody.signing.strict import MOST_BYTES
 from casemate.custody.signing.tree import hash_files, list_files, read_small
+
+MOST_ATTESTATIONS: Final = 100
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def verify_sealed(
         place: where it is.
         policy: whose signature is trusted, and what else is asked for.
         now: the time, with its zone.
-        done: called with the number of bytes after each file.
+        done: called with the number of bytes after each read, from several threads.
 
     Raises:
         UsageError: there is no bundle.
@@ -90,9 +93,10 @@ def _beside(place: Place) -> tuple[dict[str, bytes], dict[str, bytes]]:
         return {}, {}
     if place.attestations.is_symlink() or not place.attestations.is_dir():
         raise TamperedError(f"{place.attestations.name} is no folder", cause="it was replaced")
-    read = {
-        name: read_small(place.attestations, name, MOST_BYTES) for name in list_files(place.attestations)
-    }
+    names = list_files(place.attestations)
+    if len(names) > MOST_ATTESTATIONS:
+        raise UnreadableError(f"{place.attestations.name} has more than {MOST_ATTESTATIONS} files")
+    read = {name: read_small(place.attestations, name, MOST_BYTES) for name in names}
     return (
         {name: data for name, data in read.items() if not is_document(name)},
         {name: data for name, data in read.items() if is_document(name)},
