@@ -47,10 +47,10 @@ def unseal(
         else:
             goal = _goal(path) if out is None else out
             done = [decrypt_file(path, goal, keys, least=least, overwrite=overwrite, observer=observer)]
+    terminal = console()
     for each in done:
-        console().print(
-            f"unsealed  {each.path}  {each.size:,} bytes, rotation {each.sequence}", soft_wrap=True, markup=False
-        )
+        line = f"unsealed  {each.path}  {each.size:,} bytes, rotation {each.sequence}"
+        terminal.print(line, soft_wrap=True, markup=False)
     return 0
 
 
