@@ -215,7 +215,8 @@ def test_the_policy_holds_against_a_rotation_that_ignores_it(tmp_path: Path, mon
     alice, weak = create_recipient(tmp_path / "alice"), create_kek(tmp_path / "weak")
     (tmp_path / "m").write_bytes(b"x")
     encrypt_file(tmp_path / "m", tmp_path / "s", [alice], policy=Policy(("hpke",), 1))
-    monkeypatch.setattr("casemate.custody.envelope.rotation.check_services", lambda *_: None)
+    for check in ("check_services", "check_wraps"):
+        monkeypatch.setattr(f"casemate.custody.envelope.rotation.{check}", lambda *_: None)
     rotate(tmp_path / "s", [alice], [weak])
     with pytest.raises(TamperedError, match="policy allows keys of kind hpke, not file"):
         open_encrypted(tmp_path / "s", [weak])
