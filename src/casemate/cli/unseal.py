@@ -43,8 +43,8 @@ def unseal(
         if check:
             with open_encrypted(path, keys, least=least) as opened:
                 opened.check(observer)
-            line = f"intact  {path}  {opened.size:,} bytes, rotation {opened.sequence}, opens with {', '.join(opened.keys)}"
-            console().print(line, soft_wrap=True, markup=False)
+            about = f"{opened.size:,} bytes, rotation {opened.sequence}, opens with {', '.join(opened.keys)}"
+            console().print(f"intact  {path}  {about}", soft_wrap=True, markup=False)
             return 0
         if path.is_dir():
             if out is None or least != 1:
