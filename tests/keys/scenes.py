@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +19,11 @@ from casemate.keys.kek_file import FileKey, create_kek, renew_kek
 from casemate.keys.pkcs11 import Pkcs11Key
 from casemate.keys.services import KeyService
 from casemate.keys.transit import TransitKey
-from tests.keys.servers import ROOT_TOKEN, free_port, moto, openbao, softhsm
+from tests.keys.servers import PIN, ROOT_TOKEN, TOKEN, free_port, moto, openbao, softhsm
 
 FAST = ("file", "passphrase", "hpke")
 SLOW = ("transit", "transit-derived", "awskms", "pkcs11")
 SCENES = [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
-PIN = "4711-0815"
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,11 @@ def kms_scene(folder: Path) -> Iterator[Scene]:
 
 @contextmanager
 def pkcs11_scene(folder: Path) -> Iterator[Scene]:
-    module = softhsm(folder, "casemate-test", PIN)
+    module = softhsm()
+    own = secrets.token_hex(4)  # one token serves all tests of a process
 
-    def make(label: str, token: str = "casemate-test", pin: str = PIN) -> Pkcs11Key:
-        return Pkcs11Key(token, label, module=module, pin=lambda: pin)
+    def make(label: str, token: str = TOKEN, pin: str = PIN) -> Pkcs11Key:
+        return Pkcs11Key(token, f"{label}-{own}", module=module, pin=lambda: pin)
 
     make("a").create()
     make("b").create()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ PEERS = Path(os.environ.get("CASEMATE_PEERS", ROOT / ".peers"))
 SOFTHSM = Path("/usr/lib/softhsm/libsofthsm2.so")
 STARTS_WITHIN = 60.0
 ROOT_TOKEN = "root-of-the-test-server"
+TOKEN, PIN = "casemate-test", "4711-0815"
 
 
 def free_port() -> int:
@@ -90,17 +94,20 @@ def moto(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def softhsm(folder: Path, token: str, pin: str) -> Path:
-    """A token of SoftHSM2 in ``folder``; gives the module. The environment names it for the rest of the process."""
+@functools.cache
+def softhsm() -> Path:
+    """SoftHSM2 with the token `TOKEN`; gives the module, which reads its configuration once for each process."""
     tool = shutil.which("softhsm2-util")
     if tool is None or not SOFTHSM.is_file():
         pytest.skip("needs Debian's softhsm2")
+    folder = Path(tempfile.mkdtemp(prefix="softhsm-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "tokens").mkdir()
     configuration = folder / "softhsm2.conf"
     configuration.write_text(
         f"directories.tokendir = {folder / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n"
     )
     os.environ["SOFTHSM2_CONF"] = str(configuration)
-    command = [tool, "--init-token", "--free", "--label", token, "--so-pin", pin + pin, "--pin", pin]
+    command = [tool, "--init-token", "--free", "--label", TOKEN, "--so-pin", PIN + PIN, "--pin", PIN]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     return SOFTHSM

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import stat
 import time
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casemate.core.errors import CasemateError, UnreadableError, UsageError
+from casemate.core.errors import CasemateError, LockedError, UnreadableError, UsageError
 from casemate.keys.hpke import Recipient, create_recipient, parse_recipient, read_recipient
 from casemate.keys.kek_file import FileKey, create_kek, renew_kek
 from casemate.keys.services import WrongKeyError, bound, unbound
@@ -112,6 +113,17 @@ def test_old_versions_can_be_forgotten(tmp_path: Path) -> None:
     assert FileKey(tmp_path / "a", lambda: b"x").unwrap(wrap, CONTEXT) == DEK
     with pytest.raises(WrongKeyError):
         renew_kek(tmp_path / "a", lambda: b"x", keep=0).unwrap(wrap, CONTEXT)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_one_renewal_at_a_time(tmp_path: Path) -> None:
+    """Of two at once the second would forget the version of the first, and whatever was sealed with it."""
+    create_kek(tmp_path / "a")
+    with (tmp_path / "a").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(LockedError, match="is being renewed"):
+            renew_kek(tmp_path / "a")
+    renew_kek(tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 

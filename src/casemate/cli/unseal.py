@@ -7,7 +7,7 @@ from pathlib import Path
 from casemate.cli.services import open_services
 from casemate.cli.terminal import console, watching
 from casemate.core.errors import UsageError
-from casemate.custody.envelope import decrypt_file, decrypt_folder
+from casemate.custody.envelope import decrypt_file, decrypt_folder, open_encrypted
 from casemate.custody.envelope.folders import SUFFIX
 
 
@@ -19,6 +19,7 @@ def unseal(
     out: Path | None = None,
     overwrite: bool = False,
     least: int = 1,
+    check: bool = False,
 ) -> int:
     """Open a sealed file or folder again; nothing appears before all of a file verified. Exit code 4: it was changed.
 
@@ -26,6 +27,7 @@ def unseal(
       casemate unseal model.safetensors.sealed --key-service file:models.kek
       casemate unseal sealed/ --key-service hpke:alice.key --out model/
       casemate unseal m.sealed --key-service transit:transit/models --out m --least 3
+      casemate unseal m.sealed --key-service file:models.kek --check
 
     Args:
         path: sealed file, or a folder of them.
@@ -34,9 +36,16 @@ def unseal(
         out: where the plaintext appears; a file's name without ".sealed" if not given.
         overwrite: replace what is there already.
         least: refuse a header that is older than this rotation, as "casemate key rotate" printed it; for a file.
+        check: only verify that nothing was changed, and write nothing; for a file.
     """
     keys = open_services(key_service)
     with watching() as observer:
+        if check:
+            with open_encrypted(path, keys, least=least) as opened:
+                opened.check(observer)
+            about = f"{opened.size:,} bytes, rotation {opened.sequence}, opens with {', '.join(opened.keys)}"
+            console().print(f"intact  {path}  {about}", soft_wrap=True, markup=False)
+            return 0
         if path.is_dir():
             if out is None or least != 1:
                 raise UsageError(
@@ -47,10 +56,10 @@ def unseal(
         else:
             goal = _goal(path) if out is None else out
             done = [decrypt_file(path, goal, keys, least=least, overwrite=overwrite, observer=observer)]
+    terminal = console()
     for each in done:
-        console().print(
-            f"unsealed  {each.path}  {each.size:,} bytes, rotation {each.sequence}", soft_wrap=True, markup=False
-        )
+        line = f"unsealed  {each.path}  {each.size:,} bytes, rotation {each.sequence}"
+        terminal.print(line, soft_wrap=True, markup=False)
     return 0
 
 

@@ -10,6 +10,7 @@ is ever used twice, however many files are sealed.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Callable
@@ -17,14 +18,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from casemate.core.errors import StorageError, UnreadableError, UsageError
+from casemate.core.errors import LockedError, MissingPartError, StorageError, UnreadableError, UsageError
 from casemate.keys.files import LIMIT, create_private_file, open_private_file, sync_folder
 from casemate.keys.services import Context, Wrap, WrongKeyError, check_dek, encode_context, wrong_key
 
@@ -55,9 +56,15 @@ class _Stretch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise UnreadableError("the key file is damaged", cause="its passphrase parameters are out of bounds")
         if self.algorithm == "scrypt":
             return Scrypt(salt=self.salt, length=32, n=self.cost, r=self.second, p=self.lanes).derive(passphrase)
-        return Argon2id(
-            salt=self.salt, length=32, iterations=self.second, lanes=self.lanes, memory_cost=self.cost
-        ).derive(passphrase)
+        try:
+            stretch = Argon2id(
+                salt=self.salt, length=32, iterations=self.second, lanes=self.lanes, memory_cost=self.cost
+            )
+        except UnsupportedAlgorithm as error:
+            raise MissingPartError(
+                "this build of the package 'cryptography' has no Argon2id", cause=str(error), next_step="use scrypt"
+            ) from error
+        return stretch.derive(passphrase)
 
 
 def _scrypt() -> _Stretch:
@@ -170,6 +177,7 @@ def renew_kek(path: Path, passphrase: Passphrase | None = None, *, keep: int = 8
     Raises:
         UsageError: the file is missing, or others can read it.
         WrongKeyError: the passphrase is not the right one.
+        LockedError: another process renews it.
         StorageError: the new file cannot be made durable; the old one is still there.
     """
     given: list[bytes] = []
@@ -178,17 +186,42 @@ def renew_kek(path: Path, passphrase: Passphrase | None = None, *, keep: int = 8
         given.append(_passphrase(path, passphrase))
         return given[0]
 
-    stored = _read(path)
-    versions = [secrets.token_bytes(32), *_open(path, stored, ask)[:keep]]
-    stretch = stored.passphrase.algorithm if stored.passphrase else "scrypt"
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    create_private_file(new, _encode(stored.id, versions, given[0] if given else None, stretch))
+    descriptor = _locked(path)
     try:
+        stored = _read(path)
+        versions = [secrets.token_bytes(32), *_open(path, stored, ask)[:keep]]
+        stretch = stored.passphrase.algorithm if stored.passphrase else "scrypt"
+        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        create_private_file(new, _encode(stored.id, versions, given[0] if given else None, stretch))
         new.replace(path)
         sync_folder(path.parent)
     except OSError as error:
         raise StorageError(f"{path} cannot be replaced", cause=error.strerror or str(error)) from error
-    return FileKey(path, ask)
+    finally:
+        os.close(descriptor)
+    return FileKey(path, (lambda: given[0]) if given else None)
+
+
+def _locked(path: Path) -> int:
+    """Lock the file that is at the path now: of two renewals at once, the second has to see what the first wrote.
+
+    Ends when no other process replaces the file between opening and locking.
+    """
+    while True:
+        descriptor = open_private_file(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            raise LockedError(
+                f"the key file {path} is being renewed", cause="another process does it", next_step="try again"
+            ) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise StorageError(f"{path} cannot be locked", cause=error.strerror or str(error)) from error
+        os.close(descriptor)
 
 
 def _derive(version: bytes, salt: bytes) -> bytes:

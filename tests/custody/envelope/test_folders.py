@@ -105,10 +105,15 @@ def test_the_commands(
     assert run(["unseal", "c.sealed", "--key-service", "file:k", "--out", "d"]) == 3
     assert run(["unseal", "c.sealed", "--key-service", "hpke:alice", "--out", "d", "--least", "3"]) == 2
 
+    before = sorted(Path().iterdir())
+    assert run(["unseal", "c.sealed", "--key-service", "hpke:alice", "--check"]) == 0
+    assert "intact  c.sealed  2 bytes, rotation 2, opens with hpke:" in capsys.readouterr().out
+    assert sorted(Path().iterdir()) == before
     data = bytearray(Path("c.sealed").read_bytes())
     data[-1] ^= 1
     Path("c.sealed").write_bytes(data)
     assert run(["unseal", "c.sealed", "--key-service", "hpke:alice", "--out", "d"]) == 4
+    assert run(["unseal", "c.sealed", "--key-service", "hpke:alice", "--check"]) == 4
     assert not Path("d").exists()
     assert "does not verify" in capsys.readouterr().err
 

@@ -171,11 +171,17 @@ def test_a_wrap_of_another_file_is_refused(victim: Victim, key: FileKey, tmp_pat
     assert "another file" in str(error)
 
 
-def test_names_that_would_steer_a_terminal_are_refused(victim: Victim, key: FileKey, tmp_path: Path) -> None:
+def test_names_that_would_steer_a_terminal_are_refused(
+    victim: Victim, key: FileKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrap = Wrap("file", "\x1b]0;owned\x07", bytes(80))
     error = refused(forged_slots(victim.data, victim.head, Slot(1, (wrap,)), bytes(32)), key, tmp_path)
     assert error is not None
     assert str(error).isprintable()
+    monkeypatch.setattr(FileKey, "wrap", lambda *_: wrap)
+    (tmp_path / "m").write_bytes(b"m")
+    with pytest.raises(UsageError, match="cannot be printed"):
+        encrypt_file(tmp_path / "m", tmp_path / "s", [key])
     with pytest.raises(UsageError):
         Head("m", 1, 1024, 4096, bytes(32), bytes(7), Policy(("file", "\x1b[2J"))).encode()
 
@@ -209,7 +215,8 @@ def test_the_policy_holds_against_a_rotation_that_ignores_it(tmp_path: Path, mon
     alice, weak = create_recipient(tmp_path / "alice"), create_kek(tmp_path / "weak")
     (tmp_path / "m").write_bytes(b"x")
     encrypt_file(tmp_path / "m", tmp_path / "s", [alice], policy=Policy(("hpke",), 1))
-    monkeypatch.setattr("casemate.custody.envelope.rotation.check_services", lambda *_: None)
+    for check in ("check_services", "check_wraps"):
+        monkeypatch.setattr(f"casemate.custody.envelope.rotation.{check}", lambda *_: None)
     rotate(tmp_path / "s", [alice], [weak])
     with pytest.raises(TamperedError, match="policy allows keys of kind hpke, not file"):
         open_encrypted(tmp_path / "s", [weak])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import signal
 import stat
 import threading
 from pathlib import Path
@@ -184,6 +185,34 @@ def test_files_are_private_and_appear_whole_or_not_at_all(
         decrypt_file(tmp_path / "s", tmp_path / "o", [key], overwrite=True)
     assert (tmp_path / "o").read_bytes() == CONTENT
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "o", "s"]
+
+
+def test_kill_9_while_unsealing_leaves_no_plaintext(key: FileKey, tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes(CONTENT)
+    encrypt_file(tmp_path / "m", tmp_path / "s", [key], segment=1024)
+    try:
+        os.close(os.open(tmp_path, os.O_TMPFILE | os.O_RDWR, 0o600))
+    except OSError:
+        pytest.skip("this file system has no unnamed files")
+    inside, outside = os.pipe()
+    child = os.fork()
+    if child == 0:
+
+        class Telling(Silent):
+            def advance(self, task: str, steps: int = 1) -> None:
+                os.write(outside, b".")
+                signal.pause()
+
+        try:
+            decrypt_file(tmp_path / "s", tmp_path / "o", [key], workers=1, observer=Telling())
+        finally:
+            os._exit(1)
+    os.close(outside)
+    assert os.read(inside, 1) == b"."
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(inside)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "s"]
 
 
 def test_a_goal_that_appears_meanwhile_is_not_replaced(key: FileKey, tmp_path: Path) -> None:

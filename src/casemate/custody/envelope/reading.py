@@ -135,6 +135,18 @@ class EncryptedFile:
 
         each_segment(self._head.count, work, workers=self._workers, observer=observer, task=f"unseal {self.path.name}")
 
+    def check(self, observer: Observer | None = None) -> None:
+        """Verify every segment and keep nothing of it.
+
+        Raises:
+            TamperedError: a segment is not the one that was sealed.
+        """
+
+        def work(index: int) -> None:
+            self._open(index, self._scratch.plain[: self._head.length(index)])
+
+        each_segment(self._head.count, work, workers=self._workers, observer=observer, task=f"check {self.path.name}")
+
 
 def _address(memory: bytearray) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))

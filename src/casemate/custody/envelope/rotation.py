@@ -18,7 +18,7 @@ from casemate.custody.envelope.layout import HEAD, JOURNAL, SLOTS
 from casemate.custody.envelope.opening import Unlocked, check_size, read_region, unlock
 from casemate.custody.envelope.publish import open_regular
 from casemate.custody.envelope.sealing import check_services
-from casemate.custody.envelope.slots import Entry, Slot, encode_entry, encode_slot
+from casemate.custody.envelope.slots import Entry, Slot, check_wraps, encode_entry, encode_slot
 from casemate.custody.envelope.stream import write_fully
 from casemate.keys.services import KeyService, Wrap
 
@@ -74,6 +74,7 @@ def rotate(
         check_size(state.st_size, head)
         opened = unlock(region, head, keys, repair=repair)
         slot = Slot(opened.slot.sequence + 1, _wraps(opened, keys, services))
+        check_wraps(slot.wraps, head.policy)
         _write(descriptor, opened, slot)
     except OSError as error:
         raise StorageError(f"{path} cannot be locked", cause=error.strerror or str(error)) from error

@@ -14,7 +14,7 @@ from casemate.core.errors import UnreadableError, UsageError
 from casemate.core.observer import Observer
 from casemate.custody.envelope.layout import ANY_KEYS, JOURNAL, SEGMENT, SLOT, Head, Policy
 from casemate.custody.envelope.publish import Draft, open_regular
-from casemate.custody.envelope.slots import Slot, encode_slot, room_for
+from casemate.custody.envelope.slots import Slot, check_wraps, encode_slot, room_for
 from casemate.custody.envelope.stream import WORKERS, Scratch, Stream, each_segment, read_fully, write_fully
 from casemate.keys.services import DEK_SIZE, KeyService
 
@@ -276,6 +276,7 @@ def _make_header(
     check_services(services, policy)
     dek = secrets.token_bytes(DEK_SIZE)
     wraps = tuple(service.wrap(dek, draft.context()) for service in services)
+    check_wraps(wraps, policy)
     if (room := room_for(wraps)) > reserve:  # the room is part of what wraps are bound to
         draft = replace(draft, slot=room)
         wraps = tuple(service.wrap(dek, draft.context()) for service in services)

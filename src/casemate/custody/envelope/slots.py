@@ -85,12 +85,22 @@ def parse_slot(data: bytes, index: int, policy: Policy) -> Slot:
         raise damaged(f"the wraps in slot {index} do not read") from None
     if canonical_json(wraps) != text:
         raise damaged(f"the wraps in slot {index} are not in canonical form")
-    if problem := forbidden(wraps, policy):
+    if problem := _forbidden(wraps, policy):
         raise damaged(problem)
     return Slot(sequence, wraps)
 
 
-def forbidden(wraps: Sequence[Wrap], policy: Policy) -> str:
+def check_wraps(wraps: Sequence[Wrap], policy: Policy) -> None:
+    """Refuse to write wraps that no reader would take.
+
+    Raises:
+        UsageError: the policy forbids them, or a key has a name that cannot be printed.
+    """
+    if problem := _forbidden(wraps, policy):
+        raise UsageError("the file cannot be sealed for these keys", cause=problem)
+
+
+def _forbidden(wraps: Sequence[Wrap], policy: Policy) -> str:
     """Why the policy forbids these wraps, or an empty string."""
     if not wraps:
         return "no key would open it"
