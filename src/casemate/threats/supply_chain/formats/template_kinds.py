@@ -177,6 +177,8 @@ class Kinds:
         base = self.kind(each.node.node)
         if each.node.attr in NUMERIC_METHODS:
             return Kind.NUMBER
+        if each.node.attr in ("items", "keys", "values"):
+            return base
         if each.node.attr in ("get", "pop"):
             return max(_taken(base), self._join(*values[1:]))
         return Kind.BUILT if each.node.attr in BUILDING_METHODS else _taken(base)
