@@ -53,6 +53,7 @@ def test_aliases_are_counted_and_not_followed() -> None:
 
 def test_keys_that_stand_twice_are_told() -> None:
     assert rule("yaml.repeated") in found(b"a:\n  b: 1\n  b: 2\n")
+    assert rule("config.gadget") in found(b"a:\n  _target_: os.system\n  _target_: torch.nn.Linear\n")
 
 
 def test_prose_is_no_yaml() -> None:
