@@ -83,9 +83,11 @@ def _chunk(view: View, report: Report, chunk: dict[int, Thrift], footer: int) ->
 
 
 def _repeated(view: View, report: Report, place: int, meta: dict[int, Thrift], footer: int) -> None:
-    """Old writers repeat a column's description behind it, some with other statistics; the path must be the same."""
+    """Old writers repeat a column's description behind it, whole or in its chunk's; the path must be the same."""
     reader = Reader(view, place, footer)
-    if reader.structure().get(3) != meta.get(3):
+    again = reader.structure()
+    inner = again.get(3)
+    if (inner.get(3) if isinstance(inner, dict) else inner) != meta.get(3):
         raise Refused("parquet.layout", "a column is described twice, and differently", place)
     report.cover(place, reader.at - place)
 
