@@ -127,6 +127,13 @@ def test_what_is_not_reviewed_is_told() -> None:
     assert rule("jinja.call") in found(chat("{% set f = x %}{{ f() }}"))
 
 
+def test_names_of_a_program_s_own_are_told_in_templates_for_conversations_only() -> None:
+    body = "{% for m in messages %}{{ explode(m) }}{% endfor %}"
+    assert rule("jinja.unknown") in found(body.encode())
+    assert_clean(body.replace("messages", "kernels").encode(), "text")
+    assert rule("jinja.attribute") in found(body.replace("messages", "kernels.__class__").encode())
+
+
 def test_an_index_that_only_the_input_decides_is_no_finding() -> None:
     assert_clean(chat("{% for k in m %}{{ m[k] }}{{ m[k.x|lower] }}{{ m[loop.index0 + 1] }}{% endfor %}"), "gguf")
 
