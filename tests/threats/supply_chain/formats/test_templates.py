@@ -100,6 +100,7 @@ BOMBS = {
     "statements": "{% if 1 %}" * 3000 + "{% endif %}" * 3000,
     "a long chain": "{{ x" + ".y" * 5000 + " }}",
     "macros": "".join(f"{{% macro m{i}() %}}" + f"{{{{ m{i + 1}() }}}}" * 9 + "{% endmacro %}" for i in range(12)),
+    "a chain of macros": "".join(f"{{% macro m{i}() %}}{{{{ m{i + 1}() }}}}{{% endmacro %}}" for i in range(200)),
     "a large template": "{# " + "x" * 300_000 + " #}",
 }
 
@@ -119,6 +120,12 @@ def test_an_escape_is_found(template: str) -> None:
 @pytest.mark.parametrize("template", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_is_found(template: str) -> None:
     assert rule("jinja.bomb") in found(chat(template))
+
+
+def test_kinds_are_followed_through_any_number_of_names_in_any_order() -> None:
+    steps = [f"{{% set a{i} = a{i + 1} %}}" for i in range(2000)] + ["{% set a2000 = 'x' ~ 'y' %}"]
+    for order in (steps, steps[::-1], steps[::2] + steps[1::2]):
+        assert rule("jinja.computed") in found(chat("".join(order) + "{{ x[a0] }}"))
 
 
 def test_what_is_not_reviewed_is_told() -> None:
