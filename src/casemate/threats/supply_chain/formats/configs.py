@@ -58,7 +58,9 @@ def _judge(key: str, inner: Json, beside: dict[str, Json], where: str, report: R
         for each in inner:
             if isinstance(each, str) and _SOURCE.search(each):
                 report.fact("config.requirement", "a requirement from a place of its own", logical=where)
-    elif key == "id" and isinstance(inner, list) and beside.get("lc") == 1 and beside.get("type") == "constructor":
+    elif (
+        key == "id" and isinstance(inner, list) and beside.get("lc") in (1, "1") and beside.get("type") == "constructor"
+    ):
         report.name("config.constructor", ".".join(str(part) for part in inner), logical=where)
 
 

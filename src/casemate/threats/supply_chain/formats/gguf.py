@@ -6,6 +6,7 @@ the alignment with zeros, as llama.cpp demands. Texts that a loader gives to a t
 
 from __future__ import annotations
 
+import struct
 from typing import Literal
 
 from casemate.threats.supply_chain.formats.gguf_types import ARRAY, BOOL, STRING, TENSORS, UNSIGNED, WIDTHS
@@ -118,11 +119,12 @@ class _Reader:
         elif kind == STRING:
             if count * self.wide > len(self.view) - self.at:
                 raise Malformed(f"{count} texts do not fit", self.at)
-            templates = b"template" in key
+            if b"template" not in key:
+                self._skip(count)
+                return
             for _ in range(count):
-                at, text = self.at, self.text()
-                if templates:
-                    self._said(_shown(key), text, at)
+                at = self.at
+                self._said(_shown(key), self.text(), at)
         elif kind == ARRAY:
             if count * (4 + self.wide) > len(self.view) - self.at:
                 raise Malformed(f"{count} arrays do not fit", self.at)
@@ -130,6 +132,19 @@ class _Reader:
                 self._array(key, depth + 1)
         else:
             raise Malformed(f"the kind {kind} of a value is not known", self.at)
+
+    def _skip(self, count: int) -> None:
+        """Cross texts that only the vocabulary needs. Hundreds of thousands are usual, so this is kept tight."""
+        read = struct.Struct(("<" if self.order == "little" else ">") + ("Q" if self.wide == 8 else "I")).unpack_from
+        at, wide, end = self.at, self.wide, len(self.view)
+        with self.view.memory() as memory:
+            for _ in range(count):
+                if at + wide > end:
+                    raise Malformed("a text does not fit", self.at)
+                at += wide + read(memory, at)[0]
+        if at > end:
+            raise Malformed("a text does not fit", self.at)
+        self.at = at
 
     def _said(self, name: str, text: bytes, at: int) -> None:
         try:

@@ -22,6 +22,8 @@ PLAIN: tuple[Format, ...] = (
     Format("safetensors", "formats.safetensors", _safetensors),
     Format("npy", "formats.npy", magic(b"\x93NUMPY")),
     Format("gguf", "formats.gguf", magic(b"GGUF")),
+    Format("parquet", "formats.parquet", magic(b"PAR1")),
+    Format("image", "formats.images", magic(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")),
     Format("json", "formats.json_files", seems_json, family="text"),
     Format("ubjson", "formats.ubjson", lambda view: view.begins(b"{")),
     Format("lightgbm", "formats.lightgbm", magic(b"tree\nversion="), family="text"),

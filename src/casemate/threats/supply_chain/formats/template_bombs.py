@@ -17,6 +17,9 @@ LOOPS = 1_000_000
 """Rounds of nested loops whose lengths are constants."""
 
 NESTING = 10
+CHAIN = 64
+"""Macros that call the next; real templates have two or three."""
+
 DOUBLINGS = 6
 """Assignments of a text that holds another twice; each may double the length."""
 
@@ -177,7 +180,7 @@ def _recursive(tree: nodes.Template, say: Callable[[str], None]) -> None:
         if len(counting) > 1:
             say(f"the macro {macro.name} multiplies itself")
     costs: dict[str, int] = {}
-    for _ in calls:
+    for _ in range(CHAIN):
         before = dict(costs)
         for name, called in calls.items():
             costs[name] = min(1 << 32, 1 + sum(before.get(each, 0) for each in called if each != name))
@@ -186,6 +189,8 @@ def _recursive(tree: nodes.Template, say: Callable[[str], None]) -> None:
         if max(costs.values()) > LOOPS and not _cyclic(calls):
             say("macros that multiply each other")
             return
+    if not _cyclic(calls):
+        say(f"macros that call each other more than {CHAIN} deep")
 
 
 def _descends(call: nodes.Call, parameters: set[str]) -> bool:
@@ -202,8 +207,9 @@ def _descends(call: nodes.Call, parameters: set[str]) -> bool:
 def _cyclic(calls: dict[str, list[str]]) -> bool:
     """Whether macros call each other in a circle: each pass removes those that only call removed ones."""
     left = {name: {each for each in called if each in calls and each != name} for name, called in calls.items()}
-    while True:
+    for _ in range(CHAIN):
         done = {name for name, called in left.items() if not called}
         if not done:
             return bool(left)
         left = {name: called - done for name, called in left.items() if name not in done}
+    return False

@@ -1,8 +1,8 @@
 """Where the value of a template's expression comes from: a number, the input, a constant, or a text that it builds.
 
 Reading ``x[key]`` with a built key is how templates reach attributes that no constant in them names. Kinds are joined
-over all assignments to a name, whatever their order, until nothing changes: each pass raises at least one name by at
-least one of four steps, so the passes end.
+over all assignments to a name, whatever their order, until nothing changes: a statement is looked at again only when a
+name that it reads was raised, and a name can be raised three times.
 """
 
 from __future__ import annotations
@@ -40,29 +40,45 @@ class Kinds:
         self.macros = {macro.name: macro for macro in tree.find_all(nodes.Macro)}
         self.names: dict[str, Kind] = {}
         self._known: dict[int, Kind] = {}
-        statements = list(tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With, nodes.CallBlock)))
-        calls = [call for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)]
-        before: dict[str, Kind] | None = None
-        while before != self.names:
-            before = dict(self.names)
-            self._known.clear()
-            for statement in statements:
+        self._settled = False
+        self._raised: list[str] = []
+        statements: list[nodes.Node] = list(
+            tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With, nodes.CallBlock))
+        )
+        statements += [call for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)]
+        readers: dict[str, list[nodes.Node]] = defaultdict(list)
+        for statement in statements:
+            for name in _read(statement):
+                readers[name].append(statement)
+        waiting = dict.fromkeys(reversed(statements))
+        while waiting:
+            statement = waiting.popitem()[0]
+            if isinstance(statement, nodes.Call):
+                self._pass(statement)
+            else:
                 self._assign(statement)
-            for call in calls:
-                self._pass(call)
-        self._known.clear()
+            for name in self._raised:
+                waiting.update(dict.fromkeys(readers[name]))
+            self._raised.clear()
+        self._settled = True
+
+    def _put(self, name: str, kind: Kind, least: Kind = Kind.NUMBER) -> None:
+        before = self.names.get(name)
+        after = max(kind, least if before is None else before)
+        if after is not before:
+            self.names[name] = after
+            self._raised.append(name)
 
     def _raise(self, target: nodes.Node, kind: Kind) -> None:
         for name in _targets(target):
-            self.names[name] = max(kind, self.names.get(name, Kind.NUMBER))
+            self._put(name, kind)
 
     def _assign(self, statement: nodes.Node) -> None:
         if isinstance(statement, nodes.Assign):
             value = statement.node
             if isinstance(value, nodes.Call) and isinstance(statement.target, nodes.Name):
                 for keyword in value.kwargs:
-                    name = f"{statement.target.name}.{keyword.key}"
-                    self.names[name] = max(self.kind(keyword.value), self.names.get(name, Kind.NUMBER))
+                    self._put(f"{statement.target.name}.{keyword.key}", self.kind(keyword.value))
             self._raise(statement.target, self.kind(value))
         elif isinstance(statement, nodes.AssignBlock):
             self._raise(statement.target, Kind.BUILT)
@@ -92,13 +108,15 @@ class Kinds:
             given[parameter.name].append(value)
         for name, values in given.items():
             for value in values:
-                self.names[name] = max(self.kind(value), self.names.get(name, Kind.INPUT))
+                self._put(name, self.kind(value), Kind.INPUT)
         if call.dyn_args is not None or call.dyn_kwargs is not None:
             for parameter in macro.args:
-                self.names[parameter.name] = Kind.BUILT
+                self._put(parameter.name, Kind.BUILT)
 
     def kind(self, expression: nodes.Node) -> Kind:
         """The kind of an expression."""
+        if not self._settled:
+            return self._find(expression)
         known = self._known.get(id(expression))
         if known is None:
             known = self._known[id(expression)] = self._find(expression)
@@ -177,6 +195,8 @@ class Kinds:
         base = self.kind(each.node.node)
         if each.node.attr in NUMERIC_METHODS:
             return Kind.NUMBER
+        if each.node.attr in ("items", "keys", "values"):
+            return base
         if each.node.attr in ("get", "pop"):
             return max(_taken(base), self._join(*values[1:]))
         return Kind.BUILT if each.node.attr in BUILDING_METHODS else _taken(base)
@@ -195,3 +215,25 @@ def _targets(target: nodes.Node) -> list[str]:
     if isinstance(target, nodes.Tuple | nodes.List):
         return [name for item in target.items for name in _targets(item)]
     return []
+
+
+def _read(statement: nodes.Node) -> set[str]:
+    """The names, and attributes of names, whose kinds a statement depends on."""
+    if isinstance(statement, nodes.Assign):
+        values: list[nodes.Node] = [statement.node]
+    elif isinstance(statement, nodes.For):
+        values = [statement.iter]
+    elif isinstance(statement, nodes.With):
+        values = list(statement.values)
+    elif isinstance(statement, nodes.Call):
+        values = [statement]
+    else:
+        return set()
+    found = set()
+    for value in values:
+        for each in (value, *value.find_all((nodes.Name, nodes.Getattr))):
+            if isinstance(each, nodes.Name):
+                found.add(each.name)
+            elif isinstance(each, nodes.Getattr) and isinstance(each.node, nodes.Name):
+                found.add(f"{each.node.name}.{each.attr}")
+    return found

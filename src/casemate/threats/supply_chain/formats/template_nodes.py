@@ -43,13 +43,16 @@ class Judge:
         tree: what the parser returned.
         report: told the facts.
         at, where: where the template stands.
+        declared: whether a loader is known to render it. Of other templates nobody knows which functions, filters and
+            tests their program adds, so a name that is merely unknown is not told.
     """
 
-    def __init__(self, tree: nodes.Template, report: Report, at: int | None, where: str) -> None:
+    def __init__(self, tree: nodes.Template, report: Report, at: int | None, where: str, *, declared: bool) -> None:
         self.tree = tree
         self.report = report
         self.at = at
         self.where = where
+        self.declared = declared
         self.kinds = Kinds(tree)
         self.stored = {name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param")}
         self.attributes = names("jinja")["jinja.attribute"].deny
@@ -68,6 +71,8 @@ class Judge:
         self.report.fact(f"jinja.{fact}", f"template: {message}", self.at, self.where)
 
     def _name(self, kind: str, name: str) -> None:
+        if not self.declared and names("jinja")[f"jinja.{kind}"].fact(name) == "jinja.unknown":
+            return
         self.report.name(f"jinja.{kind}", name, self.at, f"{self.where}:{name}" if self.where else name)
 
     def _one(self, node: nodes.Node) -> None:

@@ -23,6 +23,9 @@ SIZE = 1 << 18
 _STATEMENT = re.compile(
     r"\{%[-+]?\s*(?:for|if|set|macro|call|filter|with|raw|block|import|from|include|extends|do|generation|autoescape)\b"
 )
+_CHAT = re.compile(r"\bmessages?\b")
+"""What a template for conversations reads, also where it stands in a file of its own."""
+
 _HEAD = ("{{", "{%", "{#")
 
 
@@ -76,7 +79,7 @@ def judge_text(text: str, report: Report, at: int | None = None, where: str = ""
     report.budget.spend(len(text))
     try:
         tree = _ENVIRONMENT.parse(text)
-        Judge(tree, report, at, where).judge()
+        Judge(tree, report, at, where, declared=declared or _CHAT.search(text) is not None).judge()
         judge_cost(tree, lambda message: report.fact("jinja.bomb", message, at, where))
     except (TemplateError, ValueError, OverflowError) as error:
         if declared:

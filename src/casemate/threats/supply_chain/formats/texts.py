@@ -18,6 +18,7 @@ SIZE = 256 << 20
 """Bytes that a text may have."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_BYTES = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _TAG = re.compile(r"(?:^|[\s:\-\[,{?])!(?:!|<tag:yaml\.org,2002:)python/(?:object|name|module)", re.M)
 _PYTHON = re.compile(r"^(?:import [\w.]+|from [\w.]+ import |def \w+\(|class \w+[(:])", re.M)
@@ -36,6 +37,8 @@ def parse(view: View, report: Report) -> None:
         NotMine: it is no text.
         Malformed: it is too large to be read as one.
     """
+    if _BYTES.search(view.raw(0, min(len(view), 4096))):
+        raise NotMine  # before a large file is copied
     if len(view) > SIZE:
         raise Malformed(f"a text of more than {SIZE} bytes", 0)
     try:

@@ -21,7 +21,8 @@ SIZE = 1 << 30
 DEPTH = 512
 _INCLUDE = "http://www.w3.org/2001/XInclude"
 _PIECE = 1 << 20
-_KNOWN = ("-//W3C//DTD SVG", "-//W3C//DTD XHTML")
+_KNOWN = ("-//W3C//DTD SVG", "-//W3C//DTD XHTML", "-//Apple//DTD PLIST")
+_FETCHED = ("http://www.w3.org/", "https://www.w3.org/", "http://www.apple.com/DTDs/")
 
 
 class Visitor(Protocol):
@@ -123,7 +124,9 @@ class _Reader:
         self.visitor.text(data)
 
     def _doctype(self, name: str, system: str | None, public: str | None, internal: int) -> None:
-        if not (public or "").startswith(_KNOWN):
+        if system and not system.startswith(_FETCHED):
+            self.report.fact("xml.fetched-dtd", f"the document type of {name} is another file", self.at)
+        elif not (public or "").startswith(_KNOWN):
             self.report.fact("xml.dtd", f"a document type of its own for {name}", self.at)
 
     def _entity(self, name: str, parameter: int, value: str | None, *rest: str | None) -> None:

@@ -137,6 +137,8 @@ class _Builder:
             if isinstance(value, dict | list):
                 judge_config(value, self.report)
         else:
+            if inside.key in inside.value:
+                judge_config({inside.key: inside.value[inside.key]}, self.report)  # some readers keep the first
             inside.value[inside.key] = _plain(value)
             inside.key = None
 
