@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 CLINICAL := examples/clinical
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all check bench peers data docs clean
+.PHONY: demo test test-all check bench fuzz peers data docs clean
 
 demo: .venv/run.stamp data
 	$(BIN)/python $(CLINICAL)/train.py .data/support2.csv $(CLINICAL)
@@ -30,6 +30,9 @@ check: .venv/dev.stamp
 
 bench: .venv/dev.stamp data peers
 	$(BIN)/python -m benchmarks
+
+fuzz: .venv/dev.stamp peers
+	$(BIN)/python tools/fuzz.py
 
 peers: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.peers
