@@ -120,7 +120,7 @@ def tar_header(name: str | bytes, size: int = 0, kind: bytes = b"0", target: str
     """One block of a tar archive, with a correct checksum unless one is given."""
     raw = name if isinstance(name, bytes) else name.encode()
     head = raw[:100].ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2
-    head += fields.get("size", b"%011o\0" % size) + b"00000000000\0" + b" " * 8
+    head += fields.get("length", b"%011o\0" % size) + b"00000000000\0" + b" " * 8
     head += kind + target.encode().ljust(100, b"\0") + fields.get("magic", b"ustar\x0000")
     head = head.ljust(512, b"\0")
     checksum = fields.get("checksum", b"%06o\0 " % sum(head))
