@@ -16,7 +16,6 @@ from casemate.threats.supply_chain.engine import Outcome, scan_view
 from casemate.threats.supply_chain.format import Format, magic
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
 from casemate.threats.supply_chain.report import Report, Settings
-from casemate.threats.supply_chain.stops import Refused
 from casemate.threats.supply_chain.view import View
 
 SETTINGS = Settings(allow=reviewed())
@@ -27,7 +26,7 @@ EVIL = b"NOTE! evil"
 def _parse(view: View, report: Report) -> None:
     """The format of these tests: "NOTE", evil with "!" behind it, or a claim on a sibling with "?"."""
     if view.begins(b"!", 4):
-        raise Refused("pickle.call", "evil", 4)
+        report.fact("pickle.call", "evil", 4)
     if view.begins(b"?", 4):
         for line in view.raw(5, len(view) - 5).decode().split("\n"):
             path, at, count = line.split(",")
