@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from casemate.core.errors import MissingPartError
 from casemate.threats.supply_chain import budget as budgets
 from casemate.threats.supply_chain.budget import Budget
 from casemate.threats.supply_chain.containers import compressed, expand
@@ -90,6 +91,16 @@ def test_bombs_end_at_the_budget(kind: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(budgets, "RATIO", 4)
     found = scanned(WRITERS[kind](bytes(16 << 20)))
     assert [finding.rule for finding in found.findings] == ["CM-SUP-014"]
+
+
+def test_without_the_optional_package_the_file_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(module: str, *, extra: str) -> None:
+        raise MissingPartError(f"this needs the package {module!r}", next_step=f"pip install 'casemate[{extra}]'")
+
+    monkeypatch.setattr(expand, "require", missing)
+    found = scanned(zstandard.compress(NOTE))
+    assert found.verdict is Verdict.UNREADABLE
+    assert found.unreadable == "this needs the package 'zstandard'. Next: pip install 'casemate[zstd]'"
 
 
 def test_nested_streams_end() -> None:
