@@ -342,6 +342,17 @@ def test_only_one_folder_is_held_back(tmp_path: Path) -> None:
     assert [artifact.verdict for artifact in stream] == [Verdict.CLEAN, Verdict.CLEAN, Verdict.MALICIOUS]
 
 
+def test_a_huge_folder_is_not_held_back_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "HELD", 2)
+    for name, data in {"a": b"\1", "b": NOTE, "c": b"NOTE?a,0,\nd,0,", "d": b"\1", "e": NOTE}.items():
+        (tmp_path / name).write_bytes(data)
+    stream = scan_each([tmp_path], SETTINGS)
+    assert next(stream).verdict is Verdict.UNREADABLE  # nothing had claimed it yet: never clean by mistake
+    (tmp_path / "e").write_bytes(EVIL)
+    rest = [artifact.verdict for artifact in stream]
+    assert rest == [Verdict.CLEAN, Verdict.CLEAN, Verdict.CLEAN, Verdict.MALICIOUS]
+
+
 class Heard:
     """An observer that counts."""
 
