@@ -31,7 +31,7 @@ CAN_FORK: Final = hasattr(os, "fork")
 """Whether this system can make children that share what their parent has read; without, all is done in this process."""
 
 HELD: Final = 50_000
-"""Files of one folder that are held back for their siblings; in a larger folder, later files cannot account for them."""
+"""Files of one folder that are held back for their siblings; in a larger one, later files cannot account for them."""
 
 _MIB: Final = 1 << 20
 _DIED: Final = "the process that read it died: the file became shorter meanwhile, or needs more memory than there is"
