@@ -108,7 +108,7 @@ def test_text_shows_the_worst_first_with_what_why_and_next(capsys: pytest.Captur
     assert places == sorted(places)
     for part in (
         "✖ malicious",
-        "CM-SUP-002",
+        "CM-SUP-103",
         "critical",
         "evil.zip!m/x byte 4",
         "next  ",
@@ -116,7 +116,7 @@ def test_text_shows_the_worst_first_with_what_why_and_next(capsys: pytest.Captur
     ):
         assert part in out
     assert "4 files" in out
-    assert out.rstrip().endswith("casemate explain CM-SUP-002")
+    assert out.rstrip().endswith("casemate explain CM-SUP-103")
     assert "\033" not in out
 
 
@@ -175,10 +175,10 @@ def test_sarif_has_places_and_no_invented_lines(capsys: pytest.CaptureFixture[st
         assert not uri.startswith(("/", "./"))
         assert location["logicalLocations"][0]["fullyQualifiedName"]
         assert re.fullmatch(r"[0-9a-f]{32}", result["partialFingerprints"]["casemate/v1"])
-    evil = next(result for result in found["results"] if result["ruleId"] == "CM-SUP-002")
+    evil = next(result for result in found["results"] if result["ruleId"] == "CM-SUP-103")
     assert evil["locations"][0]["logicalLocations"][0]["name"] == "m/x"
     assert evil["level"] == "error"
-    assert {result["ruleId"] for result in found["results"]} == {"CM-SUP-002", "CM-SUP-104", "CM-SUP-141"}
+    assert {result["ruleId"] for result in found["results"]} == {"CM-SUP-103", "CM-SUP-104", "CM-SUP-141"}
 
 
 def test_sarif_fingerprints_survive_moved_bytes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -260,7 +260,7 @@ def ignoring(rule: str, path: str, expires: str = "2027-01-31", more: str = "", 
 
 
 def test_what_is_ignored_is_still_told_and_only_the_exit_code_changes(capsys: pytest.CaptureFixture[str]) -> None:
-    name = ignoring("CM-SUP-002", "*.zip")
+    name = ignoring("CM-SUP-103", "*.zip")
     code, out = said(capsys, "evil.zip", "--ignore", name, "--format", "json")
     (found,) = json.loads(out)["artifacts"]
     assert (code, found["verdict"], found["effective"]) == (0, "malicious", "clean")
@@ -275,11 +275,11 @@ def test_what_is_ignored_is_still_told_and_only_the_exit_code_changes(capsys: py
 @pytest.mark.parametrize(
     ("rule", "path", "more", "code"),
     [
-        ("CM-SUP-002", "evil.zip", "", 0),
-        ("CM-SUP-002", "other.zip", "", 1),
+        ("CM-SUP-103", "evil.zip", "", 0),
+        ("CM-SUP-103", "other.zip", "", 1),
         ("CM-SUP-104", "evil.zip", "", 1),
-        ("CM-SUP-002", "*.zip", 'logical = "m/*"', 0),
-        ("CM-SUP-002", "*.zip", 'logical = "n/*"', 1),
+        ("CM-SUP-103", "*.zip", 'logical = "m/*"', 0),
+        ("CM-SUP-103", "*.zip", 'logical = "n/*"', 1),
         ("CM-SUP-141", "evil.zip", "", 1),
     ],
 )
@@ -296,7 +296,7 @@ def test_an_unreadable_file_can_be_accepted(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_an_expired_entry_is_a_finding_and_ignores_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    name = ignoring("CM-SUP-002", "evil.zip", "2026-11-25")
+    name = ignoring("CM-SUP-103", "evil.zip", "2026-11-25")
     code, out = said(capsys, "evil.zip", "--ignore", name, "--format", "json")
     evil, listed = json.loads(out)["artifacts"]
     assert (code, evil["effective"]) == (1, "malicious")
@@ -304,19 +304,19 @@ def test_an_expired_entry_is_a_finding_and_ignores_nothing(capsys: pytest.Captur
     assert [finding["rule"] for finding in listed["findings"]] == ["CM-SUP-142"]
     assert said(capsys, "clean", "--ignore", name)[0] == 1
     assert read_ignored(Path(name), datetime.date(2026, 11, 24)).entries
-    assert said(capsys, "evil.zip", "--ignore", ignoring("CM-SUP-002", "evil.zip", "2026-11-26"))[0] == 0
+    assert said(capsys, "evil.zip", "--ignore", ignoring("CM-SUP-103", "evil.zip", "2026-11-26"))[0] == 0
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        '[[ignore]]\nrule = "CM-SUP-002"\npath = "a"\nexpires = 2027-01-01',
-        '[[ignore]]\nrule = "CM-SUP-002"\npath = "a"\nreason = "x"',
-        '[[ignore]]\nrule = "CM-SUP-002"\npath = "a"\nreason = " "\nexpires = 2027-01-01',
-        '[[ignore]]\nrule = "CM-SUP-002"\npath = "a"\nreason = "x"\nexpires = 2027-12-01',
-        '[[ignore]]\nrule = "CM-SUP-002"\npath = "**"\nreason = "x"\nexpires = 2027-01-01',
+        '[[ignore]]\nrule = "CM-SUP-103"\npath = "a"\nexpires = 2027-01-01',
+        '[[ignore]]\nrule = "CM-SUP-103"\npath = "a"\nreason = "x"',
+        '[[ignore]]\nrule = "CM-SUP-103"\npath = "a"\nreason = " "\nexpires = 2027-01-01',
+        '[[ignore]]\nrule = "CM-SUP-103"\npath = "a"\nreason = "x"\nexpires = 2027-12-01',
+        '[[ignore]]\nrule = "CM-SUP-103"\npath = "**"\nreason = "x"\nexpires = 2027-01-01',
         '[[ignore]]\nrule = "CM-SUP-999"\npath = "a"\nreason = "x"\nexpires = 2027-01-01',
-        '[[ignore]]\nrule = "CM-SUP-002"\npath = "a"\nreason = "x"\nexpires = 2027-01-01\nseverity = "low"',
+        '[[ignore]]\nrule = "CM-SUP-103"\npath = "a"\nreason = "x"\nexpires = 2027-01-01\nseverity = "low"',
         "nonsense",
     ],
 )
@@ -327,7 +327,7 @@ def test_a_list_that_is_not_valid_is_a_usage_error(text: str, capsys: pytest.Cap
 
 
 def test_a_list_in_the_scanned_folder_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    Path(ignoring("CM-SUP-002", "evil.zip")).rename(".casemateignore")
+    Path(ignoring("CM-SUP-103", "evil.zip")).rename(".casemateignore")
     assert said(capsys, "evil.zip")[0] == 1
     assert said(capsys, ".")[0] == 1
 

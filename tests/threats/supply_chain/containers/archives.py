@@ -26,7 +26,7 @@ EVIL = b"NOTE! evil"
 def _parse(view: View, report: Report) -> None:
     """The format of these tests: "NOTE", evil with "!" behind it, or a claim on a sibling with "?"."""
     if view.begins(b"!", 4):
-        report.fact("pickle.call", "evil", 4)
+        report.fact("archive.escape", "evil", 4)
     if view.begins(b"?", 4):
         for line in view.raw(5, len(view) - 5).decode().split("\n"):
             path, at, count = line.split(",")

@@ -294,7 +294,7 @@ def test_siblings_in_an_archive_account_for_each_other() -> None:
 
 def test_a_parser_that_fails_is_told_and_never_clean() -> None:
     found = scanned(zipped(Member(b"a", b"NOTE#"), Member(b"b", EVIL)))
-    assert {finding.rule for finding in found.findings} == {"CM-SUP-102", "CM-SUP-002"}
+    assert {finding.rule for finding in found.findings} == {"CM-SUP-102", "CM-SUP-103"}
     assert scanned(zipped(Member(b"a", b"NOTE#"))).verdict is Verdict.UNREADABLE
     claimed = zipped(Member(b"b", b"NOTE?a,0,"), Member(b"a", b"NOTE#"))
     assert scanned(claimed).verdict is Verdict.UNREADABLE
