@@ -18,7 +18,7 @@ def guarded(command: Callable[[], object]) -> int:
         sys.stderr.write(describe(error))
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("\nstopped. Finished trials are kept: run the same command again to go on.\n")
+        sys.stderr.write("\nstopped. Finished trials of an audit are kept: run the same command again to go on.\n")
         return INTERRUPTED
     except BrokenPipeError:
         return 0

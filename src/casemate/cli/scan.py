@@ -8,13 +8,13 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from casemate import __version__
 from casemate.cli.lines import bars_if
-from casemate.cli.scan_text import Summary, diff_text
+from casemate.cli.scan_text import WIDTH, Summary, diff_text
 from casemate.core.errors import UsageError
 from casemate.core.observer import Observer
 from casemate.threats.supply_chain.artifact import SCHEMA, Artifact
@@ -76,9 +76,29 @@ def scan(
     ignored = Ignored() if ignore is None else read_ignored(ignore, today())
     count = workers or _workers(paths)
     with bars_if(_is_long(paths)) as observer:
-        if diff:
-            return _diff(paths, settings, ignored, count, format, observer, hashed=hash)
-        return _scan(paths, settings, ignored, count, format, observer, hashed=hash)
+        job = _Job(settings, ignored, count, observer, hash)
+        code, report = _compared(paths, job, format) if diff else _scanned(paths, job, format)
+    sys.stdout.buffer.write(report)  # behind the bars, which would break its lines
+    sys.stdout.flush()
+    return code
+
+
+class _Job(NamedTuple):
+    """How to scan."""
+
+    settings: Settings
+    ignored: Ignored
+    workers: int
+    observer: Observer
+    hashed: bool
+
+    def each(self, paths: list[str]) -> Iterator[Artifact]:
+        """Every artifact with what is ignored marked, and the list itself if entries of it have expired."""
+        for artifact in scan_each(paths, self.settings, self.workers, self.observer, hashed=self.hashed):
+            yield self.ignored.apply(artifact)
+        expired = self.ignored.findings()
+        if expired is not None:
+            yield expired
 
 
 def today() -> datetime.date:
@@ -100,43 +120,22 @@ def _workers(paths: list[str]) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _scan(
-    paths: list[str],
-    settings: Settings,
-    ignored: Ignored,
-    workers: int,
-    format: Format,
-    observer: Observer,
-    *,
-    hashed: bool,
-) -> int:
-    summary = Summary()
-    artifacts = _noted(_scanned(paths, settings, ignored, workers, observer, hashed=hashed), summary)
-    out = sys.stdout.buffer
+def _scanned(paths: list[str], job: _Job, format: Format) -> tuple[int, bytes]:
+    """The exit code and the report; JSON is written as it comes, so that it needs no memory."""
+    summary, report = Summary(), b""
+    artifacts = _noted(job.each(paths), summary)
     if format == "json":
         _write_json(artifacts)
     elif format == "text":
         for _ in artifacts:
             pass
+        report = summary.text(color=sys.stdout.isatty(), width=_width()).encode("utf-8", "backslashreplace")
     else:
         writer = importlib.import_module(f"casemate.threats.supply_chain.output.{format}")
-        out.write(writer.write(list(artifacts), __version__))
+        report = writer.write(list(artifacts), __version__)
     if not summary.files:
         raise UsageError("there is no file to scan", cause="the folders are empty", next_step="give a file")
-    if format == "text":
-        sys.stdout.write(summary.text(color=sys.stdout.isatty()))
-    out.flush()
-    return _EXIT[summary.worst]
-
-
-def _scanned(
-    paths: list[str], settings: Settings, ignored: Ignored, workers: int, observer: Observer, *, hashed: bool
-) -> Iterator[Artifact]:
-    for artifact in scan_each(paths, settings, workers, observer, hashed=hashed):
-        yield ignored.apply(artifact)
-    expired = ignored.findings()
-    if expired is not None:
-        yield expired
+    return _EXIT[summary.worst], report
 
 
 def _noted(artifacts: Iterator[Artifact], summary: Summary) -> Iterator[Artifact]:
@@ -154,23 +153,21 @@ def _write_json(artifacts: Iterator[Artifact]) -> None:
     out.write(b"\n]}\n")
 
 
-def _diff(
-    paths: list[str],
-    settings: Settings,
-    ignored: Ignored,
-    workers: int,
-    format: Format,
-    observer: Observer,
-    *,
-    hashed: bool,
-) -> int:
-    old, new = (list(_scanned([path], settings, ignored, workers, observer, hashed=hashed)) for path in paths)
+def _compared(paths: list[str], job: _Job, format: Format) -> tuple[int, bytes]:
+    old, new = (list(job.each([path])) for path in paths)
     found = compare(old, new, (printable_path(paths[0]), printable_path(paths[1])))
     if format == "json":
-        sys.stdout.buffer.write(msgspec.json.encode(found) + b"\n")
+        report = msgspec.json.encode(found) + b"\n"
     else:
-        sys.stdout.write(diff_text(found, color=sys.stdout.isatty()))
-    sys.stdout.flush()
+        report = diff_text(found, color=sys.stdout.isatty(), width=_width()).encode("utf-8", "backslashreplace")
     if found.has_news:
-        return 1
-    return 3 if found.is_unreadable else 0
+        return 1, report
+    return 3 if found.is_unreadable else 0, report
+
+
+def _width() -> int:
+    """Columns for text: the terminal's, within reason."""
+    try:
+        return max(60, min(os.get_terminal_size(sys.stdout.fileno()).columns, WIDTH))
+    except (OSError, ValueError):
+        return WIDTH

@@ -28,7 +28,7 @@ SHADES: Final = {Severity.CRITICAL: "1;31", Severity.HIGH: "31", Severity.MEDIUM
 MOST_BLOCKS: Final = 50
 MOST_FINDINGS: Final = 12
 MOST_CLEAN: Final = 20
-_WIDTH: Final = 110
+WIDTH: Final = 110
 
 
 class Summary:
@@ -58,9 +58,9 @@ class Summary:
         if len(kept) < (MOST_CLEAN + 1 if artifact.verdict is Verdict.CLEAN else MOST_BLOCKS):
             kept.append(artifact)
 
-    def text(self, *, color: bool) -> str:
+    def text(self, *, color: bool, width: int = WIDTH) -> str:
         """The whole report."""
-        paint = Paint(color=color)
+        paint = Paint(color=color, width=width)
         lines: list[str] = []
         shown = 0
         for verdict in ORDER[:-1]:
@@ -99,10 +99,11 @@ class Summary:
 
 
 class Paint:
-    """Colors where a terminal shows them."""
+    """Colors where a terminal shows them, and how wide it is."""
 
-    def __init__(self, *, color: bool) -> None:
+    def __init__(self, *, color: bool, width: int) -> None:
         self._color = color
+        self.width = width
 
     def __call__(self, text: str, code: str) -> str:
         """The text in a color, given as the code of its escape sequence."""
@@ -135,9 +136,9 @@ def _block(artifact: Artifact, paint: Paint) -> list[str]:
     lines = [f"{head}  {paint(printable(artifact.path, 4096), '1')}  {paint('  '.join(about), '2')}"]
     lines += _findings(artifact.findings, paint)
     if artifact.reason and artifact.verdict is not Verdict.CLEAN:
-        lines += _wrapped("why  ", artifact.reason, "    ")
+        lines += _wrapped("why  ", artifact.reason, "    ", paint.width)
     if artifact.accepted:
-        lines += _wrapped("accepted  ", artifact.accepted, "    ")
+        lines += _wrapped("accepted  ", artifact.accepted, "    ", paint.width)
     return lines
 
 
@@ -160,7 +161,7 @@ def _findings(findings: Iterable[Located], paint: Paint) -> list[str]:
                 lines.append(f"{' ' * 26}ignored: {printable(finding.ignored, 300)}")
         if len(group) > MOST_FINDINGS:
             lines.append(f"{' ' * 26}and {len(group) - MOST_FINDINGS} more like this")
-        lines += _wrapped("next  ", fixes.get(rule, ""), " " * 20)
+        lines += _wrapped("next  ", fixes.get(rule, ""), " " * 20, paint.width)
     return lines
 
 
@@ -168,15 +169,15 @@ def _says_more(finding: Located) -> bool:
     return bool(finding.logical) and finding.logical not in finding.message and finding.logical not in finding.location
 
 
-def _wrapped(head: str, text: str, indent: str) -> list[str]:
+def _wrapped(head: str, text: str, indent: str, width: int) -> list[str]:
     return textwrap.wrap(
-        printable(text, 1000), _WIDTH, initial_indent=indent + head, subsequent_indent=indent + " " * len(head)
+        printable(text, 1000), width, initial_indent=indent + head, subsequent_indent=indent + " " * len(head)
     )
 
 
-def diff_text(found: Diff, *, color: bool) -> str:
+def diff_text(found: Diff, *, color: bool, width: int = WIDTH) -> str:
     """Two versions: what is new first, then what is gone, then what else has changed."""
-    paint = Paint(color=color)
+    paint = Paint(color=color, width=width)
     lines: list[str] = []
     totals: Counter[str] = Counter()
     for change in found.changes:
@@ -203,7 +204,7 @@ def _change(change: Change, paint: Paint) -> list[str]:
             digest = f"  sha256 {artifact.sha256[:12]}" if artifact.sha256 else ""
             lines.append(f"    {kind}  {verdict}  {artifact.format}  {size(artifact.bytes)}{digest}")
             if artifact.reason:
-                lines += _wrapped("why  ", artifact.reason, "         ")
+                lines += _wrapped("why  ", artifact.reason, "         ", paint.width)
     for word, code, findings in (("+ new ", "1;31", change.new_findings), ("- gone", "32", change.gone_findings)):
         for each in findings:
             lines.append(f"    {paint(word, code)}  {each.rule}  {each.severity:<8}  {printable(each.message, 300)}")

@@ -6,6 +6,7 @@ and nothing else. Answers are JSON, not pickles: a child reads hostile bytes, an
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import signal
 from collections import deque
@@ -41,6 +42,7 @@ class _Child(Generic[Job]):
 def _serve(work: Work[Job], end: Connection, others: list[Connection]) -> None:
     """What a child does until its parent hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.disable()  # its death is told by the parent, once
     for other in others:  # so that a parent that is killed hangs up
         other.close()
     while True:

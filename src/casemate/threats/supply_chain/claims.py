@@ -94,7 +94,8 @@ class Siblings:
         coverage = Coverage(size)
         for _, claim in claims:
             coverage.claim(claim.at, size if claim.count is None else claim.count)
-        what = ", ".join(dict.fromkeys(claim.what for _, claim in claims))[:200]
+        whats = list(dict.fromkeys(claim.what for _, claim in claims))
+        what = ", ".join(whats[:3]) + (f" and {len(whats) - 3} more" if len(whats) > 3 else "")
         gaps = coverage.gaps()
         if not gaps:
             return what, ""

@@ -30,6 +30,9 @@ TASK: Final = "scanning (MiB)"
 CAN_FORK: Final = hasattr(os, "fork")
 """Whether this system can make children that share what their parent has read; without, all is done in this process."""
 
+HELD: Final = 50_000
+"""Files of one folder that are held back for their siblings; in a larger one, later files cannot account for them."""
+
 _MIB: Final = 1 << 20
 _DIED: Final = "the process that read it died: the file became shorter meanwhile, or needs more memory than there is"
 
@@ -98,7 +101,7 @@ def scan_each(
     held: list[tuple[Entry, Scanned]] = []
     try:
         for entry, scanned in _scanned(walk(given), children, settings, workers, bar, hashed=hashed):
-            if held and _folder(held[0][0]) != _folder(entry):
+            if held and (len(held) >= HELD or _folder(held[0][0]) != _folder(entry)):
                 yield from _settle(held, roots)
                 held = []
             held.append((entry, scanned))

@@ -125,7 +125,7 @@ def _hidden(view: View, report: Report, at: int, stop: int) -> None:
 
 def _member(view: View, report: Report, names: Members, entry: Entry, start: int, *, folder: bool) -> None:
     kind = stat.S_IFMT(entry.mode) if entry.made in _SYSTEMS else 0
-    if kind and kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+    if not folder and kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):  # old Maven marks folders oddly
         report.fact("archive.device", f"{printable(entry.name)} is a device or a pipe", entry.at, entry.name)
     if folder and not entry.packed:
         return

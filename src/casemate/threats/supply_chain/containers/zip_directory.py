@@ -82,6 +82,7 @@ def find_directory(view: View, report: Report) -> Directory:
     at = view.rfind(END, max(len(view) - TAIL, 0))
     if at < 0 or at + END_SIZE > len(view):
         raise Malformed("the archive is cut short: it has no end of its directory", len(view))
+    _rivals(view, report, at)
     _, disk, first, here, count, size, offset, comment = _END.unpack(view.raw(at, END_SIZE))
     end = at
     wide = _end64(view, report, at)
@@ -113,16 +114,20 @@ def _not_there(view: View, message: str, at: int) -> Exception:
     return Malformed(message, at) if view.begins(LOCAL) or at == 0 else NotMine()
 
 
-def _cover_end(view: View, report: Report, at: int, comment: int) -> None:
-    report.cover(at, END_SIZE)
-    text = view.raw(at + END_SIZE, min(comment, len(view) - at - END_SIZE))
-    if is_text(text):
-        report.cover(at + END_SIZE, comment)
+def _rivals(view: View, report: Report, at: int) -> None:
+    """An earlier end whose comment reaches to the end of the view: readers that search forward take that one."""
     rival = view.find(END, max(len(view) - TAIL, 0), at)
     while rival >= 0:
         if rival + END_SIZE + view.number(rival + 20, 2) == len(view):
             report.fact("zip.mismatch", "there are two ends of a directory, one in the comment of the other", rival)
         rival = view.find(END, rival + 1, at)
+
+
+def _cover_end(view: View, report: Report, at: int, comment: int) -> None:
+    report.cover(at, END_SIZE)
+    text = view.raw(at + END_SIZE, min(comment, len(view) - at - END_SIZE))
+    if is_text(text):
+        report.cover(at + END_SIZE, comment)
 
 
 def _end64(view: View, report: Report, at: int) -> tuple[int, tuple[int, int, int]] | None:
