@@ -55,7 +55,10 @@ def _filled(slot: re.Match[str], numbers: Iterator[int]) -> str:
     if slot[3] == "uuid":
         return "-".join(_drawn("hex", count, numbers) for count in (8, 4, 4, 4, 12))
     if slot[3] == "jwt":
-        parts = [b'{"alg":"HS256","typ":"JWT"}', f'{{"sub":"{_drawn("digit", 10, numbers)}","iat":1516239022}}'.encode()]
+        parts = [
+            b'{"alg":"HS256","typ":"JWT"}',
+            f'{{"sub":"{_drawn("digit", 10, numbers)}","iat":1516239022}}'.encode(),
+        ]
         return ".".join([*map(_base64url, parts), _drawn("url", 43, numbers)])
     return _drawn(slot[1], int(slot[2]), numbers)
 

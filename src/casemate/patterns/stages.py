@@ -30,7 +30,9 @@ _DIGEST_LINE = re.compile(
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX = re.compile(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})")
-_PATH = re.compile(r"^(?:https?://|s3://|gs://|file:|arn:|urn:|\.{0,2}/|~/|[A-Za-z]:[\\/])|^[\w.+-]+/[\w.+/-]+$|\.\w{2,4}$|^[\w.+-]+@[\w-]+\.")
+_PATH = re.compile(
+    r"^(?:https?://|s3://|gs://|file:|arn:|urn:|\.{0,2}/|~/|[A-Za-z]:[\\/])|^[\w.+-]+/[\w.+/-]+$|\.\w{2,4}$|^[\w.+-]+@[\w-]+\."
+)
 _DOTTED = re.compile(r"^[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)+$")
 _CODE = re.compile(r"[(){}\[\]<>|]|=>|==|\\[wdsb]|\s")
 _WORDLIKE = re.compile(r"^[A-Za-z]+(?:[_\-.:/ ][A-Za-z]+)*\d{0,2}$")
@@ -142,7 +144,9 @@ def fixture(name: str) -> bool:
 
 
 def _period(text: str) -> bool:
-    return len(text) >= 12 and any(text == (text[:n] * (len(text) // n + 1))[: len(text)] for n in range(1, len(text) // 2))
+    return len(text) >= 12 and any(
+        text == (text[:n] * (len(text) // n + 1))[: len(text)] for n in range(1, len(text) // 2)
+    )
 
 
 STAGES: dict[str, Callable[[Context], bool]] = {

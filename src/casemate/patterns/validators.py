@@ -92,7 +92,9 @@ def mixed(token: str) -> bool | None:
 
 def _decoded(text: str) -> bytes:
     try:
-        return base64.urlsafe_b64decode(text.rstrip("=").replace("+", "-").replace("/", "_") + "=" * (-len(text.rstrip("=")) % 4))
+        return base64.urlsafe_b64decode(
+            text.rstrip("=").replace("+", "-").replace("/", "_") + "=" * (-len(text.rstrip("=")) % 4)
+        )
     except (binascii.Error, ValueError):
         return b""
 

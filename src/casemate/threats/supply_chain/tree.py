@@ -58,7 +58,9 @@ class Walk:
             about = self.root.stat()
         except OSError as error:
             raise UnreadableError(
-                f"{self.root.name} cannot be read", cause=os.strerror(error.errno or errno.EIO), next_step="check the path"
+                f"{self.root.name} cannot be read",
+                cause=os.strerror(error.errno or errno.EIO),
+                next_step="check the path",
             ) from error
         if stat.S_ISREG(about.st_mode):
             yield Entry(self.root, self.root.name, about.st_size)
