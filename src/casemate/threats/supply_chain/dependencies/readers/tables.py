@@ -46,8 +46,9 @@ def pyproject(text: str, file: str, read: Read) -> None:
         for name, asked in _dict(wanted).items():
             if name.lower() != "python":
                 read.dependencies.append(_wanted(name, asked, file))
-    for source in (*_dicts(poetry.get("source")), *_dicts(_dict(_dict(whole.get("tool")).get("uv")).get("index"))):
-        _source(source, file, read)
+    _sources(
+        [*_dicts(poetry.get("source")), *_dicts(_dict(_dict(whole.get("tool")).get("uv")).get("index"))], file, read
+    )
 
 
 def pipfile(text: str, file: str, read: Read) -> None:
@@ -56,8 +57,7 @@ def pipfile(text: str, file: str, read: Read) -> None:
     for section in ("packages", "dev-packages"):
         for name, asked in _dict(whole.get(section)).items():
             read.dependencies.append(_wanted(name, asked, file))
-    for source in _dicts(whole.get("source"))[1:]:
-        _source(source, file, read)
+    _sources(_dicts(whole.get("source")), file, read)
 
 
 def lock(text: str, file: str, read: Read) -> None:
@@ -119,16 +119,17 @@ def _wanted(name: str, asked: Any, file: str) -> Dependency:
     return Dependency(normalized(name), exact if fixed else None, PYPI, file, asked=f"{name} {words}"[:200])
 
 
-def _source(source: dict[str, Any], file: str, read: Read) -> None:
-    url = str(source.get("url", ""))
-    transport(url, file, 0, read)
-    if (
-        str(source.get("priority", "supplemental")) != "explicit"
-        and not source.get("explicit")
-        and not source.get("default")
-    ):
-        message = f"{without_credentials(url)} is asked beside the main index"
-        read.fact("dependency.extra-index", message, file)
+def _sources(sources: list[dict[str, Any]], file: str, read: Read) -> None:
+    """Indexes asked for any name: one alone takes the place of the public one; two, or one beside it, are a race."""
+    asked = [
+        each for each in sources if each.get("url") and not each.get("explicit") and each.get("priority") != "explicit"
+    ]
+    for source in sources:
+        transport(str(source.get("url", "")), file, 0, read)
+    for source in asked:
+        if len(asked) > 1 or source.get("priority") == "supplemental":
+            message = f"{without_credentials(str(source['url']))} is asked beside another index"
+            read.fact("dependency.extra-index", message, file)
 
 
 def _dict(value: Any) -> dict[str, Any]:
