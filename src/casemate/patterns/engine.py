@@ -1,4 +1,4 @@
-"""From patterns and bytes to matches: one pass, confirmation, validators, entropy, allow stages, and one match a place."""
+"""From patterns and bytes to matches: one pass, confirmation, validators, entropy, stages, and one match a place."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Examples of secrets, made when they are needed: ``ghp_<alnum:36>`` and a seed give one string, the same each time.
 
-``<ALPHABET:COUNT>`` stands for that many characters drawn from an alphabet; ``<jwt>`` for a JSON web token; ``<nl>`` for a
-line break. Nothing that a template yields was ever issued by anybody.
+``<ALPHABET:COUNT>`` stands for that many characters drawn from an alphabet; ``<jwt>`` for a JSON web token; ``<nl>``
+for a line break. Nothing that a template yields was ever issued by anybody.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""Checks of form that an expression cannot make. Three answers: True is proof, False is proof of the contrary, None is
-neither (an old token without a checksum is still a token).
+"""Checks of form that an expression cannot make.
+
+Three answers: True is proof, False is proof of the contrary, None is neither (an old token without a checksum is
+still a token).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files of a folder, bounded: what several doors of this room walk. Nothing is followed, nothing but files is opened."""
+"""The files of a folder, bounded: what several doors of this room walk. Nothing is followed, only files are opened."""
 
 from __future__ import annotations
 

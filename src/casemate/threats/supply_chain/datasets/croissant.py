@@ -1,7 +1,7 @@
 """Croissant metadata (MLCommons, format 1.0 and 1.1): JSON-LD about a data set, read and written. Nothing is fetched.
 
-Only the terms of the format's own context are understood, with or without their prefixes ("cr:FileObject", the full URL, or
-"FileObject"); other JSON-LD machinery (remote contexts, graphs) is not run, because running it is fetching.
+Only the terms of the format's own context are understood, with or without their prefixes ("cr:FileObject", the full
+URL, or "FileObject"); other JSON-LD machinery (remote contexts, graphs) is not run, because running it is fetching.
 Source: the Croissant Format Specification, sections on FileObject, FileSet, RecordSet and Field.
 """
 

@@ -137,11 +137,11 @@ class _Work:
 
 
 def describe_dataset(path: Path | str) -> DatasetReport:
-    """Hash, read and compare the files of a data set.
+    r"""Hash, read and compare the files of a data set.
 
     Args:
-        path: a folder, or one table. Tables are ``.csv``, ``.parquet`` and ``.npz``; other files are hashed. A JSON file that
-            is Croissant metadata is read, and its hashes and columns are compared with the files.
+        path: a folder, or one table. Tables are ``.csv``, ``.parquet`` and ``.npz``; other files are hashed. A JSON
+            file that is Croissant metadata is read, and its hashes and columns are compared with the files.
 
     Raises:
         UnreadableError: there is nothing at ``path``.
@@ -149,7 +149,7 @@ def describe_dataset(path: Path | str) -> DatasetReport:
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     size = (Path(folder) / "train.csv").write_text("a,b\\n1,2\\n1,2\\n")
+        ...     size = (Path(folder) / "train.csv").write_text("a,b\n1,2\n1,2\n")
         ...     report = describe_dataset(folder)
         >>> report.files[0].rows, report.repeats[0].exact, report.license
         (2, 1, '')

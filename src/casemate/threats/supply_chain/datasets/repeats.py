@@ -1,8 +1,9 @@
 """Rows that repeat, exactly or nearly, within a table and across its splits.
 
-Near, for text of eight words and more: three quarters of the three-word shingles are the same, found by MinHash and bands
-(Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3) and confirmed by counting. Near, for
-rows of six columns and more: all columns but one are the same.
+Near, for text of eight words and more: three quarters of the three-word shingles are the same, found by MinHash and
+bands
+(Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3) and confirmed by counting. Near,
+for rows of six columns and more: all columns but one are the same.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def repeats(first: str, one: pd.DataFrame, second: str, two: pd.DataFrame) -> Re
     if len(columns) >= COLUMNS:
         for at in range(len(columns)):
             near |= _repeat(whole - hashes[:, at], start)
-    near |= _texts(_joined(table), start)
+    texts = _joined(table)
+    near |= _texts(texts, start) if texts else False
     return Repeats(first, second, int(exact.sum()), int((near & ~exact).sum()), len(b), note)
 
 

@@ -1,6 +1,7 @@
 """Advisories in the OSV format (OpenSSF, schema 1.7): what of one is kept, and whether it affects a version.
 
-Evaluation follows the schema's own pseudocode: a version is affected if it is listed in ``versions``, or lies in a range,
+Evaluation follows the schema's own pseudocode: a version is affected if it is listed in ``versions``, or lies in a
+range,
 that is, after an ``introduced`` and before a ``fixed`` (exclusive), or up to a ``last_affected`` (inclusive) event.
 """
 
@@ -40,7 +41,7 @@ class Advisory(msgspec.Struct, frozen=True, array_like=True):
     ranges: tuple[Range, ...]
 
     def affects(self, ecosystem: str, version: str) -> bool | None:
-        """Whether it affects a version; None where its ranges cannot be compared with it (commits, strange versions)."""
+        """Whether it affects a version; None where its ranges cannot be compared with it (commits, for example)."""
         key = key_for(ecosystem, version)
         if version in self.versions or (
             key is not None and any(key_for(ecosystem, each) == key for each in self.versions)

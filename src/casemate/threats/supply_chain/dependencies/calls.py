@@ -1,11 +1,13 @@
 """What a Python file calls when it runs, by its syntax tree, without running it.
 
-Names are followed through imports and simple assignments (``e = exec``, ``getattr(builtins, "ex" + "ec")``, ``__import__``).
-A function that is defined counts as run, because the file itself, or a command class of setuptools, calls it; the room for
+Names are followed through imports and simple assignments (``e = exec``, ``getattr(builtins, "ex" + "ec")``,
+``__import__``).
+A function that is defined counts as run, because the file itself, or a command class of setuptools, calls it; the
+room for
 false alarms that this leaves is taken back by reporting, at import time, only decoded, fetched, or hidden code.
 
-Bounds: ``ast.parse`` is called on at most ``MOST`` bytes with at most ``DEEPEST`` brackets open at once; what it refuses is
-unreadable. The walk is over a list, each node once.
+Bounds: ``ast.parse`` is called on at most ``MOST`` bytes with at most ``DEEPEST`` brackets open at once; what it
+refuses is unreadable. The walk is over a list, each node once.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ _HARVEST = re.compile(
     r"os\.environ(?:\.(?:copy|items|keys|values))?$|getpass\.getuser$|platform\.(?:node|uname)$|socket\.gethostname$|os\.getlogin$"
 )
 _CREDENTIALS = re.compile(
-    r"\.ssh/|id_rsa|\.aws/credentials|\.netrc|\.pypirc|\.npmrc|\.docker/config|wallet\.dat|Login Data|\.kube/config|/etc/passwd|/etc/shadow|\.huggingface/token|\.git-credentials"
+    r"\.ssh/|id_rsa|\.aws/credentials|\.netrc|\.pypirc|\.npmrc|\.docker/config|wallet\.dat|Login Data|\.kube/config"
+    r"|/etc/passwd|/etc/shadow|\.huggingface/token|\.git-credentials"
 )
 _PLACES = re.compile(
     r"\.bashrc|\.zshrc|\.profile|\.bash_profile|crontab|/etc/cron|systemd/|LaunchAgents|Startup\b|CurrentVersion\\+Run|sitecustomize|usercustomize|\.pth$|authorized_keys|autostart"
@@ -258,16 +261,19 @@ def _call(node: ast.Call, names: _Names, seen: Calls, *, here: bool) -> None:
             seen.decoded.append((node.lineno, f"{name} of something decoded"))
     elif _NETWORK.match(name):
         seen.network = seen.network or ((node.lineno, name) if here else None)
-    elif name in {"open", "io.open"} or name.endswith((".write_text", ".write_bytes", ".open")):
-        mode = "".join(
-            text(each) for each in [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "mode")]
-        )
-        place = next((each for each in _strings(node, names) if _PLACES.search(each)), "")
-        if place and (set(mode) & set("wax+") or ".write_" in name):
-            seen.writes.append((node.lineno, _PLACES.search(place)[0]))  # type: ignore[index]
+    elif name in {"open", "io.open"} or _method(node) in {"write_text", "write_bytes", "open"}:
+        given = [*node.args, *(word.value for word in node.keywords if word.arg == "mode")]
+        mode = {letter for each in given if len(text(each)) <= 3 for letter in text(each)}
+        place = next((found for each in _strings(node, names) if (found := _PLACES.search(each))), None)
+        if place is not None and (mode & set("wax+") or _method(node).startswith("write_")):
+            seen.writes.append((node.lineno, place[0]))
     elif name == "?":
         seen.obfuscated = seen.obfuscated or (node.lineno, "the name of what it calls is computed")
         seen.computed.append((node.lineno, "a computed name"))
+
+
+def _method(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else ""
 
 
 def _run(node: ast.Call, name: str, names: _Names, seen: Calls) -> None:
@@ -290,7 +296,7 @@ def _run(node: ast.Call, name: str, names: _Names, seen: Calls) -> None:
 
 
 def _inner(node: ast.Call, names: _Names) -> set[str]:
-    """What the arguments are made of, through names assigned once: the calls in them, and whether they decode or fetch."""
+    """What the arguments are made of, through names assigned once: calls, and whether they decode or fetch."""
     found: set[str] = set()
     waiting: list[ast.AST] = [*node.args, *(word.value for word in node.keywords)]
     visited: set[str] = set()

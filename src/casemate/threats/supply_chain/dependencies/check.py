@@ -1,7 +1,7 @@
 """What is known about each dependency: vulnerable, nothing known as of a date, or not checkable. Each is a type.
 
-"Not found" is not "no vulnerabilities": a dependency without an exact version, from a URL, of an ecosystem that the database
-does not have, or without any database, was not checked.
+"Not found" is not "no vulnerabilities": a dependency without an exact version, from a URL, of an ecosystem that the
+database does not have, or without any database, was not checked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An OSV database that the user points to: a folder of JSON files, or the ``all.zip`` of an ecosystem, or a folder of those.
+"""An OSV database that the user points to: a folder of JSON files, an ecosystem's ``all.zip``, or a folder of those.
 
 It is read once and kept as an index in the user's cache, under the digest of the names, sizes and times of its files: a
 database that changes is read again. Nothing is fetched. Reading is bounded: members and bytes are counted, and a record

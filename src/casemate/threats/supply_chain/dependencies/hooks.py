@@ -1,5 +1,6 @@
-"""Code that runs when a package is installed, when Python starts, or when a package is imported: which files, and what they
-call. Read by syntax, under bounds; nothing is imported or run.
+"""Code that runs when a package is installed or imported, or when Python starts: which files, and what they call.
+
+Read by syntax, under bounds; nothing is imported or run.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ _SHELL = re.compile(
     re.IGNORECASE,
 )
 _QUIET_SCRIPT = re.compile(
-    r"(?:node-gyp(?:-build)? ?\w*|husky(?: install)?|patch-package|tsc(?: -\w+)*|npm run [\w:-]+|opencollective(?:-postinstall)?(?: \|\| true)?)"
+    r"(?:node-gyp(?:-build)? ?\w*|husky(?: install)?|patch-package|tsc(?: -\w+)*|npm run [\w:-]+"
+    r"|opencollective(?:-postinstall)?(?: \|\| true)?)"
 )
 _STARTUP = frozenset({"sitecustomize.py", "usercustomize.py"})
 _KNOWN_PTH = (
     re.compile(
-        r"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; enabled = os\.environ\.get\(var, '(?:local|stdlib)'\) == 'local'; "
+        r"import os; var = 'SETUPTOOLS_USE_DISTUTILS'; "
+        r"enabled = os\.environ\.get\(var, '(?:local|stdlib)'\) == 'local'; "
         r"enabled and __import__\('_distutils_hack'\)(?:\.add_shim\(\))?;? ?"
     ),
     re.compile(r"import _virtualenv"),
@@ -55,8 +58,7 @@ def hooks(entries: Iterable[Entry], found: Read) -> None:
         elif (
             last in {"post-link.sh", "pre-link.sh", "post-link.bat", "activate.sh"}
             and "/etc/conda/" in f"/{entry.name}"
-            or last in {"post-link.sh", "pre-link.sh"}
-        ):
+        ) or last in {"post-link.sh", "pre-link.sh"}:
             _text(entry, found, _shell)
 
 

@@ -1,7 +1,9 @@
 """Names that look like those of well-known packages: misspelt, homoglyphs, other separators, words added or moved.
 
-Published attacks: Tschacher 2016; Vu et al., "Typosquatting and Combosquatting Attacks on the Python Ecosystem", EuroS&PW 2020;
-Neupane et al., "Beyond Typosquatting", USENIX Security 2023. A finding is a question to the reader, not a verdict on the package.
+Published attacks: Tschacher 2016; Vu et al., "Typosquatting and Combosquatting Attacks on the Python Ecosystem",
+    EuroS&PW 2020;
+Neupane et al., "Beyond Typosquatting", USENIX Security 2023. A finding is a question to the reader, not a verdict on
+the package.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from casemate.threats.supply_chain.dependencies.model import normalized
 
 SHORTEST = 4
 _AFFIXES = frozenset(
-    "python python3 python2 py py3 js node npm lib api sdk client core utils util tools tool cli dev test beta alpha new latest"
-    " updated fix fixed secure security free pro plus official original real fast faster lite light extra patched easy simple"
-    " helper helpers support package module install installer setup http https async2 v2 v3".split()  # noqa: SIM905
+    """
+    python python3 python2 py py3 js node npm lib api sdk client core utils util tools tool cli dev test beta alpha new
+    latest updated fix fixed secure security free pro plus official original real fast faster lite light extra patched
+    easy simple helper helpers support package module install installer setup http https async2 v2 v3
+    """.split()  # noqa: SIM905 - a table of words
 )
 _LEET = str.maketrans({"0": "o", "1": "l", "3": "e", "5": "s", "4": "a", "7": "t"})
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("ii", "u"), ("nn", "m"))
@@ -52,7 +56,7 @@ class Known:
 
     @functools.cached_property
     def deleted(self) -> Mapping[str, frozenset[str]]:
-        """Popular names by each way of leaving out one letter (Garbe's symmetric deletes), for distance one in one look."""
+        """Popular names by each way of leaving out one letter: distance one in one look (Garbe's symmetric deletes)."""
         found: dict[str, set[str]] = {}
         for name in self.popular:
             if len(_bare(name)) >= SHORTEST:
@@ -71,7 +75,7 @@ def popular(path: Path | None = None) -> Mapping[str, Known]:
         return _own()
     try:
         return _parsed(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{path.name} is no list of names",
             cause=str(error)[:200],
@@ -97,7 +101,7 @@ def _parsed(text: str) -> Mapping[str, Known]:
 
 
 def lookalike(name: str, known: Known) -> tuple[str, str] | None:
-    """The popular name that this one looks like, and how; None for a popular or reviewed name, or one that looks like none.
+    """The popular name that this one looks like, and how; None for a known name, or one that looks like none.
 
     Args:
         name: normalized, as written in the lock file (so that letters of other scripts are still there).
@@ -134,6 +138,9 @@ def _similar(name: str, known: Known) -> tuple[str, str] | None:
         for rest in _without(name, affix):
             if len(rest) >= SHORTEST and (rest in known.popular or _bare(rest) in known.letters):
                 return known.letters.get(_bare(rest), rest), f"'{affix}' is added"
+    plain = "-".join(word.removesuffix("js").removesuffix("py") for word in name.split("-"))
+    if "-" in name and plain != name and plain in known.popular:
+        return plain, "an ending is added to one of its words"
     seen = bare.translate(_LEET)
     for old, new in (("", ""), *_PAIRS):
         changed = seen.replace(old, new) if old else seen

@@ -59,10 +59,10 @@ class DependencyReport:
 def scan_dependencies(
     path: Path | str, database: Database | None = None, *, names: Path | None = None
 ) -> DependencyReport:
-    """Read every file below ``path`` that names dependencies or runs by itself.
+    r"""Read every file below ``path`` that names dependencies or runs by itself.
 
-    A folder with ``.dist-info`` folders in it is an installed environment: each distribution is a dependency, and its files
-    are compared with its RECORD.
+    A folder with ``.dist-info`` folders in it is an installed environment: each distribution is a dependency, and its
+    files are compared with its RECORD.
 
     Args:
         path: a folder or one file; links are not followed, nothing is imported or run.
@@ -76,7 +76,7 @@ def scan_dependencies(
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     size = (Path(folder) / "requirements.txt").write_text("reqeusts==2.0\\n")
+        ...     size = (Path(folder) / "requirements.txt").write_text("reqeusts==2.0\n")
         ...     report = scan_dependencies(folder)
         >>> report.checked[0].reason, report.findings[0].message
         ('no database was given', 'reqeusts looks like requests: two letters are swapped')

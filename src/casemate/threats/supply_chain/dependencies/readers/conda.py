@@ -1,7 +1,7 @@
 """conda's environment.yml: the lines of its ``dependencies`` and its ``pip`` list, without a YAML parser.
 
-The format is a list of strings and one nested list. What is not of that form (anchors, flow lists, tags) is an error, not a
-guess.
+The format is a list of strings and one nested list. What is not of that form (anchors, flow lists, tags) is an error,
+not a guess.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""requirements.txt and constraints, as pip reads them: continued lines, options, hashes, URLs; includes are told to the caller.
+"""requirements.txt and constraints, as pip reads them: continued lines, options, hashes, URLs; includes are told.
 
 Source: pip's documentation, "Requirements File Format"; names and versions per PEP 508.
 """
@@ -106,7 +106,8 @@ def transport(url: str, file: str, line: int, read: Read) -> None:
 
 def _option(name: str, value: str, file: str, line: int, read: Read) -> None:
     if name == "--extra-index-url":
-        message = f"{without_credentials(value)} is asked beside the main index: whichever has the higher version of a name wins"
+        asked = without_credentials(value)
+        message = f"{asked} is asked beside the main index: whichever has the higher version of a name wins"
         read.fact("dependency.extra-index", message, file, line)
     if name in {"--index-url", "-i", "--extra-index-url", "--find-links", "-f"}:
         transport(value, file, line, read)

@@ -61,7 +61,7 @@ def pipfile(text: str, file: str, read: Read) -> None:
 
 
 def lock(text: str, file: str, read: Read) -> None:
-    """poetry.lock, uv.lock, pdm.lock and pylock.toml: all list packages with a name and a version, differing in the rest."""
+    """poetry.lock, uv.lock, pdm.lock and pylock.toml: all list packages with a name and a version."""
     whole = table(text)
     packages = _dicts(whole.get("package")) or _dicts(whole.get("packages"))
     old = _dict(_dict(whole.get("metadata")).get("files"))
