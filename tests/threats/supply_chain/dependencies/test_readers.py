@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from casemate.threats.supply_chain.dependencies.model import Origin, Read
 from casemate.threats.supply_chain.dependencies.readers.conda import environment
 from casemate.threats.supply_chain.dependencies.readers.requirements import requirement, requirements
+from casemate.threats.supply_chain.dependencies.readers.setup import setup_cfg, setup_py
 from casemate.threats.supply_chain.dependencies.readers.tables import lock, pipfile, pyproject
 from casemate.threats.supply_chain.dependencies.readers.trees import package_json, package_lock, pipfile_lock
 from casemate.threats.supply_chain.dependencies.scan import scan_dependencies
@@ -165,6 +166,30 @@ def test_declared_ranges_have_no_version() -> None:
     }
 
 
+def test_setuptools() -> None:
+    read = Read()
+    setup_cfg(
+        "[options]\ninstall_requires =\n    a==1\n    b>=2; x\n[options.extras_require]\nx = c==3\n[other]\ny=1\n",
+        "setup.cfg",
+        read,
+    )
+    setup_py(
+        b"r = 1\nrequires = ['d==4']\nsetup(name='n', install_requires=requires + ['e'], extras_require={'x': ['f>=1']})",  # noqa: E501
+        "setup.py",
+        read,
+    )
+    assert {each.name: each.version for each in read.dependencies} == {
+        "a": "1",
+        "b": None,
+        "c": "3",
+        "d": "4",
+        "e": None,
+        "f": None,
+    }
+    with pytest.raises(ValueError, match="Error"):
+        setup_cfg("no section = 1", "setup.cfg", read)
+
+
 def test_npm() -> None:
     read = Read()
     package_lock(
@@ -251,8 +276,8 @@ def test_without_versions_hashes_and_a_database_the_report_says_so(tmp_path: Pat
 
 
 REAL = [text for case in cases() if case.kind == "vulnerable pin" for text in case.files.values()]
-TEXTS: list[Callable[[str, str, Read], object]] = [requirements, pyproject, pipfile, lock, environment]
-BYTES: list[Callable[[bytes, str, Read], None]] = [pipfile_lock, package_json, package_lock]
+TEXTS: list[Callable[[str, str, Read], object]] = [requirements, pyproject, pipfile, lock, environment, setup_cfg]
+BYTES: list[Callable[[bytes, str, Read], None]] = [pipfile_lock, package_json, package_lock, setup_py]
 
 
 @settings(max_examples=150, deadline=None)

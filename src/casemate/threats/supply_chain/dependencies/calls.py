@@ -97,14 +97,14 @@ def calls(source: bytes, *, imported: bool = False) -> Calls:
         [(1, 'exec of base64.b64decode')]
     """
     seen = Calls()
-    parsed = _parsed(source, seen)
-    if parsed is None:
+    module, seen.unreadable = parsed(source)
+    if module is None:
         return seen
-    names = _Names(parsed)
+    names = _Names(module)
     harvested: tuple[int, str] | None = None
-    parts = _parts(parsed)
-    reached = _reached(parsed) if imported else None
-    for node in ast.walk(parsed):
+    parts = _parts(module)
+    reached = _reached(module) if imported else None
+    for node in ast.walk(module):
         here = reached is None or id(node) in reached
         if isinstance(node, ast.Call):
             _call(node, names, seen, here=here)
@@ -125,20 +125,18 @@ def calls(source: bytes, *, imported: bool = False) -> Calls:
     return seen
 
 
-def _parsed(source: bytes, seen: Calls) -> ast.Module | None:
+def parsed(source: bytes) -> tuple[ast.Module | None, str]:
+    """The syntax tree of a file, or why there is none. Nothing is run, and no input makes it run deep."""
     if len(source) > MOST:
-        seen.unreadable = f"it has more than {MOST >> 20} MiB"
-        return None
+        return None, f"it has more than {MOST >> 20} MiB"
     if _depth(source) > DEEPEST:
-        seen.unreadable = f"more than {DEEPEST} brackets are open at once"
-        return None
+        return None, f"more than {DEEPEST} brackets are open at once"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(source)
+            return ast.parse(source), ""
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        seen.unreadable = type(error).__name__
-        return None
+        return None, type(error).__name__
 
 
 def _depth(source: bytes) -> int:

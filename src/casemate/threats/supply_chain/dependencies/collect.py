@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from casemate.threats.supply_chain.dependencies.model import Read
 from casemate.threats.supply_chain.dependencies.readers.conda import environment
 from casemate.threats.supply_chain.dependencies.readers.requirements import requirements
+from casemate.threats.supply_chain.dependencies.readers.setup import setup_cfg, setup_py
 from casemate.threats.supply_chain.dependencies.readers.tables import lock, pipfile, pyproject
 from casemate.threats.supply_chain.dependencies.readers.trees import package_json, package_lock, pipfile_lock
 from casemate.threats.supply_chain.tree import Entry, read
@@ -22,6 +23,7 @@ _REQUIREMENTS = re.compile(
 _TEXTS: dict[str, tuple[str, Callable[[str, str, Read], None]]] = {
     "pyproject.toml": ("pyproject", pyproject),
     "Pipfile": ("Pipfile", pipfile),
+    "setup.cfg": ("setup.cfg", setup_cfg),
     "poetry.lock": ("poetry.lock", lock),
     "uv.lock": ("uv.lock", lock),
     "pdm.lock": ("pdm.lock", lock),
@@ -32,6 +34,7 @@ _TEXTS: dict[str, tuple[str, Callable[[str, str, Read], None]]] = {
 }
 _BYTES: dict[str, tuple[str, Callable[[bytes, str, Read], None]]] = {
     "Pipfile.lock": ("Pipfile.lock", pipfile_lock),
+    "setup.py": ("setup.py", setup_py),
     "package.json": ("package.json", package_json),
     "package-lock.json": ("package-lock.json", package_lock),
     "npm-shrinkwrap.json": ("package-lock.json", package_lock),

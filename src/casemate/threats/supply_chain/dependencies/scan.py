@@ -19,7 +19,7 @@ from casemate.threats.supply_chain.found import judged
 from casemate.threats.supply_chain.tree import Skipped, Walk
 from casemate.threats.supply_chain.verdict import Verdict
 
-_DECLARE = frozenset({"pyproject", "package.json", "Pipfile"})
+_DECLARE = frozenset({"pyproject", "package.json", "Pipfile", "setup.py", "setup.cfg"})
 
 
 @dataclass(frozen=True)
