@@ -35,6 +35,8 @@ RANDOM = sample("<alnum:32>", "stages")
         ("code", "get_token(name)", "", ""),
         ("words", "correct-horse-battery-staple", "", ""),
         ("words", "a%20secret", "", ""),
+        ("words", "slaptažodis", "", ""),
+        ("words", "பாஸ்வேர்ட்"[:4], "", ""),
     ],
 )
 def test_harmless(stage: str, match: str, line: str, name: str) -> None:

@@ -36,7 +36,7 @@ _PATH = re.compile(
 )
 _DOTTED = re.compile(r"^[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)+$")
 _CODE = re.compile(r"[(){}\[\]<>|]|=>|==|\\[wdsb]|\s")
-_WORDLIKE = re.compile(r"^[A-Za-z]+(?:[_\-.:/ ][A-Za-z]+)*\d{0,2}$")
+_WORDLIKE = re.compile(r"^[^\W\d_]+(?:[_\-.:/ ][^\W\d_]+)*\d{0,2}$")
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _LOCKS = re.compile(
     r"(?:^|/)(?:[\w.-]*\.lock|[\w-]*lock\.(?:json|yaml|yml|toml)|pnpm-lock\.yaml|go\.sum|npm-shrinkwrap\.json|RECORD"
@@ -131,7 +131,7 @@ def words(context: Context) -> bool:
     if _WORDLIKE.match(text) is None:
         return False
     humps = _HUMPS.findall(text)
-    vowels = sum(letter in "aeiouyAEIOUY" for letter in text)
+    vowels = sum(letter in "aeiouyAEIOUY" or not letter.isascii() for letter in text)
     return len(humps) * 4 <= len(text) and vowels * 6 >= len(text)
 
 

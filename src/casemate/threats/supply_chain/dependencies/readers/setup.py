@@ -1,4 +1,4 @@
-"""setup.cfg and setup.py: what setuptools is told to require. setup.py is read by syntax; what it computes is unknown."""
+"""setup.cfg and setup.py: what setuptools is told to require. What setup.py computes, instead of saying, is unknown."""
 
 from __future__ import annotations
 
