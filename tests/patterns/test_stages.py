@@ -36,7 +36,7 @@ RANDOM = sample("<alnum:32>", "stages")
         ("words", "correct-horse-battery-staple", "", ""),
         ("words", "a%20secret", "", ""),
         ("words", "slaptažodis", "", ""),
-        ("words", "பாஸ்வேர்ட்"[:4], "", ""),
+        ("words", "비밀번호를입력하세요", "", ""),
     ],
 )
 def test_harmless(stage: str, match: str, line: str, name: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from casemate.core.errors import UnreadableError
@@ -103,13 +105,33 @@ class Walk:
 
 
 def read(entry: Entry, most: int) -> bytes:
-    """The file's bytes, at most ``most`` of them, opened so that neither a link nor a pipe can take its place.
+    """The file's bytes, at most ``most`` of them.
 
     Raises:
         OSError: it cannot be opened, or is no regular file any more.
     """
-    number = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(number, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    with opened(entry) as stream:
         return stream.read(most)
+
+
+def digest(entry: Entry, algorithm: str) -> bytes:
+    """A digest of the whole file, read in pieces.
+
+    Raises:
+        OSError: as for ``read``.
+    """
+    with opened(entry) as stream:
+        return hashlib.file_digest(stream, algorithm).digest()
+
+
+def opened(entry: Entry) -> BufferedReader:
+    """The file, opened so that neither a link nor a pipe can take its place, nor make the caller wait.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file any more.
+    """
+    stream = os.fdopen(os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return stream

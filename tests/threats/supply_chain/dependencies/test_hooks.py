@@ -101,8 +101,18 @@ def test_backends_of_its_own(tmp_path: Path) -> None:
         b"def f(:",
         b"x = '" + b"a" * 3_000_000 + b"'",
         b"f'" + b'{f"' * 100,
+        b"x = " + b"1 if 1 else " * 20_000 + b"1",
+        b"x = " + b"1**" * 20_000 + b"1",
+        b"x = " + b"a = " * 20_000 + b"1",
+        b"x = " + b"lambda a: " * 20_000 + b"1",
+        b"if 1: pass\n" + b"elif 1: pass\n" * 20_000,
+        b"@a\n" * 20_000 + b"def f(): pass",
+        b"x = " + b"await " * 20_000 + b"1",
+        b"x = " + b"*" * 20_000 + b"1",
+        b"x = " + b"1 < " * 20_000 + b"1",
+        b"x = " + b"'a' " * 50_000,
     ],
-    ids=range(14),
+    ids=range(24),
 )
 def test_what_cannot_be_parsed_is_unreadable_and_ends(tmp_path: Path, source: bytes) -> None:
     seen = calls(source)

@@ -28,6 +28,7 @@ from casemate.threats.supply_chain.datasets.licenses import terms
 from casemate.threats.supply_chain.datasets.repeats import Repeats, repeats
 from casemate.threats.supply_chain.found import found, judged
 from casemate.threats.supply_chain.tree import Entry, Skipped, Walk, read
+from casemate.threats.supply_chain.tree import digest as digest_of
 from casemate.threats.supply_chain.verdict import Verdict
 
 TABLES = (".csv", ".parquet", ".npz")
@@ -184,7 +185,7 @@ def describe_dataset(path: Path | str) -> DatasetReport:
 
 
 def _described(entry: Entry, work: _Work) -> DataFile:
-    digest = Digest.of_file(entry.path)
+    digest = Digest(digest_of(entry, "sha256").hex())
     split = _SPLIT.search(entry.name)
     about = DataFile(entry.name, entry.size, digest, split=split[1].lower() if split else "")
     if not entry.name.lower().endswith(TABLES):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -15,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from casemate.threats.supply_chain.dependencies.model import PYPI, Dependency, Origin, Read, normalized
 from casemate.threats.supply_chain.dependencies.readers.trees import tree
 from casemate.threats.supply_chain.tree import Entry, read
+from casemate.threats.supply_chain.tree import digest as digest_of
 
 MOST_RECORD = 32 << 20
-MOST_FILE = 4 << 30
 _OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "RECORD.jws", "RECORD.p7s")
 TOLD = 20
 
@@ -123,12 +122,11 @@ def _same(entry: Entry, digest: str, size: str) -> bool:
         return False
     if algorithm not in {"sha256", "sha384", "sha512"}:
         return True
-    state = hashlib.new(algorithm)
     try:
-        state.update(read(entry, MOST_FILE))
+        taken = digest_of(entry, algorithm)
     except OSError:
         return False
-    return base64.urlsafe_b64encode(state.digest()).decode().rstrip("=") == value.rstrip("=")
+    return base64.urlsafe_b64encode(taken).decode().rstrip("=") == value.rstrip("=")
 
 
 def _origin(entry: Entry | None) -> Origin:
