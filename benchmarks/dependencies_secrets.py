@@ -7,7 +7,10 @@ be free of malice, not of keys that their tests are made with.
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -24,6 +27,7 @@ from casemate.threats.supply_chain.tree import Walk, read
 
 MEDIUM = 2
 SPEED_BYTES = 64 << 20
+PEER_BYTES = 1 << 20
 
 
 def planted() -> tuple[Counter[str], Counter[str], list[Case]]:
@@ -123,6 +127,43 @@ def speed(found: list[Path]) -> None:
     )
 
 
+def compare(found: list[Path]) -> None:
+    """detect-secrets on the planted secrets, and on the first small trees, beside ours: recall, alarms, CPU seconds."""
+    python = _tables.peer("detect-secrets")
+    if python is None:
+        print("\nSKIPPED: detect-secrets is not there (make peers).")
+        return
+    print("\n| secrets only | planted found | alarms on trees | CPU s on trees |\n|---|---|---|---|")
+    planted_here = [case for case in cases() if case.kind == "secret"]
+    small = [tree for tree in found if sum(entry.size for entry in Walk(tree)) < PEER_BYTES]
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, case in enumerate(planted_here):
+            write(Path(scratch) / str(number), case.files)
+        theirs = {path.split("/")[0] for path in _peer(python, Path(scratch))[0]}
+        ours = sum(bool(scan_secrets(Path(scratch) / str(n)).findings) for n in range(len(planted_here)))
+    answers = [_peer(python, tree) for tree in small]
+    clock = time.process_time()
+    every = [finding for tree in small for finding in scan_secrets(tree).findings]
+    seconds = time.process_time() - clock
+    bad = sum(finding.severity.rank <= MEDIUM for finding in every)
+    print(f"| casemate | {ours} of {len(planted_here)} | {bad} ({len(every)} with low) | {seconds:.1f} |")
+    alarms_there = sum(sum(counts.values()) for counts, _ in answers)
+    print(
+        f"| detect-secrets | {len(theirs)} of {len(planted_here)} | {alarms_there} | {sum(s for _, s in answers):.1f} |"
+    )
+    print(f"\nTrees: {len(small)} of less than {PEER_BYTES >> 20} MiB. The peer's seconds include its start.")
+
+
+def _peer(python: Path, folder: Path) -> tuple[dict[str, int], float]:
+    """Alarms by file, and CPU seconds."""
+    before = os.times()
+    command = [str(python), "-m", "detect_secrets", "-c", "1", "scan", "--all-files", "--no-verify", "."]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    return {name: len(each) for name, each in json.loads(done.stdout)["results"].items()}, used
+
+
 def main() -> None:
     """Print the section."""
     print("## Dependencies, look-alike names, install hooks, secrets\n")
@@ -138,6 +179,7 @@ def main() -> None:
         return
     alarms(found)
     speed(found)
+    compare(found)
 
 
 if __name__ == "__main__":

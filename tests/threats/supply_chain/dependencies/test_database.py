@@ -61,6 +61,21 @@ def test_ranges_of_commits_and_strange_versions_are_no_answer() -> None:
     assert affects(listed, "1.1") is False
 
 
+def test_a_local_version_is_the_public_one() -> None:
+    listed = record({"introduced": "1.0"}, {"last_affected": "2.0"})
+    listed["affected"][0]["versions"] = ["2.0.0"]
+    assert affects(listed, "2.0+cpu") is True
+    assert affects(record({"introduced": "1.0"}, {"last_affected": "2.0"}), "2.0+cu118") is True
+    assert affects(record({"introduced": "0"}, {"fixed": "2.0"}), "2.0+cpu") is False
+
+
+def test_commits_beside_versions_leave_no_doubt() -> None:
+    both = record({"introduced": "0"}, {"fixed": "2.0"})
+    both["affected"][0]["ranges"].append({"type": "GIT", "events": [{"introduced": "0"}]})
+    assert affects(both, "2.1") is False
+    assert affects(both, "1.9") is True
+
+
 def test_withdrawn_records_say_nothing() -> None:
     assert advisories(record({"introduced": "0"}, withdrawn="2026-01-01T00:00:00Z")) == []
 

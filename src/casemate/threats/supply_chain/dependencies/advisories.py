@@ -42,17 +42,20 @@ class Advisory(msgspec.Struct, frozen=True, array_like=True):
 
     def affects(self, ecosystem: str, version: str) -> bool | None:
         """Whether it affects a version; None where its ranges cannot be compared with it (commits, for example)."""
+        if ecosystem == "PyPI":
+            version = version.partition("+")[0]  # a local version is built from the public one: 2.0+cpu from 2.0
         key = key_for(ecosystem, version)
         if version in self.versions or (
             key is not None and any(key_for(ecosystem, each) == key for each in self.versions)
         ):
             return True
-        answers = [_inside(each, ecosystem, key) for each in self.ranges]
+        ranges = [each for each in self.ranges if each.kind != "GIT"]
+        answers = [_inside(each, ecosystem, key) for each in ranges]
         if True in answers:
             return True
-        if not self.ranges:
-            return False if self.versions else None
-        return None if None in answers and not self.versions else False
+        if None in answers:
+            return None
+        return False if ranges or self.versions else None
 
     def fixed(self) -> tuple[str, ...]:
         """Versions that fix it."""

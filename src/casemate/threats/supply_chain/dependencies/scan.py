@@ -90,6 +90,9 @@ def scan_dependencies(
     hooks(entries.values(), found)
     checked = check(found.dependencies, database)
     _vulnerabilities(found, checked)
+    if database is not None and database.broken:
+        message = f"{database.broken} records of the database cannot be read: what they say is not known"
+        found.fact("dependency.database", message, "", logical="database")
     _pins(found)
     return DependencyReport(
         findings=tuple(dict.fromkeys(found.findings)),
