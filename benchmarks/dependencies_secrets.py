@@ -135,7 +135,7 @@ def compare(found: list[Path]) -> None:
         return
     print("\n| secrets only | planted found | alarms on trees | CPU s on trees |\n|---|---|---|---|")
     planted_here = [case for case in cases() if case.kind == "secret"]
-    small = [tree for tree in found if sum(entry.size for entry in Walk(tree)) < PEER_BYTES]
+    small = [tree for tree in found if sum(entry.size for entry in Walk(tree)) < PEER_BYTES][:3]
     with tempfile.TemporaryDirectory() as scratch:
         for number, case in enumerate(planted_here):
             write(Path(scratch) / str(number), case.files)

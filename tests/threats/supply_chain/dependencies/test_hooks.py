@@ -160,8 +160,18 @@ BLOB = base64.b64encode(b"print('x')").decode()
         f"import subprocess, sys, base64\nsubprocess.run([sys.executable, '-c', base64.b64decode('{BLOB}')])",
         f"import base64\nif True:\n    try:\n        exec(compile(base64.b64decode('{BLOB}'), '', 'exec'))\n    except Exception:\n        pass",  # noqa: E501
         f"import base64\n(lambda e: e(base64.b64decode('{BLOB}')))(exec)\nexec(base64.b64decode('{BLOB}'))",
+        "import base64\n@exec\n@base64.b64decode\n@(lambda f: 'cGFzcw==')\nclass X: pass",
+        "import base64\nlist(map(exec, [base64.b64decode('cGFzcw==')]))",
+        "import base64\nif (x := base64.b64decode('x')): exec(x)",
+        "import base64\ne, d = exec, base64.b64decode\ne(d('x'))",
+        "import base64\nt = {'r': exec}\nt['r'](base64.b64decode('x'))",
     ],
-    ids=range(10),
+    ids=range(15),
 )
 def test_spellings_of_the_same(source: str) -> None:
     assert calls(source.encode()).decoded
+
+
+def test_a_library_of_c_can_start_a_process_too() -> None:
+    assert calls(b"import ctypes\nctypes.CDLL('libc.so.6').system(b'id')").process
+    assert not calls(b"import platform\nplatform.system()").process

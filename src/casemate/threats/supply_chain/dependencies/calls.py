@@ -118,6 +118,7 @@ def calls(source: bytes, *, imported: bool = False) -> Calls:
             harvested = harvested or (node.lineno, "a path of credentials")
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and seen.obfuscated is None:
             seen.obfuscated = _hidden(node)
+    _handed_on(module, names, seen)
     if seen.network and harvested:
         seen.harvest = harvested[0], f"{harvested[1]}, {seen.network[1]}"
     if seen.obfuscated and not (seen.decoded or seen.computed or seen.process):
@@ -166,15 +167,11 @@ class _Names:
             elif isinstance(node, ast.ImportFrom):
                 for each in node.names:
                     self.known[each.asname or each.name] = f"{node.module or ''}.{each.name}"
-        for node in ast.walk(module):
-            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-                name = node.targets[0].id
-                self.values[name] = node.value
-                meant = self.of(node.value)
-                if meant and meant != name and isinstance(node.value, ast.Name | ast.Attribute | ast.Call):
-                    self.known.setdefault(
-                        name, meant if not isinstance(node.value, ast.Call) or _imports(node.value, self) else ""
-                    )
+        for target, value in _assigned(module):
+            self.values[target] = value
+            meant = self.of(value)
+            if meant and meant != target and isinstance(value, ast.Name | ast.Attribute | ast.Call):
+                self.known.setdefault(target, meant if not isinstance(value, ast.Call) or _imports(value, self) else "")
 
     def of(self, node: ast.expr, depth: int = 0) -> str:
         """The dotted name that an expression stands for, or ""."""
@@ -205,6 +202,46 @@ class _Names:
             hidden = "?" if base.partition(".")[0] in _POWERFUL else ""
             return f"{base}.{attribute}" if base and attribute else hidden
         return name if name in {"bytes.fromhex", "bytearray.fromhex"} else ""
+
+
+def _assigned(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Names and what is assigned to them, one by one where tuples are assigned to tuples."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.NamedExpr):
+            yield node.target.id, node.value
+        elif isinstance(node, ast.Assign):
+            for target in node.targets:
+                several = isinstance(target, ast.Tuple | ast.List) and isinstance(node.value, ast.Tuple | ast.List)
+                pairs = zip(target.elts, node.value.elts, strict=False) if several else [(target, node.value)]  # type: ignore[attr-defined]
+                yield from ((each.id, value) for each, value in pairs if isinstance(each, ast.Name))
+
+
+def _handed_on(module: ast.Module, names: _Names, seen: Calls) -> None:
+    """Whether exec or eval is given to something instead of called: ``map(exec, ...)``, ``@exec``, ``{"r": exec}``.
+
+    What it is then called with cannot be followed; beside anything that decodes, it counts as run on that.
+    """
+    plain = {id(node.func) for node in ast.walk(module) if isinstance(node, ast.Call)}
+    plain |= {id(value) for _, value in _assigned(module)}
+    handed = next(
+        (
+            node
+            for node in ast.walk(module)
+            if isinstance(node, ast.Name | ast.Attribute)
+            and isinstance(node.ctx, ast.Load)
+            and id(node) not in plain
+            and names.of(node).removeprefix("builtins.") in {"exec", "eval"}
+        ),
+        None,
+    )
+    if handed is None:
+        return
+    used = (node for node in ast.walk(module) if isinstance(node, ast.Name | ast.Attribute))
+    decodes = next((name for node in used if _DECODE.search(name := names.of(node))), "")
+    if decodes:
+        seen.decoded.append((handed.lineno, f"exec or eval is handed on beside {decodes}"))
+    else:
+        seen.computed.append((handed.lineno, "exec or eval is handed on"))
 
 
 def _imports(node: ast.Call, names: _Names) -> bool:
@@ -246,7 +283,8 @@ def _call(node: ast.Call, names: _Names, seen: Calls, *, here: bool) -> None:
     short = name.removeprefix("builtins.").removeprefix("__builtins__.")
     if name in _RUN or short in _RUN:
         _run(node, short, names, seen)
-    elif _PROCESS.match(name):
+    elif _PROCESS.match(name) or (not name and _method(node) in {"system", "popen", "execve", "execvp"}):
+        name = name or _method(node)
         seen.process = seen.process or ((node.lineno, name) if here else None)
         inner = _inner(node, names)
         if any(
