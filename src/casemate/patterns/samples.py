@@ -30,7 +30,7 @@ ALPHABETS = {
     "x": "x",
     "0": "0",
 }
-_SLOT = re.compile(r"<(\w+):(\d+)>|<(jwt|nl|uuid)>")
+_SLOT = re.compile(r"<(\w+):(\d+)>|<(jwt|nl|uuid|basic)>")
 
 
 def sample(template: str, seed: str = "") -> str:
@@ -54,6 +54,8 @@ def _filled(slot: re.Match[str], numbers: Iterator[int]) -> str:
         return "\n"
     if slot[3] == "uuid":
         return "-".join(_drawn("hex", count, numbers) for count in (8, 4, 4, 4, 12))
+    if slot[3] == "basic":
+        return base64.b64encode(f"somebody:{_drawn('alnum', 12, numbers)}".encode()).decode()
     if slot[3] == "jwt":
         parts = [
             b'{"alg":"HS256","typ":"JWT"}',
