@@ -27,7 +27,7 @@ from casemate.threats.supply_chain.tree import Walk, read
 
 MEDIUM = 2
 SPEED_BYTES = 64 << 20
-PEER_BYTES = 1 << 20
+PEER_BYTES = 600 << 10
 
 
 def planted() -> tuple[Counter[str], Counter[str], list[Case]]:
@@ -151,7 +151,7 @@ def compare(found: list[Path]) -> None:
     print(
         f"| detect-secrets | {len(theirs)} of {len(planted_here)} | {alarms_there} | {sum(s for _, s in answers):.1f} |"
     )
-    print(f"\nTrees: {len(small)} of less than {PEER_BYTES >> 20} MiB. The peer's seconds include its start.")
+    print(f"\nTrees: {len(small)} of less than {PEER_BYTES >> 10} KiB. The peer's seconds include its start.")
 
 
 def _peer(python: Path, folder: Path) -> tuple[dict[str, int], float]:

@@ -1,6 +1,7 @@
 """Examples of secrets, made when they are needed: ``ghp_<alnum:36>`` and a seed give one string, the same each time.
 
-``<ALPHABET:COUNT>`` stands for that many characters drawn from an alphabet; ``<jwt>`` for a JSON web token; ``<nl>``
+``<ALPHABET:COUNT>`` stands for that many characters drawn from an alphabet; ``<jwt>`` for a JSON web token;
+``<basic>`` for a name and password in base 64; ``<nl>``
 for a line break. Nothing that a template yields was ever issued by anybody.
 """
 
