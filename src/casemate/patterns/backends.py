@@ -1,7 +1,7 @@
 """What runs the expressions: hyperscan for the one pass over all of them, RE2 (or ``re`` on short windows) to confirm.
 
-Without hyperscan, RE2 runs the expressions whose keywords occur, one by one: slower, still linear. Without both there is
-no search, and whoever asks is told so.
+Without hyperscan, RE2 runs the expressions whose keywords occur, one by one: slower, still linear. Without both there
+is no search, and whoever asks is told so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From patterns and bytes to matches: one pass, confirmation, validators, entropy, allow stages, and one match a place."""
+"""From patterns and bytes to matches: one pass, confirmation, validators, entropy, stages, and one match a place."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Scanner:
             pattern = self.patterns[number]
             if pattern.files and name and not name.lower().endswith(pattern.files):
                 continue
-            token = data[start:stop].decode("latin-1")
+            token = data[start:stop].decode("utf-8", "replace")
             proven = judge(pattern.validators, token)
             harmless = "validator" if proven is False else ""
             if not harmless and not proven and pattern.entropy and entropy(token) < pattern.entropy:
@@ -127,7 +127,7 @@ def _apart(matches: Iterable[Match]) -> list[Match]:
 def _line(data: bytes, start: int, stop: int) -> str:
     left = data.rfind(b"\n", max(0, start - LINE), start) + 1 or max(0, start - LINE)
     right = data.find(b"\n", stop, stop + LINE)
-    return data[left : right if right >= 0 else stop + LINE].decode("latin-1")
+    return data[left : right if right >= 0 else stop + LINE].decode("utf-8", "replace")
 
 
 def _grown(data: bytes, stop: int, until: str) -> int:

@@ -1,6 +1,7 @@
 """Text as a reader sees it, with a way back: NFKC, look-alike letters, invisible characters, full-width forms.
 
-Every character of the result remembers which stretch of the original it comes from, so whatever is found in the result can
+Every character of the result remembers which stretch of the original it comes from, so whatever is found in the
+result can
 be marked, or cut out, in the original. Sources: Unicode Standard Annex 15 (normalization forms), Unicode Technical
 Standard 39 (confusables; the table here is our own, of letters that look like ASCII in common fonts).
 """
@@ -66,8 +67,8 @@ def skeleton(text: str) -> str:
 def normalize(text: str) -> Normalized:
     """The text as it reads, and where each character of it comes from.
 
-    A cluster (a character and the marks on it) is normalized at once; a mark without end is cut into clusters of 30, so the
-    work is linear (Unicode Standard Annex 15, section 13: the stream-safe format).
+    A cluster (a character and the marks on it) is normalized at once; a mark without end is cut into clusters of 30,
+    so the work is linear (Unicode Standard Annex 15, section 13: the stream-safe format).
 
     Example:
         >>> normalize("\uff47\uff48\uff50\uff3f1").text

@@ -6,9 +6,10 @@ A pattern says what it looks for in one of three ways:
 ``value``   a string that means nothing alone; one of ``names`` must be assigned to it on the same line
 ``regex``   anything else, written out with exactly one group, which is what was looked for
 
-All three are in the subset that hyperscan, RE2 and ``re`` share: no look-around, no back-references, every repeat bounded,
-so that a match is at most ``most`` bytes long and matching takes linear time. What the expression finds is then judged by
-``validators`` (three-valued: yes, no, cannot tell), ``entropy`` and the ``allow`` stages, in this order.
+All three are in the subset that hyperscan, RE2 and ``re`` share: no look-around, no back-references, every repeat
+bounded,
+so that a match is at most ``most`` bytes long and matching takes linear time. What the expression finds is then
+judged by ``validators`` (three-valued: yes, no, cannot tell), ``entropy`` and the ``allow`` stages, in this order.
 
 Examples are templates (see ``samples``), because a literal example of a key would look like a leaked key to everybody
 else's scanner.

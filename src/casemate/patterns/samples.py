@@ -1,7 +1,8 @@
 """Examples of secrets, made when they are needed: ``ghp_<alnum:36>`` and a seed give one string, the same each time.
 
-``<ALPHABET:COUNT>`` stands for that many characters drawn from an alphabet; ``<jwt>`` for a JSON web token; ``<nl>`` for a
-line break. Nothing that a template yields was ever issued by anybody.
+``<ALPHABET:COUNT>`` stands for that many characters drawn from an alphabet; ``<jwt>`` for a JSON web token;
+``<basic>`` for a name and password in base 64; ``<nl>``
+for a line break. Nothing that a template yields was ever issued by anybody.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ALPHABETS = {
     "x": "x",
     "0": "0",
 }
-_SLOT = re.compile(r"<(\w+):(\d+)>|<(jwt|nl|uuid)>")
+_SLOT = re.compile(r"<(\w+):(\d+)>|<(jwt|nl|uuid|basic)>")
 
 
 def sample(template: str, seed: str = "") -> str:
@@ -54,8 +55,13 @@ def _filled(slot: re.Match[str], numbers: Iterator[int]) -> str:
         return "\n"
     if slot[3] == "uuid":
         return "-".join(_drawn("hex", count, numbers) for count in (8, 4, 4, 4, 12))
+    if slot[3] == "basic":
+        return base64.b64encode(f"somebody:{_drawn('alnum', 12, numbers)}".encode()).decode()
     if slot[3] == "jwt":
-        parts = [b'{"alg":"HS256","typ":"JWT"}', f'{{"sub":"{_drawn("digit", 10, numbers)}","iat":1516239022}}'.encode()]
+        parts = [
+            b'{"alg":"HS256","typ":"JWT"}',
+            f'{{"sub":"{_drawn("digit", 10, numbers)}","iat":1516239022}}'.encode(),
+        ]
         return ".".join([*map(_base64url, parts), _drawn("url", 43, numbers)])
     return _drawn(slot[1], int(slot[2]), numbers)
 

@@ -1,7 +1,7 @@
 """What matches and is harmless: placeholders, references to variables, digests. One small function a reason.
 
-A stage sees the match, its line and the file's name. It never sees another match, so the order of stages does not matter
-for the outcome, only for the reason that is told first.
+A stage sees the match, its line and the file's name. It never sees another match, so the order of stages does not
+matter for the outcome, only for the reason that is told first.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -30,10 +31,13 @@ _DIGEST_LINE = re.compile(
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX = re.compile(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})")
-_PATH = re.compile(r"^(?:https?://|s3://|gs://|file:|arn:|urn:|\.{0,2}/|~/|[A-Za-z]:[\\/])|^[\w.+-]+/[\w.+/-]+$|\.\w{2,4}$|^[\w.+-]+@[\w-]+\.")
+_PATH = re.compile(
+    r"^(?:https?://|s3://|gs://|file:|arn:|urn:|\.{0,2}/|~/|[A-Za-z]:[\\/])|^[\w.+-]+/[\w.+/-]+$|\.\w{2,4}$|^[\w.+-]+@[\w-]+\."
+)
 _DOTTED = re.compile(r"^[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)+$")
 _CODE = re.compile(r"[(){}\[\]<>|]|=>|==|\\[wdsb]|\s")
-_WORDLIKE = re.compile(r"^[A-Za-z]+(?:[_\-.:/ ][A-Za-z]+)*\d{0,2}$")
+_WORDLIKE = re.compile(r"^[^\W\d_]+(?:[_\-.:/ ][^\W\d_]+)*\d{0,2}$")
+_HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _LOCKS = re.compile(
     r"(?:^|/)(?:[\w.-]*\.lock|[\w-]*lock\.(?:json|yaml|yml|toml)|pnpm-lock\.yaml|go\.sum|npm-shrinkwrap\.json|RECORD"
     r"|Cargo\.lock|[\w.-]+\.sum|SHA\d+SUMS[\w.]*|MANIFEST\.MF)$"
@@ -76,7 +80,7 @@ def repeated(context: Context) -> bool:
     body = text[max(text.rfind("_"), text.rfind("-")) + 1 :] if len(text) > 12 else text
     body = body if len(body) >= 6 else text
     run, longest = 1, 1
-    for before, after in zip(body, body[1:], strict=False):
+    for before, after in pairwise(body):
         run = run + 1 if before == after else 1
         longest = max(longest, run)
     return len(set(body)) <= FEW or longest >= max(6, len(body) // 2) or _period(body)
@@ -85,7 +89,7 @@ def repeated(context: Context) -> bool:
 def sequence(context: Context) -> bool:
     """Typed by walking the alphabet or the digits: "abcdef0123456789"."""
     text = context.match
-    steps = sum(ord(after) - ord(before) == 1 for before, after in zip(text, text[1:], strict=False))
+    steps = sum(ord(after) - ord(before) == 1 for before, after in pairwise(text))
     return len(text) >= 8 and steps * 2 >= len(text)
 
 
@@ -126,9 +130,9 @@ def words(context: Context) -> bool:
     text = unquote(context.match)
     if _WORDLIKE.match(text) is None:
         return False
-    turns = sum(before.islower() and after.isupper() for before, after in zip(text, text[1:], strict=False))
-    vowels = sum(letter in "aeiouyAEIOUY" for letter in text)
-    return turns * 5 <= len(text) and vowels * 6 >= len(text)
+    humps = _HUMPS.findall(text)
+    vowels = sum(letter in "aeiouyAEIOUY" or not letter.isascii() for letter in text)
+    return len(humps) * 4 <= len(text) and vowels * 6 >= len(text)
 
 
 def fixture(name: str) -> bool:
@@ -142,7 +146,9 @@ def fixture(name: str) -> bool:
 
 
 def _period(text: str) -> bool:
-    return len(text) >= 12 and any(text == (text[:n] * (len(text) // n + 1))[: len(text)] for n in range(1, len(text) // 2))
+    return len(text) >= 12 and any(
+        text == (text[:n] * (len(text) // n + 1))[: len(text)] for n in range(1, len(text) // 2)
+    )
 
 
 STAGES: dict[str, Callable[[Context], bool]] = {

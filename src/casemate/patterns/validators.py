@@ -1,5 +1,7 @@
-"""Checks of form that an expression cannot make. Three answers: True is proof, False is proof of the contrary, None is
-neither (an old token without a checksum is still a token).
+"""Checks of form that an expression cannot make.
+
+Three answers: True is proof, False is proof of the contrary, None is neither (an old token without a checksum is
+still a token).
 """
 
 from __future__ import annotations
@@ -92,7 +94,9 @@ def mixed(token: str) -> bool | None:
 
 def _decoded(text: str) -> bytes:
     try:
-        return base64.urlsafe_b64decode(text.rstrip("=").replace("+", "-").replace("/", "_") + "=" * (-len(text.rstrip("=")) % 4))
+        return base64.urlsafe_b64decode(
+            text.rstrip("=").replace("+", "-").replace("/", "_") + "=" * (-len(text.rstrip("=")) % 4)
+        )
     except (binascii.Error, ValueError):
         return b""
 

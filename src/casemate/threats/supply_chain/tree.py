@@ -1,12 +1,14 @@
-"""The files of a folder, bounded: what several doors of this room walk. Nothing is followed, nothing but files is opened."""
+"""The files of a folder, bounded: what several doors of this room walk. Nothing is followed, only files are opened."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from casemate.core.errors import UnreadableError
@@ -58,7 +60,9 @@ class Walk:
             about = self.root.stat()
         except OSError as error:
             raise UnreadableError(
-                f"{self.root.name} cannot be read", cause=os.strerror(error.errno or errno.EIO), next_step="check the path"
+                f"{self.root.name} cannot be read",
+                cause=os.strerror(error.errno or errno.EIO),
+                next_step="check the path",
             ) from error
         if stat.S_ISREG(about.st_mode):
             yield Entry(self.root, self.root.name, about.st_size)
@@ -101,13 +105,33 @@ class Walk:
 
 
 def read(entry: Entry, most: int) -> bytes:
-    """The file's bytes, at most ``most`` of them, opened so that neither a link nor a pipe can take its place.
+    """The file's bytes, at most ``most`` of them.
 
     Raises:
         OSError: it cannot be opened, or is no regular file any more.
     """
-    number = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(number, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    with opened(entry) as stream:
         return stream.read(most)
+
+
+def digest(entry: Entry, algorithm: str) -> bytes:
+    """A digest of the whole file, read in pieces.
+
+    Raises:
+        OSError: as for ``read``.
+    """
+    with opened(entry) as stream:
+        return hashlib.file_digest(stream, algorithm).digest()
+
+
+def opened(entry: Entry) -> BufferedReader:
+    """The file, opened so that neither a link nor a pipe can take its place, nor make the caller wait.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file any more.
+    """
+    stream = os.fdopen(os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return stream

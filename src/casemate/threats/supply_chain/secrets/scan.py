@@ -1,7 +1,7 @@
 """The door: a file or a folder in, findings out. No finding, message or error holds any part of a secret.
 
-A secret is told by its kind, its length, and a number that is the same wherever the same secret stands; with a key, by a
-keyed digest that two scans with that key share. An unkeyed digest of a password could be guessed back.
+A secret is told by its kind, its length, and a number that is the same wherever the same secret stands; with a key,
+by a keyed digest that two scans with that key share. An unkeyed digest of a password could be guessed back.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _search_bytes(search: _Search, data: bytes, name: str) -> None:
 
 
 def _matches(scanner: Scanner, data: bytes, name: str) -> Iterable[Match]:
-    """The matches of one piece, block by block; blocks overlap by more than the longest match. ``at`` grows each turn."""
+    """The matches of one piece, block by block; blocks overlap by more than the longest match. ``at`` grows."""
     if len(data) <= BLOCK:
         return scanner.bytes(data, name)
     kept: dict[tuple[int, str], Match] = {}
@@ -163,8 +163,10 @@ def _matches(scanner: Scanner, data: bytes, name: str) -> Iterable[Match]:
 
 def _finding(search: _Search, data: bytes, match: Match, name: str, place: str, count: int) -> Finding:
     secret = data[match.start : match.stop]
-    line = data.count(b"\n", 0, match.start) + 1
-    where = f"{name} {place + ', ' if place else ''}line {line}"
+    lines = not place or (place.startswith("cell ") and place[5:].isdigit())
+    number = data.count(b"\n", 0, match.start) + 1
+    line = f"line {number}" if lines else ""
+    where = f"{name} {', '.join(filter(None, (place, line)))}"
     kind = match.pattern.kind
     if kind != "provider" and fixture(name):
         kind = "fixture"

@@ -1,4 +1,4 @@
-"""What of a file is searched: a notebook cell by cell with its outputs, text in its encoding, other bytes as they are."""
+"""What of a file is searched: a notebook cell by cell with outputs, text in its encoding, other bytes as they are."""
 
 from __future__ import annotations
 
