@@ -14,13 +14,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tests.threats.supply_chain.samples import SAMPLES
+
 from benchmarks._corpus import Sample, corpus
 from benchmarks._peers import Said, ask, present
 from casemate.stats import clopper_pearson
 from casemate.threats.supply_chain.files import scan_file
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
 from casemate.threats.supply_chain.report import Settings
-from tests.threats.supply_chain.samples import SAMPLES
 
 WORDS = {"malicious": "flag", "suspicious": "soft", "clean": "clean", "unreadable": "error"}
 
@@ -36,7 +37,9 @@ def ours(files: Sequence[Path], *, deny: bool = True) -> dict[Path, Said]:
     return found
 
 
-def table(title: str, files: Mapping[str, list[Path]], said: Mapping[str, Mapping[Path, Said]], *, caught: bool) -> None:
+def table(
+    title: str, files: Mapping[str, list[Path]], said: Mapping[str, Mapping[Path, Said]], *, caught: bool
+) -> None:
     """One table: a line a scanner, a column a group of files."""
     print(f"### {title}\n")
     print("| scanner | " + " | ".join(f"{group} ({len(paths)})" for group, paths in files.items()) + " | 95 % |")
@@ -94,11 +97,26 @@ def main() -> None:
         said |= {peer: ask(peer, every) for peer in peers}
         pickles = [each for each in samples if each.kind == "pickle"]
         others = [each for each in samples if each.kind != "pickle"]
-        table("Pickle payloads of the peers' suites", grouped((e for e in pickles if e.label == "payload"), "source"), said, caught=True)
+        table(
+            "Pickle payloads of the peers' suites",
+            grouped((e for e in pickles if e.label == "payload"), "source"),
+            said,
+            caught=True,
+        )
         rest = [each for each in pickles if each.label in ("frame", "data")]
         table("Malformed frames, and payloads that nothing calls", grouped(rest, "label"), said, caught=True)
-        table("Payloads that are no pickles", grouped((e for e in others if e.label == "payload"), "source"), said, caught=True)
-        table("Our own samples", {f: [p for p in own if own[p] == f] for f in sorted(set(own.values()))}, said, caught=True)
+        table(
+            "Payloads that are no pickles",
+            grouped((e for e in others if e.label == "payload"), "source"),
+            said,
+            caught=True,
+        )
+        table(
+            "Our own samples",
+            {f: [p for p in own if own[p] == f] for f in sorted(set(own.values()))},
+            said,
+            caught=True,
+        )
         table("Honest models", grouped(honest, "kind"), said, caught=False)
         bad = ("clean", "error")
         mine = said["casemate"]

@@ -81,7 +81,9 @@ def command(folder: Path) -> None:
     took = []
     for _ in range(3 * ROUNDS):
         start = time.perf_counter()
-        subprocess.run([str(Path(sys.executable).parent / "casemate"), "scan", str(path)], check=True, capture_output=True)
+        subprocess.run(
+            [str(Path(sys.executable).parent / "casemate"), "scan", str(path)], check=True, capture_output=True
+        )
         took.append(time.perf_counter() - start)
     print(f"\n`casemate scan one.pkl`: {1e3 * statistics.median(took):.0f} ms wall, start included (goal 300).")
 
