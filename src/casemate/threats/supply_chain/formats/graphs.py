@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casemate.threats.supply_chain.format import Format
+from casemate.threats.supply_chain.format import Format, magic
 from casemate.threats.supply_chain.formats import sniffs
 
 GRAPHS: tuple[Format, ...] = (
@@ -13,4 +13,5 @@ GRAPHS: tuple[Format, ...] = (
     Format("tensorflow", "formats.tensorflow", sniffs.looks_like_tensorflow, family="protobuf"),
     Format("tensorflow-part", "formats.tensorflow_parts", sniffs.looks_like_tensorflow_part, family="protobuf"),
     Format("tensorflow-checkpoint", "formats.tensorflow_checkpoint", sniffs.looks_like_checkpoint),
+    Format("tflite", "formats.tflite", magic(b"TFL3", at=4)),
 )

@@ -42,7 +42,10 @@ def _is(view: View, report: Report, kind: str) -> bool:
             found = [inner for each in _first(walk, root, "meta_graphs") for inner in _first(walk, each, "graph_def")]
             return bool(found or "meta_graphs" in root) and not walk.unknown and not quiet.findings
         if kind == "MetaGraphDef":
-            return bool(_first(walk, root, "graph_def") and _first(walk, root, "meta_info_def")) and not walk.unknown
+            graphs = _first(walk, root, "graph_def")
+            inner = [each for graph in graphs for each in _first(walk, graph, "node")]
+            clear = not walk.unknown and not quiet.findings
+            return clear and bool(graphs) and all("op" in each and "name" in each for each in inner)
         nodes = _first(walk, root, "node")
         named = bool(nodes) and bool(nodes[0].text("op")) and "name" in nodes[0]
         return named or ("library" in root and bool(_first(walk, root, "library")) and not walk.unknown)

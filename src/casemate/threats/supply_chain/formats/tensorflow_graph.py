@@ -6,6 +6,7 @@ import math
 from typing import Final
 
 from casemate.threats.supply_chain.formats.cycles import cyclic
+from casemate.threats.supply_chain.formats.keras import judge_metadata
 from casemate.threats.supply_chain.formats.paths import escape
 from casemate.threats.supply_chain.formats.protobuf import Node, Span, Walk
 from casemate.threats.supply_chain.names import names
@@ -162,9 +163,8 @@ class Graphs:
     def _object(self, node: Node) -> None:
         """Keras keeps the configuration of each layer as JSON beside its object."""
         for at, count in node.spans("metadata"):
-            raw = self.report.view.raw(at, count)
-            if raw.lstrip()[:1] == b"{" and (b"class_name" in raw or b"\\u" in raw):
-                self.report.member(self.report.view.part(at, count, f"metadata {at}"))
+            if self.report.view.raw(at, min(count, 16)).lstrip()[:1] == b"{":
+                judge_metadata(self.report, at, count)
 
     def _saver(self, node: Node) -> None:
         name = node.text("name")

@@ -5,6 +5,7 @@ Source: tensorflow/core/protobuf/fingerprint.proto; tf_keras/protobuf/saved_meta
 
 from __future__ import annotations
 
+from casemate.threats.supply_chain.formats.keras import judge_metadata
 from casemate.threats.supply_chain.formats.protobuf import Node, Walk, schema
 from casemate.threats.supply_chain.report import Report
 from casemate.threats.supply_chain.stops import NotMine
@@ -40,6 +41,4 @@ def _top(view: View, quiet: Report, family: str, kind: str) -> bool:
 def _metadata(node: Node, report: Report) -> None:
     """Each layer's configuration is JSON; it is judged where it names anything."""
     for at, count in node.spans("metadata"):
-        raw = report.view.raw(at, count)
-        if b"class_name" in raw or b"\\u" in raw:
-            report.member(report.view.part(at, count, node.text("node_path") or f"metadata {at}"))
+        judge_metadata(report, at, count)
