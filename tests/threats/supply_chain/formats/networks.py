@@ -10,10 +10,13 @@ from typing import Any
 
 import h5py
 
+from casemate.threats.supply_chain.budget import Budget
 from casemate.threats.supply_chain.engine import Outcome, scan_view
+from casemate.threats.supply_chain.format import Parser
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
-from casemate.threats.supply_chain.report import Settings
+from casemate.threats.supply_chain.report import Report, Settings
 from casemate.threats.supply_chain.rules import rule_for
+from casemate.threats.supply_chain.stops import Malformed, NotMine, Refused
 from casemate.threats.supply_chain.verdict import Verdict
 from casemate.threats.supply_chain.view import View
 
@@ -36,6 +39,18 @@ def assert_found(data: bytes, fact: str, verdict: Verdict | None = None) -> Outc
     assert found.verdict in (Verdict.SUSPICIOUS, Verdict.MALICIOUS)
     assert verdict is None or found.verdict is verdict, found
     return found
+
+
+def survive(data: bytes, *parsers: Parser) -> None:
+    """Run parsers; each may stop only as parsers stop, and may not claim more than there is."""
+    for parser in parsers:
+        view = View(data, where="model.index")
+        report = Report(view, SETTINGS, Budget(len(data), SETTINGS.most))
+        try:
+            parser.parse(view, report)
+        except (Malformed, Refused, NotMine):
+            continue
+        assert report.coverage.covered <= len(data)
 
 
 # --- protocol buffers
