@@ -24,7 +24,7 @@ def main() -> None:
     print(f"# Tables of the {name} schema (identifier {identifier}); written by tools/list_flatbuffer_fields.py.")
     enumerations: dict[str, dict[str, int]] = {}
     for node in ast.parse(source).body:
-        if not isinstance(node, ast.ClassDef) or node.name.endswith("T") and "_tab" not in ast.unparse(node):
+        if not isinstance(node, ast.ClassDef) or (node.name.endswith("T") and "_tab" not in ast.unparse(node)):
             continue
         if "_tab" in ast.unparse(node):
             print(f'\n["{node.name}"]')
@@ -49,7 +49,9 @@ def fields(node: ast.ClassDef) -> list[tuple[int, str, str]]:
     found: dict[int, tuple[str, str]] = {}
     named = {method.name for method in node.body if isinstance(method, ast.FunctionDef)}
     for method in node.body:
-        if not isinstance(method, ast.FunctionDef) or not (offset := re.search(r"Offset\((\d+)\)", ast.unparse(method))):
+        if not isinstance(method, ast.FunctionDef) or not (
+            offset := re.search(r"Offset\((\d+)\)", ast.unparse(method))
+        ):
             continue
         slot = (int(offset[1]) - 4) // 2
         base = re.sub(r"(Length|IsNone|AsNumpy)$", "", method.name)

@@ -13,7 +13,12 @@ def seeds() -> list[bytes]:
     """Small models with options, custom operators and signatures."""
     loop = {3: ("u1", 93), 4: ("t", {0: ("i4", 0), 1: ("i4", 0)})}
     texts = {3: ("s", "description"), 6: ("ts", [{0: ("s", "name"), 1: ("u4", 0)}])}
-    models = [model(), model([custom("FlexErf")]), model(operators=[operator(0, [0], [1], more=loop)]), model(more=texts)]
+    models = [
+        model(),
+        model([custom("FlexErf")]),
+        model(operators=[operator(0, [0], [1], more=loop)]),
+        model(more=texts),
+    ]
     return [*models, *(model(**options) for options in WRONG.values())]
 
 

@@ -1,4 +1,4 @@
-"""Bytes for tests of networks: encoders of protocol buffers and flat buffers, small HDF5 files, and the scan of them."""
+"""Bytes for tests of networks: encoders of protocol buffers and flat buffers, small HDF5 files, and their scan."""
 
 from __future__ import annotations
 

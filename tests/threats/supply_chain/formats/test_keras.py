@@ -28,7 +28,9 @@ CLEAN = {
     ),
     "sequential of Keras 2": {
         "class_name": "Sequential",
-        "config": [{"class_name": "Dense", "config": {"units": 1, "activation": "tanh", "kernel_initializer": "zeros"}}],
+        "config": [
+            {"class_name": "Dense", "config": {"units": 1, "activation": "tanh", "kernel_initializer": "zeros"}}
+        ],
     },
     "functional": {
         "class_name": "Functional",
@@ -59,7 +61,7 @@ CRITICAL: dict[str, tuple[Any, str]] = {
     "lambda in a module of its own": (keras(layer("Lambda", "my.layers")), "keras.lambda"),
     "lambda in a model in a model": (keras(keras(keras(LAMBDA))), "keras.lambda"),
     "lambda inside a wrapper": (keras(layer("TimeDistributed", layer=LAMBDA)), "keras.lambda"),
-    "lambda among the custom keys of a layer": (keras(layer("Dense", units=1) | {"build_config": LAMBDA}), "keras.lambda"),
+    "lambda among the keys of a layer": (keras(layer("Dense", units=1) | {"build_config": LAMBDA}), "keras.lambda"),
     "code as an activation": (keras(layer("Dense", activation=CODE)), "keras.lambda"),
     "code as an initializer": (keras(layer("Dense", kernel_initializer=CODE)), "keras.lambda"),
     "code in the loss": ({"loss": CODE, "metrics": [], "optimizer_config": None}, "keras.lambda"),
@@ -68,7 +70,7 @@ CRITICAL: dict[str, tuple[Any, str]] = {
          "inbound_nodes": [{"args": [], "kwargs": {"mask": CODE}}]}]}}, "keras.lambda"),
     "class of the standard library": (keras(layer("Popen", "subprocess", args=["id"])), "keras.import"),
     "function of the standard library": (keras(layer("Dense", activation=function("os", "system"))), "keras.import"),
-    "submodule of the standard library": (keras(layer("Dense", activation=function("os.path", "join"))), "keras.import"),
+    "module inside a module": (keras(layer("Dense", activation=function("os.path", "join"))), "keras.import"),
     "module with a friendly name behind it": (keras(layer("keras.layers.Dense", "os")), "keras.import"),
     "function of numpy": (keras(layer("Dense", activation=function("numpy", "load"))), "keras.import"),
     "unpickler of torch": (keras(layer("Dense", activation=function("torch", "load"))), "keras.import"),
@@ -85,7 +87,7 @@ CRITICAL: dict[str, tuple[Any, str]] = {
     "vocabulary that is a secret": (keras(layer("StringLookup", vocabulary="/etc/passwd")), "keras.path"),
     "vocabulary from the network": (keras(layer("TextVectorization", vocabulary="gs://b/v.txt")), "keras.path"),
     "vocabulary that climbs": (keras(layer("IntegerLookup", vocabulary="a/%2e%2e/%2e%2e/v")), "keras.path"),
-    "module beside other keys": ({"class_name": "Model", "config": {"x": {"module": "shutil", "fn": "rmtree"}}}, "keras.import"),
+    "module alone": ({"class_name": "Model", "config": {"x": {"module": "shutil"}}}, "keras.import"),
 }  # fmt: skip
 
 
@@ -128,7 +130,9 @@ def test_ways_of_writing_json_hide_nothing() -> None:
 
 
 def test_a_key_that_stands_twice_is_found() -> None:
-    twice = text(keras(layer("Dense"))).replace(b'"class_name": "Dense"', b'"class_name": "Lambda", "class_name": "Dense"')
+    twice = text(keras(layer("Dense"))).replace(
+        b'"class_name": "Dense"', b'"class_name": "Lambda", "class_name": "Dense"'
+    )
     assert_found(twice, "json.repeated")
 
 

@@ -145,7 +145,9 @@ def test_a_tensor_or_attribute_that_says_two_things_is_found() -> None:
     twice.opset_import.add(domain="", version=7)
     assert_found(twice.SerializeToString(), "onnx.opset")
     again = model().SerializeToString()
-    assert_found(again + message((7, bytes(model([NODE("Exec", ["x"], ["y"])]).graph.SerializeToString()))), "onnx.operator")
+    assert_found(
+        again + message((7, bytes(model([NODE("Exec", ["x"], ["y"])]).graph.SerializeToString()))), "onnx.operator"
+    )
 
 
 def test_a_graph_for_training_is_told_and_judged() -> None:

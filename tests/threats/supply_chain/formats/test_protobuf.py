@@ -1,4 +1,4 @@
-"""The wire format: every byte belongs to a field, bounded in depth and count, and what readers may take differently is told."""
+"""The wire format: every byte belongs to a field, within bounds; what readers may take differently is told."""
 
 from __future__ import annotations
 
@@ -40,7 +40,17 @@ def test_unknown_fields_at_any_depth_stay_uncovered() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x0a", b"\x0a\x05abc", b"\x80", b"\x08" + b"\xff" * 10 + b"\x01", b"\x0c", b"\x0f", b"\x0b", b"\x0b\x14", b"\x0d\0"],
+    [
+        b"\x0a",
+        b"\x0a\x05abc",
+        b"\x80",
+        b"\x08" + b"\xff" * 10 + b"\x01",
+        b"\x0c",
+        b"\x0f",
+        b"\x0b",
+        b"\x0b\x14",
+        b"\x0d\0",
+    ],
 )
 def test_a_broken_wire_format_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):

@@ -8,7 +8,16 @@ import struct
 import pytest
 
 from casemate.threats.supply_chain.verdict import Verdict
-from tests.threats.supply_chain.formats.networks import assert_clean, assert_found, field, keras, layer, message, number, scan
+from tests.threats.supply_chain.formats.networks import (
+    assert_clean,
+    assert_found,
+    field,
+    keras,
+    layer,
+    message,
+    number,
+    scan,
+)
 
 STRING = 7
 

@@ -12,6 +12,7 @@ Termination: a place is read once for each kind, a vector takes the bytes of all
 from __future__ import annotations
 
 import functools
+import itertools
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
@@ -106,9 +107,7 @@ class Table:
         kind = self._fields[name][1:-1] if at else "uint8"
         width = _WIDTHS[kind]
         raw = self.view.raw(at, min(count, most) * width)
-        return [
-            int.from_bytes(raw[i : i + width], "little", signed=kind[0] == "i") for i in range(0, len(raw), width)
-        ]
+        return [int.from_bytes(raw[i : i + width], "little", signed=kind[0] == "i") for i in range(0, len(raw), width)]
 
 
 def pointed(view: View, at: int) -> int:
@@ -191,7 +190,7 @@ class Walk:
             table.add(field, at + offset)
             self.report.cover(at + offset, width)
         taken.sort()
-        if any(first[1] > second[0] for first, second in zip(taken, taken[1:], strict=False)):
+        if any(first[1] > second[0] for first, second in itertools.pairwise(taken)):
             self.report.fact("flatbuffer.overlap", f"fields of {kind} share bytes", at)
         self.report.cover(vtable, size)
         return table
@@ -212,9 +211,7 @@ class Walk:
             else:
                 yield pointed(self.view, at), kind, table, name
 
-    def _vector(
-        self, at: int, kind: str, table: Table, name: str
-    ) -> Iterator[tuple[int, str, Table | None, str]]:
+    def _vector(self, at: int, kind: str, table: Table, name: str) -> Iterator[tuple[int, str, Table | None, str]]:
         count, width = self.view.number(at, 4), _WIDTHS.get(kind, 4)
         if self._known(at, f"[{kind}]"):
             return

@@ -27,7 +27,6 @@ from casemate.threats.supply_chain.formats.hdf5_types import (
 )
 from casemate.threats.supply_chain.stops import Malformed, Refused
 
-
 CONFIGURATIONS: Final = frozenset(("model_config", "training_config"))
 """Attributes that Keras reads as JSON and builds objects from."""
 DEPTH: Final = 8
@@ -272,5 +271,3 @@ class Object:
         if count * pointer.inner.size > size:
             raise Malformed("a list is longer than its object", place)
         self._follow(pointer.inner, place, count, depth + 1)
-
-

@@ -75,9 +75,7 @@ class File:
                 self.report.cover(start, stop - start)
 
     def _zero(self, start: int, stop: int) -> bool:
-        return all(
-            not any(self.view.raw(at, min(_PIECE, stop - at)).strip(b"\0")) for at in range(start, stop, _PIECE)
-        )
+        return all(not any(self.view.raw(at, min(_PIECE, stop - at)).strip(b"\0")) for at in range(start, stop, _PIECE))
 
 
 class Cursor:

@@ -14,8 +14,16 @@ from casemate.threats.supply_chain.report import Report
 from casemate.threats.supply_chain.view import printable
 
 _PLAIN: Final = frozenset(
-    ("__tensor__", "__keras_tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "__tuple__")
-    + ("TensorShape",)
+    [
+        "__tensor__",
+        "__keras_tensor__",
+        "__numpy__",
+        "__bytes__",
+        "__ellipsis__",
+        "__slice__",
+        "__tuple__",
+        "TensorShape",
+    ]
 )
 """Values that Keras writes like classes; they name nothing."""
 _NAMED: Final = re.compile(r"(?:\w+_)?(?:activation|initializer|regularizer|constraint)|loss|loss_fn|fn|optimizer|"
@@ -111,7 +119,7 @@ class Judge:
             self._module(module, place)
 
     def _module(self, module: str, place: str) -> None:
-        """A module that is imported: Python's own, and those that run code for whoever asks, have no place in a model."""
+        """A module that is imported: Python's own, and those that run code for anybody, have no place in a model."""
         package = module.partition(".")[0]
         if package in sys.stdlib_module_names and package not in ("builtins", "__main__", "__future__"):
             self.report.fact("keras.import", f"module {printable(module)} is imported", None, place)

@@ -30,8 +30,8 @@ def varint(data: Buffer, base: int, at: int, end: int) -> tuple[int, int, bool]:
 def outline(view: View, most: int = 4096) -> dict[int, int] | None:
     """Field numbers and wire types at the top of a view, read up to ``most`` fields; None if it is no message.
 
-    Cheap enough for a sniff: no table is read, contents are stepped over. Of a field that stands there in two wire types
-    the one with a length is told; the fields of a group are told like those around it.
+    Cheap enough for a sniff: no table is read, contents are stepped over. Of a field that stands there in two wire
+    types the one with a length is told; the fields of a group are told like those around it.
     """
     found: dict[int, int] = {}
     at, end = 0, len(view)

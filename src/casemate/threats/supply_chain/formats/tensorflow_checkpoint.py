@@ -56,8 +56,8 @@ class _Table:
         self._block(meta)
         blocks = self._block(index)
         for _, value in blocks:
-            inner, end = self._handle(value.at, value.at + value.count)
-            if end != value.at + value.count:
+            inner, end = self._handle(value.at, value.at + value.size)
+            if end != value.at + value.size:
                 raise Malformed("a handle is longer than it needs", value.at)
             self.entries += self._block(inner)
 

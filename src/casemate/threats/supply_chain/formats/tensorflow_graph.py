@@ -15,14 +15,27 @@ from casemate.threats.supply_chain.stops import Refused
 from casemate.threats.supply_chain.view import printable
 
 SIZES: Final = {
-    1: 4, 2: 8, 3: 4, 4: 1, 5: 2, 6: 1, 8: 8, 9: 8, 10: 1, 11: 1, 12: 1, 13: 4, 14: 2, 15: 2, 16: 2, 17: 2, 18: 16, 19: 2,
-    22: 4, 23: 8, 24: 1, 25: 1, 29: 1, 30: 1,
+    1: 4, 2: 8, 3: 4, 4: 1, 5: 2, 6: 1, 8: 8, 9: 8, 10: 1, 11: 1, 12: 1, 13: 4, 14: 2, 15: 2, 16: 2, 17: 2, 18: 16,
+    19: 2, 22: 4, 23: 8, 24: 1, 25: 1, 29: 1, 30: 1,
 }  # fmt: skip
 """Bytes of an element by DataType; text (7), resources and variants have none."""
 _STRING: Final = 7
 _FILES: Final = frozenset(
-    ("SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename", "ReadFile", "WriteFile", "MatchingFiles", "Save")
-    + ("Restore", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "RestoreSlice", "SaveSlices")
+    [
+        "SaveV2",
+        "RestoreV2",
+        "MergeV2Checkpoints",
+        "ShardedFilename",
+        "ReadFile",
+        "WriteFile",
+        "MatchingFiles",
+        "Save",
+        "Restore",
+        "RestoreSlice",
+        "SaveSlices",
+        "InitializeTableFromTextFile",
+        "InitializeTableFromTextFileV2",
+    ]
 )
 """Operations whose inputs are paths."""
 _PASSING: Final = frozenset(("Identity", "StringJoin", "ShardedFilename", "PlaceholderWithDefault", "Pack", "Reshape"))
@@ -147,7 +160,7 @@ class Graphs:
         if any(length >> 63 for length in lengths) or elements * 16 > max(1 << 32, 1024 * len(self.report.view)):
             self.report.fact("tensorflow.bomb", f"tensor {name} would have {elements} elements", node.span.at, name)
         content = node.spans("tensor_content")
-        if content and code in SIZES and content[-1].count not in (0, elements * SIZES[code]):
+        if content and code in SIZES and content[-1].size not in (0, elements * SIZES[code]):
             self.report.fact("tensorflow.tensor", f"tensor {name} does not fit its shape", node.span.at, name)
         if code == _STRING and (owner := _owner(node)) is not None and owner.parent is not None:
             texts = [node.decoded(Span(at, min(count, _MOST_TEXT))) for at, count in node.spans("string_val")[:_STEPS]]

@@ -17,7 +17,23 @@ from casemate.threats.supply_chain.view import View, printable
 
 _CUSTOM: Final = 32
 _PLACEHOLDER: Final = 127
-_BITS: Final = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 8: 64, 9: 8, 10: 64, 11: 128, 12: 64, 15: 32, 16: 16, 17: 4}
+_BITS: Final = {
+    0: 32,
+    1: 16,
+    2: 32,
+    3: 8,
+    4: 64,
+    6: 8,
+    7: 16,
+    8: 64,
+    9: 8,
+    10: 64,
+    11: 128,
+    12: 64,
+    15: 32,
+    16: 16,
+    17: 4,
+}
 """Bits of an element by TensorType; texts, resources and variants have none."""
 _FLEX: Final = "Flex"
 _CALLS: Final = {
@@ -72,7 +88,11 @@ class _Model:
             handler(table)
 
     def _code(self, table: Table) -> None:
-        old, new, custom = table.number("deprecated_builtin_code"), table.number("builtin_code"), table.text("custom_code")
+        old, new, custom = (
+            table.number("deprecated_builtin_code"),
+            table.number("builtin_code"),
+            table.text("custom_code"),
+        )
         number = new if old in (0, _PLACEHOLDER) else max(old, new)
         known = schema("tflite")["#BuiltinOperator"].get(number)
         if known is None:
