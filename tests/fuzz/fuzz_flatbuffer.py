@@ -1,8 +1,9 @@
-"""The parser of TensorFlow Lite: any bytes end in a report or a stop."""
+"""The parsers of TensorFlow Lite and ExecuTorch: any bytes end in a report or a stop."""
 
 from __future__ import annotations
 
-from casemate.threats.supply_chain.formats import tflite as parser
+from casemate.threats.supply_chain.formats import executorch, tflite
+from tests.threats.supply_chain.formats import test_executorch
 from tests.threats.supply_chain.formats.networks import survive
 from tests.threats.supply_chain.formats.test_tflite import WRONG, custom, model, operator
 
@@ -19,9 +20,10 @@ def seeds() -> list[bytes]:
         model(operators=[operator(0, [0], [1], more=loop)]),
         model(more=texts),
     ]
-    return [*models, *(model(**options) for options in WRONG.values())]
+    programs = [test_executorch.program(**options) for options, _ in test_executorch.WRONG.values()]
+    return [*models, *programs, *(model(**options) for options in WRONG.values())]
 
 
 def one_input(data: bytes) -> None:
-    """Parse these bytes."""
-    survive(data, parser)
+    """Parse these bytes as each of the formats."""
+    survive(data, tflite, executorch)

@@ -240,8 +240,8 @@ class Walk:
                 self.report.fact("flatbuffer.overlap", "two parts of the buffer share bytes", start)
             reached = max(reached, stop)
 
-    def pad(self) -> None:
-        """Count short runs of zeros between things as alignment."""
+    def pad(self, most: int = PADDING, after: int = 0) -> None:
+        """Count short runs of zeros between things as alignment, from a place on."""
         for start, stop in self.report.coverage.gaps():
-            if stop - start <= PADDING and not any(self.view.raw(start, stop - start)):
+            if start >= after and stop - start <= most and not any(self.report.view.raw(start, stop - start)):
                 self.report.cover(start, stop - start)

@@ -14,4 +14,5 @@ GRAPHS: tuple[Format, ...] = (
     Format("tensorflow-part", "formats.tensorflow_parts", sniffs.looks_like_tensorflow_part, family="protobuf"),
     Format("tensorflow-checkpoint", "formats.tensorflow_checkpoint", sniffs.looks_like_checkpoint),
     Format("tflite", "formats.tflite", magic(b"TFL3", at=4)),
+    Format("executorch", "formats.executorch", magic(b"ET12", at=4)),
 )
