@@ -23,8 +23,8 @@ from casemate.threats.supply_chain.view import View
 SETTINGS = Settings(allow=reviewed())
 
 
-def scan(data: bytes, where: str = "file") -> Outcome:
-    return scan_view(View(data, where=where), SETTINGS)
+def scan(data: bytes, where: str = "file", *, deny: bool = True) -> Outcome:
+    return scan_view(View(data, where=where), SETTINGS if deny else Settings(allow=reviewed(), deny=False))
 
 
 def assert_clean(data: bytes, kind: str, where: str = "file") -> Outcome:

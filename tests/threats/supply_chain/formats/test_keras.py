@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from casemate.threats.supply_chain.rules import rule_for
 from casemate.threats.supply_chain.verdict import Verdict
 from tests.threats.supply_chain.formats.networks import assert_clean, assert_found, keras, layer, scan, text
 
@@ -153,6 +152,7 @@ def test_what_follows_a_configuration_is_not_clean() -> None:
     assert scan(text(keras()) + b"{}").verdict is Verdict.UNREADABLE
 
 
-def test_unknown_and_known_bad_differ_without_the_deny_list() -> None:
-    assert rule_for("keras.lambda").severity == "critical"
-    assert rule_for("keras.custom").severity == "high"
+@pytest.mark.parametrize("name", CRITICAL)
+def test_without_the_list_of_known_bad_names_nothing_becomes_clean(name: str) -> None:
+    found = scan(text(CRITICAL[name][0]), deny=False)
+    assert found.verdict in (Verdict.SUSPICIOUS, Verdict.MALICIOUS)

@@ -127,6 +127,7 @@ ATTACKS: dict[str, tuple[Callable[[], Any], str]] = {
 def test_attacks_are_found(name: str) -> None:
     build, fact = ATTACKS[name]
     assert_found(build().SerializeToString(), fact)
+    assert scan(build().SerializeToString(), deny=False).verdict is not Verdict.CLEAN
 
 
 def test_a_function_of_the_model_is_judged_by_its_body() -> None:

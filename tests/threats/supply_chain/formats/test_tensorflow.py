@@ -78,6 +78,7 @@ BAD = {
 def test_operations_that_leave_the_graph_are_malicious(operation: str) -> None:
     for data in both(node("z", operation, "y")):
         assert_found(data, BAD[operation], Verdict.MALICIOUS)
+        assert scan(data, deny=False).verdict is Verdict.SUSPICIOUS
 
 
 @pytest.mark.parametrize("operation", BAD)
