@@ -13,6 +13,7 @@ GRAPHS: tuple[Format, ...] = (
     Format("tensorflow", "formats.tensorflow", sniffs.looks_like_tensorflow, family="protobuf"),
     Format("tensorflow-part", "formats.tensorflow_parts", sniffs.looks_like_tensorflow_part, family="protobuf"),
     Format("tensorflow-checkpoint", "formats.tensorflow_checkpoint", sniffs.looks_like_checkpoint),
+    Format("coreml", "formats.coreml", sniffs.looks_like_coreml, family="protobuf"),
     Format("tflite", "formats.tflite", magic(b"TFL3", at=4)),
     Format("executorch", "formats.executorch", magic(b"ET12", at=4)),
 )

@@ -62,3 +62,9 @@ def looks_like_tensorflow_part(view: View) -> bool:
 def looks_like_checkpoint(view: View) -> bool:
     """A table's footer ends in a number of its own."""
     return view.begins(b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", len(view) - 8)
+
+
+def looks_like_coreml(view: View) -> bool:
+    """A Model has a version (1), a description (2) and a kind, which is a number from 200 on."""
+    found = outline(view)
+    return found is not None and found.get(1) == 0 and found.get(2) == 2 and max(found) >= 200
