@@ -53,9 +53,9 @@ def _read(view: View, report: Report) -> Json:
         if view.begins(mark):
             try:
                 text = view.raw(0, len(view)).decode(encoding)
-            except UnicodeDecodeError as error:
+                value = read(text.encode("utf-8", "surrogatepass")).value
+            except (UnicodeDecodeError, Malformed) as error:
                 raise NotMine from error
-            value = read(text.encode("utf-8", "surrogatepass")).value
             if any(isinstance(each, dict) and _is_object(each) for _, each in walk(value)):
                 report.fact("keras.encoding", f"the configuration is written in {encoding}", 0)
             return value

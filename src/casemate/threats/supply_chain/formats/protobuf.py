@@ -164,6 +164,7 @@ class Walk:
         self.messages = messages
         self.report = report
         self.unknown: list[Span] = []
+        self._told: set[tuple[str, str]] = set()
 
     def node(self, kind: str, span: Span | None = None, name: str = "", parent: Node | None = None) -> Node:
         """Decode one message.
@@ -193,14 +194,20 @@ class Walk:
                 value, at, canonical = self._span(wire, key >> 3, at, end)
                 short = short and canonical
             if not short:
-                self.report.fact("protobuf.overlong", f"{kind} holds a number that is longer than it needs", start)
+                self._once("protobuf.overlong", f"{kind} holds a number that is longer than it needs", start)
             if field is None or not _fits(field, wire) or not key >> 3:
                 self.unknown.append(Span(start, at - start))
                 if len(self.unknown) > MOST_FIELDS:
                     raise Refused("protobuf.count", f"more than {MOST_FIELDS} fields are not known", start)
             elif node.add(field.name, value) > 1 and not field.repeated:
-                self.report.fact("protobuf.twice", f"{kind}.{field.name} is given twice", start)
+                self._once("protobuf.twice", f"{kind}.{field.name} is given twice", start)
         return node
+
+    def _once(self, fact: str, message: str, at: int) -> None:
+        """A million fields of one kind are one finding."""
+        if (fact, message) not in self._told:
+            self._told.add((fact, message))
+            self.report.fact(fact, message, at)
 
     def _span(self, wire: int, number: int, at: int, end: int) -> tuple[Span, int, bool]:
         canonical = True
@@ -263,7 +270,7 @@ class Walk:
         """Messages of one field, decoded a second time for a judge: paid from the budget, nothing is reported twice."""
         field = next(field for field in self.messages[node.kind].values() if field.name == name)
         spans = node.spans(name)
-        self.report.budget.spend(sum(span.size for span in spans))
+        self.report.budget.spend(sum(1 + span.size // 2 for span in spans))
         quiet = Walk(self.view, self.messages, Report(self.view, self.report.settings, self.report.budget))
         return [quiet.node(field.kind, span, name, node) for span in spans]
 
@@ -274,7 +281,7 @@ class Walk:
                     try:
                         self.view.raw(*span).decode()
                     except UnicodeDecodeError:
-                        self.report.fact("protobuf.text", f"{node.kind}.{field.name} is not UTF-8", span.at)
+                        self._once("protobuf.text", f"{node.kind}.{field.name} is not UTF-8", span.at)
             elif field.wire != _BYTES and field.repeated and field.name in node:
                 for span in node.spans(field.name):
                     if not self._whole(span, field.wire):

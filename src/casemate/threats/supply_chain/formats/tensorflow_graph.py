@@ -61,6 +61,7 @@ class Graphs:
         self.files: list[tuple[Place, str, list[str], int]] = []
         self.assets: set[str] = set()
         self.count = 0
+        self.named: dict[int, str] = {}
         self.handlers = {
             "NodeDef": self._node,
             "FunctionDef": self._function,
@@ -90,17 +91,17 @@ class Graphs:
                 for function in self.walk.look(library, "function"):
                     self.defined |= {each.text("name") for each in self.walk.look(function, "signature")}
 
-    def _scope(self, node: Node) -> tuple[int, str]:
-        """Which graph or function a node stands in: its place, and the function's name or ""."""
+    def _scope(self, node: Node) -> str:
+        """The name of the function that a node stands in, or ""."""
         each: Node | None = node
         while each is not None and each.kind not in ("FunctionDef", "GraphDef"):
             each = each.parent
-        if each is None:
-            return 0, ""
-        if each.kind == "GraphDef":
-            return each.span.at, ""
-        signature = self.walk.look(each, "signature")
-        return each.span.at, signature[-1].text("name") if signature else ""
+        if each is None or each.kind == "GraphDef":
+            return ""
+        if each.span.at not in self.named:
+            signature = self.walk.look(each, "signature")
+            self.named[each.span.at] = signature[-1].text("name") if signature else ""
+        return self.named[each.span.at]
 
     def _node(self, node: Node) -> None:
         self.count += 1
@@ -122,7 +123,7 @@ class Graphs:
             self._print(node, name)
 
     def _call(self, node: Node, function: str) -> None:
-        _, caller = self._scope(node)
+        caller = self._scope(node)
         if caller:
             self.calls.setdefault(caller, set()).add(function)
 
