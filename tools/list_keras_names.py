@@ -1,4 +1,4 @@
-"""Prints names/keras.toml: what a saved Keras model may name, from Keras 3 (imported) and Keras 2 (its wheel, only read).
+"""Prints names/keras.toml: what a saved Keras model may name, from Keras 3 (imported) and Keras 2 (its wheel, read).
 
     python tools/list_keras_names.py tf_keras-2.X-py3-none-any.whl
 
@@ -28,30 +28,43 @@ BASES = (
     keras.optimizers.schedules.LearningRateSchedule, keras.Loss, keras.Metric, keras.Model, DTypePolicy, Quantizer,
     Operation,
 )  # fmt: skip
-FUNCTIONS = ("activations", "initializers", "losses", "metrics", "regularizers", "constraints", "ops", "ops.nn", "ops.numpy")
+FUNCTIONS = """
+activations initializers losses metrics regularizers constraints ops ops.nn ops.numpy
+""".split()  # noqa: SIM905
 DENIED = {
     "Lambda": "keras.lambda",
     "TorchModuleWrapper": "keras.foreign", "FlaxLayer": "keras.foreign", "JaxLayer": "keras.foreign",
     "TFSMLayer": "keras.foreign",
 }  # fmt: skip
-DENIED_FUNCTIONS = ("get_file", "enable_unsafe_deserialization", "load_model", "load_weights", "deserialize_keras_object",
-    "register_keras_serializable", "exec", "eval", "system", "popen", "Popen", "run", "call", "check_output", "__import__",
-    "import_module", "loads", "load", "open", "getattr", "compile", "breakpoint", "model_from_json", "image_dataset_from_directory")  # fmt: skip
-PACKAGES = ("numpy", "torch", "pandas", "joblib", "dill", "cloudpickle", "requests", "urllib3", "httpx", "setuptools",
-    "pip", "IPython", "mlflow", "scipy", "sklearn", "matplotlib", "paramiko", "fabric", "sh", "yaml", "jinja2", "numexpr",
-    "distutils", "pkg_resources", "_pytest", "pytest", "cffi", "ray", "dask", "nltk", "absl", "h5py")  # fmt: skip
+DENIED_FUNCTIONS = """
+get_file enable_unsafe_deserialization load_model load_weights deserialize_keras_object
+register_keras_serializable exec eval system popen Popen run call check_output __import__ import_module loads
+load open getattr compile breakpoint model_from_json image_dataset_from_directory
+""".split()  # noqa: SIM905
+PACKAGES = """
+numpy torch pandas joblib dill cloudpickle requests urllib3 httpx setuptools pip IPython mlflow scipy sklearn
+matplotlib paramiko fabric sh yaml jinja2 numexpr distutils pkg_resources _pytest pytest cffi ray dask nltk absl
+h5py
+""".split()  # noqa: SIM905
 HELPERS = ("get", "serialize", "deserialize", "get_file")
-TENSORFLOW = ("", "math", "nn", "linalg", "signal", "image", "strings", "bitwise", "sparse", "random", "ragged", "dtypes",
-    "keras.backend", "keras.activations", "__operators__")  # fmt: skip
-NO_TENSORFLOW = ("py_function", "numpy_function", "function", "eval", "print", "load_library", "load_op_library",
-    "get_static_value", "map_fn", "while_loop", "cond", "case", "switch_case", "scan", "foldl", "foldr", "vectorized_map",
-    "custom_gradient", "recompute_grad", "init_scope", "device", "name_scope", "variable_creator_scope", "call_for_each",
-    "import_graph_def", "make_tensor_proto", "make_ndarray", "grad_pass_through", "nondifferentiable_batch_function")  # fmt: skip
-OPERATORS = ("add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "neg", "abs", "getitem", "eq", "ne", "lt", "le",
-    "gt", "ge", "and", "or", "xor", "not", "invert", "matmul", "radd", "rsub", "rmul", "rtruediv", "rdiv", "rpow",
-    "ragged_getitem")  # fmt: skip
-KERAS_2 = ("layers", "initializers", "optimizers", "losses", "metrics", "regularizers", "constraints", "models",
-    "mixed_precision", "Model", "Sequential", "dtensor")  # fmt: skip
+TENSORFLOW = """
+math nn linalg signal image strings bitwise sparse random ragged dtypes keras.backend keras.activations
+__operators__
+""".split()  # noqa: SIM905
+NO_TENSORFLOW = """
+py_function numpy_function function eval print load_library load_op_library get_static_value map_fn while_loop
+cond case switch_case scan foldl foldr vectorized_map custom_gradient recompute_grad init_scope device
+name_scope variable_creator_scope call_for_each import_graph_def make_tensor_proto make_ndarray
+grad_pass_through nondifferentiable_batch_function
+""".split()  # noqa: SIM905
+OPERATORS = """
+add sub mul truediv div floordiv mod pow neg abs getitem eq ne lt le gt ge and or xor not invert matmul radd
+rsub rmul rtruediv rdiv rpow ragged_getitem
+""".split()  # noqa: SIM905
+KERAS_2 = """
+layers initializers optimizers losses metrics regularizers constraints models mixed_precision Model Sequential
+dtensor
+""".split()  # noqa: SIM905
 
 
 def packages() -> list[ModuleType]:
@@ -113,17 +126,19 @@ def exports(node: ast.ClassDef | ast.FunctionDef) -> list[str]:
     for each in node.decorator_list:
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Name) and each.func.id == "keras_export":
             texts = [*each.args, *(keyword.value for keyword in each.keywords)]
-            for text in texts:
-                for leaf in ast.walk(text):
-                    if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str):
-                        found.append(leaf.value)
+            leaves = [leaf for text in texts for leaf in ast.walk(text)]
+            found += [leaf.value for leaf in leaves if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)]
     return found
 
 
 def tensorflow() -> set[str]:
     """Functions of TensorFlow that Keras 2 writes for operations on its tensors (TFOpLambda)."""
-    found = {f"__operators__.{name}" for name in OPERATORS} | {"compat.v1.shape", "compat.v1.transpose", "compat.v1.pad"}
-    for path in TENSORFLOW:
+    found = {f"__operators__.{name}" for name in OPERATORS} | {
+        "compat.v1.shape",
+        "compat.v1.transpose",
+        "compat.v1.pad",
+    }
+    for path in ("", *TENSORFLOW):
         holder = tf
         for part in path.split(".") if path else ():
             holder = getattr(holder, part, None)
@@ -165,7 +180,9 @@ def main() -> None:
 
 def snake(name: str) -> str:
     """The name that Keras derives from a class for a string ("GlorotUniform" is "glorot_uniform")."""
-    return "".join("_" + c.lower() if c.isupper() and i and not name[i - 1].isupper() else c.lower() for i, c in enumerate(name))
+    return "".join(
+        "_" + c.lower() if c.isupper() and i and not name[i - 1].isupper() else c.lower() for i, c in enumerate(name)
+    )
 
 
 if __name__ == "__main__":

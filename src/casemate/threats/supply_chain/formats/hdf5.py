@@ -1,7 +1,8 @@
 """HDF5 files, as h5py, Keras and netCDF write them, read without the HDF5 library.
 
-Every byte must belong to a structure that was read, to the elements of a dataset, or be a zero between them: HDF5 leaves
-gaps where it aligns or where it moved something, and does not say where. Gaps that are not zero stay uncovered.
+Every byte must belong to a structure that was read, to the elements of a dataset, or be a zero between them: HDF5
+leaves gaps where it aligns or where it moved something, and does not say where. Gaps that are not zero stay uncovered.
+The unused slots of an old B-tree node may also hold stale addresses and sizes, because old libraries left them there.
 
 Source: HDF5 File Format Specification 3.0. Not read, and so unreadable: shared message tables, huge objects in heaps,
 file drivers with several files.

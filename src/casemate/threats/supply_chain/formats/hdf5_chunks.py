@@ -153,5 +153,3 @@ def _whole(file: File, at: int, cursor: Cursor) -> None:
     if not file.own(at, cursor.at - at):
         raise Refused("hdf5.cycle", "an array of chunks is used twice", at)
     file.cover(at, cursor.at)
-
-

@@ -5,6 +5,7 @@ Source: HDF5 File Format Specification 3.0, IV.A.2.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,10 +27,12 @@ from casemate.threats.supply_chain.formats.hdf5_types import (
 )
 from casemate.threats.supply_chain.stops import Malformed, Refused
 
-
 CONFIGURATIONS: Final = frozenset(("model_config", "training_config"))
 """Attributes that Keras reads as JSON and builds objects from."""
 DEPTH: Final = 8
+_FREE: Final = 1 << 28
+_RATIO: Final = 1024
+"""A dataset may be this many times as large as the file, as compression and unwritten chunks allow."""
 _IGNORED: Final = frozenset((kinds.GROUP_INFO, kinds.OLD_TIME, kinds.TIME, kinds.COUNT, kinds.COMMENT))
 
 
@@ -225,6 +228,9 @@ class Object:
         lengths, kind = self._space or (), self._type
         if self._space is None or (self._external and told.at is None):
             return
+        if math.prod(lengths) * kind.size > max(_FREE, _RATIO * len(self.file.view)):
+            message = f"dataset {self.path} would have {math.prod(lengths)} elements"
+            self.file.report.fact("hdf5.bomb", message, self.at, self.path)
         for at, size in blocks(self.file, told, lengths, kind.size, filtered=self._filtered):
             self.file.own(at, size)
             self.file.cover(at, at + size)
@@ -265,5 +271,3 @@ class Object:
         if count * pointer.inner.size > size:
             raise Malformed("a list is longer than its object", place)
         self._follow(pointer.inner, place, count, depth + 1)
-
-

@@ -59,6 +59,17 @@ class File:
         """These bytes were read and understood."""
         self.report.cover(start, stop - start)
 
+    def slack(self, start: int, stop: int) -> None:
+        """The unused slots of a node: old libraries leave addresses and sizes of what stood there, and nothing else.
+
+        They are understood if each word is undefined or smaller than the file, which no text and no program is.
+        """
+        raw, wide = self.view.raw(start, stop - start), self.offsets
+        words = (int.from_bytes(raw[at : at + wide], "little") for at in range(0, len(raw), wide))
+        undefined, most = (1 << (8 * wide)) - 1, len(self.view)
+        if all(word <= most or word == undefined for word in words):
+            self.cover(start, stop)
+
     def finish(self) -> None:
         """Report what overlaps, and count zeros between structures as padding.
 
@@ -75,9 +86,7 @@ class File:
                 self.report.cover(start, stop - start)
 
     def _zero(self, start: int, stop: int) -> bool:
-        return all(
-            not any(self.view.raw(at, min(_PIECE, stop - at)).strip(b"\0")) for at in range(start, stop, _PIECE)
-        )
+        return all(not any(self.view.raw(at, min(_PIECE, stop - at)).strip(b"\0")) for at in range(start, stop, _PIECE))
 
 
 class Cursor:

@@ -43,10 +43,12 @@ def symbol_table(file: File, tree: int, heap_at: int) -> Iterator[Link]:
         used = cursor.number(2)
         if used > 2 * file.leaf:
             raise Malformed("a symbol node holds too many links", node)
-        file.own(node, 8 + 2 * file.leaf * (2 * file.offsets + 24))
+        size = 8 + 2 * file.leaf * (2 * file.offsets + 24)
+        file.own(node, size)
         for _ in range(used):
             yield symbol(cursor, heap)
         file.cover(node, cursor.at)
+        file.slack(cursor.at, node + size)
 
 
 def symbol(cursor: Cursor, heap: LocalHeap | None) -> Link:

@@ -6,6 +6,7 @@ Termination: a heap is read once for each address; free lists and objects lie at
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass, field
 
 from casemate.threats.supply_chain.formats.hdf5_file import Cursor, File, width_of
@@ -34,6 +35,7 @@ class LocalHeap:
             if offset in seen:
                 raise Refused("hdf5.cycle", "the free list of a heap runs in a circle", self.data)
             seen.add(offset)
+            self.file.report.budget.spend(4)
             if offset + 2 * self.file.lengths > self.size:
                 raise Malformed("a free block lies outside its heap", self.data)
             cursor = Cursor(self.file, self.data + offset)
@@ -49,6 +51,7 @@ class LocalHeap:
             raise Malformed("a name lies outside its heap", self.data)
         cursor = Cursor(self.file, self.data + offset, self.data + self.size)
         found = cursor.text()
+        self.file.report.budget.spend(1 + len(found) // 8)
         cursor.cover()
         return found
 
@@ -85,7 +88,7 @@ class FractalHeap:
     """Objects of a new group.
 
     Attributes:
-        blocks: offset in the heap, place in the file and size of every direct block.
+        blocks: offset in the heap, place in the file and size of every direct block, by offset.
         wide, long: bytes of an offset and of a length in an object's id.
     """
 
@@ -172,8 +175,8 @@ class FractalHeap:
         if first >> 4 & 3:
             return None
         offset, count = identifier.number(self.wide), identifier.number(self.long)
-        self.file.report.budget.spend(len(self.blocks))
-        for start, at, size in self.blocks:
-            if start + self.prefix <= offset and offset + count <= start + size:
-                return at + offset - start, count
+        number = bisect.bisect(self.blocks, offset, key=lambda block: block[0]) - 1
+        start, at, size = self.blocks[number] if number >= 0 else (0, 0, 0)
+        if start + self.prefix <= offset and offset + count <= start + size:
+            return at + offset - start, count
         raise Malformed("an object lies outside its heap", identifier.at)

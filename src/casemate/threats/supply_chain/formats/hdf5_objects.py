@@ -95,7 +95,9 @@ def _message(file: File, message: Message, blocks: list[tuple[int, int]], signat
     if at is None or len(blocks) >= MOST_BLOCKS:
         raise Malformed("an object header continues nowhere", message.body.start)
     if not file.own(at, size):
-        raise Refused("hdf5.cycle", "an object header continues in itself", at)
+        file.report.budget.spend(len(blocks) + size // 8)
+        if (at + len(signature), size - 2 * len(signature)) in blocks:
+            raise Refused("hdf5.cycle", "an object header continues in itself", at)
     if signature:
         if not file.view.begins(signature, at) or size < 8:
             raise Malformed("OCHK is missing", at)

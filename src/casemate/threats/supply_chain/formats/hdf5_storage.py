@@ -86,7 +86,9 @@ def _early(cursor: Cursor) -> Layout:
     return Layout(kind, at, -1)
 
 
-def blocks(file: File, told: Layout, lengths: tuple[int, ...], element: int, *, filtered: bool) -> list[tuple[int, int]]:
+def blocks(
+    file: File, told: Layout, lengths: tuple[int, ...], element: int, *, filtered: bool
+) -> list[tuple[int, int]]:
     """Every block that holds elements, as place and bytes, in the order of the index.
 
     Raises:

@@ -47,6 +47,8 @@ def old_tree(file: File, root: int, kind: int, key: int) -> Iterator[tuple[Curso
                 yield place, child
         cursor.skip(key)
         file.cover(at, cursor.at)
+        cursor.skip((room - used) * (key + file.offsets))
+        file.slack(cursor.at - (room - used) * (key + file.offsets), cursor.at)
 
 
 class Tree:

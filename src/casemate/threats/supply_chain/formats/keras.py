@@ -38,15 +38,24 @@ def parse(view: View, report: Report) -> None:
         report.describe("model", objects[0]["class_name"])
 
 
+def judge_metadata(report: Report, at: int, count: int) -> None:
+    """Judge the JSON that Keras keeps beside an object of a SavedModel.
+
+    Raises:
+        Malformed: it is no JSON.
+    """
+    Judge(report, revived=True).judge(read_json(report.view, report, at, count))
+
+
 def _read(view: View, report: Report) -> Json:
     """The JSON, in any encoding that Python's own reader takes and a reviewer's editor may not show."""
     for mark, encoding in _OTHERS:
         if view.begins(mark):
             try:
                 text = view.raw(0, len(view)).decode(encoding)
-            except UnicodeDecodeError as error:
+                value = read(text.encode("utf-8", "surrogatepass")).value
+            except (UnicodeDecodeError, Malformed) as error:
                 raise NotMine from error
-            value = read(text.encode("utf-8", "surrogatepass")).value
             if any(isinstance(each, dict) and _is_object(each) for _, each in walk(value)):
                 report.fact("keras.encoding", f"the configuration is written in {encoding}", 0)
             return value

@@ -18,8 +18,22 @@ from casemate.threats.supply_chain.view import View, printable
 
 _STANDARD: Final = "ai.onnx"
 _VALUES: Final = frozenset(
-    ("f", "i", "s", "t", "g", "floats", "ints", "strings", "tensors", "graphs", "tp", "type_protos")
-    + ("sparse_tensor", "sparse_tensors")
+    [
+        "f",
+        "i",
+        "s",
+        "t",
+        "g",
+        "floats",
+        "ints",
+        "strings",
+        "tensors",
+        "graphs",
+        "tp",
+        "type_protos",
+        "sparse_tensor",
+        "sparse_tensors",
+    ]
 )
 _CONFIGURES: Final = frozenset(("ort_config",))
 """Metadata that onnxruntime reads as its own settings."""

@@ -61,7 +61,7 @@ class Tensors:
     def _inside(self, node: Node, name: str, code: int, elements: int, size: int) -> None:
         held = [each for each in (*_LISTS, "raw_data") if each in node]
         if "raw_data" in held:
-            good = code != 8 and held == ["raw_data"] and node.spans("raw_data")[-1].count == size
+            good = code != 8 and held == ["raw_data"] and node.spans("raw_data")[-1].size == size
         elif held:
             wanted = -(-elements // _SMALL.get(code, 1)) * (2 if code in (14, 15) else 1)
             good = len(held) == 1 and code in _LISTS[held[0]] and self._values(node, held[0]) == wanted
@@ -76,7 +76,7 @@ class Tensors:
         if field == "string_data":
             return len(spans)
         if width:
-            return sum(span.count for span in spans) // width
+            return sum(span.size for span in spans) // width
         packed = sum(len(self.walk.view.raw(*span).translate(None, _CONTINUED)) for span in spans)
         return packed + len(node.loose(field))
 
@@ -111,7 +111,6 @@ class Tensors:
                 if start < reached and stop > start:
                     self.report.fact("onnx.external", f"tensors overlap in {path} at {start}", None, path)
                 reached = max(reached, stop)
-
 
 
 def _count(text: str) -> int | None:

@@ -30,7 +30,8 @@ def varint(data: Buffer, base: int, at: int, end: int) -> tuple[int, int, bool]:
 def outline(view: View, most: int = 4096) -> dict[int, int] | None:
     """Field numbers and wire types at the top of a view, read up to ``most`` fields; None if it is no message.
 
-    Cheap enough for a sniff: no table is read, contents are stepped over.
+    Cheap enough for a sniff: no table is read, contents are stepped over. Of a field that stands there in two wire
+    types the one with a length is told; the fields of a group are told like those around it.
     """
     found: dict[int, int] = {}
     at, end = 0, len(view)
@@ -46,11 +47,12 @@ def outline(view: View, most: int = 4096) -> dict[int, int] | None:
                 at += size
             elif key & 7 in (1, 5):
                 at += 8 if key & 7 == 1 else 4
-            else:
+            elif key & 7 > 4:
                 return None
             if at > end or not 0 < key >> 3 < 1 << 29:
                 return None
-            found[key >> 3] = key & 7
+            if found.get(key >> 3) != 2:
+                found[key >> 3] = key & 7
     except Malformed:
         return None
     return found

@@ -1,9 +1,9 @@
 """Protocol-buffer messages, walked by field tables that are data (``schemas/*.toml``), byte by byte.
 
-The wire format (https://protobuf.dev/programming-guides/encoding) says nothing about meaning: a parser names the message
-it expects, and every byte that no field of that message explains is left uncovered. One level is decoded at a time, so
-memory is bounded by the longest chain of messages. What two readers could take differently (overlong numbers, a single
-field given twice, a text that is none) is reported.
+The wire format (https://protobuf.dev/programming-guides/encoding) says nothing about meaning: a parser names the
+message it expects, and every byte that no field of that message explains is left uncovered. One level is decoded at a
+time, so memory is bounded by the longest chain of messages. What two readers could take differently (overlong
+numbers, a single field given twice, a text that is none) is reported.
 
 Termination: each field takes at least one byte of its message, messages nest at most ``DEPTH`` deep, and each message
 is walked once; looks back at a message that was walked are paid for from the budget.
@@ -38,7 +38,7 @@ class Span(NamedTuple):
     """Bytes of the view."""
 
     at: int
-    count: int
+    size: int
 
 
 class Field(NamedTuple):
@@ -93,7 +93,7 @@ class Node:
         self.span = span
         self.name = name
         self.parent = parent
-        self.depth = 0 if parent is None else parent.depth + 1
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self._values: dict[str, list[int | Span]] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -141,7 +141,7 @@ class Node:
             if isinstance(value, int):
                 found.append(value)
                 continue
-            at, end = value.at, value.at + value.count
+            at, end = value.at, value.at + value.size
             while at < end:
                 number, at, _ = varint(self.view.data, self.view.start, at, end)
                 found.append(number)
@@ -164,6 +164,7 @@ class Walk:
         self.messages = messages
         self.report = report
         self.unknown: list[Span] = []
+        self._told: set[tuple[str, str]] = set()
 
     def node(self, kind: str, span: Span | None = None, name: str = "", parent: Node | None = None) -> Node:
         """Decode one message.
@@ -176,7 +177,7 @@ class Walk:
         if node.depth > DEPTH:
             raise Refused("protobuf.depth", f"messages nest more than {DEPTH} deep", node.span.at)
         fields, data, base = self.messages[kind], self.view.data, self.view.start
-        at, end = node.span.at, node.span.at + node.span.count
+        at, end = node.span.at, node.span.at + node.span.size
         count = 0
         while at < end:
             start = at
@@ -193,14 +194,20 @@ class Walk:
                 value, at, canonical = self._span(wire, key >> 3, at, end)
                 short = short and canonical
             if not short:
-                self.report.fact("protobuf.overlong", f"{kind} holds a number that is longer than it needs", start)
+                self._once("protobuf.overlong", f"{kind} holds a number that is longer than it needs", start)
             if field is None or not _fits(field, wire) or not key >> 3:
                 self.unknown.append(Span(start, at - start))
                 if len(self.unknown) > MOST_FIELDS:
                     raise Refused("protobuf.count", f"more than {MOST_FIELDS} fields are not known", start)
             elif node.add(field.name, value) > 1 and not field.repeated:
-                self.report.fact("protobuf.twice", f"{kind}.{field.name} is given twice", start)
+                self._once("protobuf.twice", f"{kind}.{field.name} is given twice", start)
         return node
+
+    def _once(self, fact: str, message: str, at: int) -> None:
+        """A million fields of one kind are one finding."""
+        if (fact, message) not in self._told:
+            self._told.add((fact, message))
+            self.report.fact(fact, message, at)
 
     def _span(self, wire: int, number: int, at: int, end: int) -> tuple[Span, int, bool]:
         canonical = True
@@ -257,13 +264,13 @@ class Walk:
         for at, count in sorted(self.unknown):
             self.report.cover(reached, at - reached)
             reached = at + count
-        self.report.cover(reached, root.span.at + root.span.count - reached)
+        self.report.cover(reached, root.span.at + root.span.size - reached)
 
     def look(self, node: Node, name: str) -> list[Node]:
         """Messages of one field, decoded a second time for a judge: paid from the budget, nothing is reported twice."""
         field = next(field for field in self.messages[node.kind].values() if field.name == name)
         spans = node.spans(name)
-        self.report.budget.spend(sum(span.count for span in spans))
+        self.report.budget.spend(sum(1 + span.size // 2 for span in spans))
         quiet = Walk(self.view, self.messages, Report(self.view, self.report.settings, self.report.budget))
         return [quiet.node(field.kind, span, name, node) for span in spans]
 
@@ -274,7 +281,7 @@ class Walk:
                     try:
                         self.view.raw(*span).decode()
                     except UnicodeDecodeError:
-                        self.report.fact("protobuf.text", f"{node.kind}.{field.name} is not UTF-8", span.at)
+                        self._once("protobuf.text", f"{node.kind}.{field.name} is not UTF-8", span.at)
             elif field.wire != _BYTES and field.repeated and field.name in node:
                 for span in node.spans(field.name):
                     if not self._whole(span, field.wire):
@@ -282,8 +289,8 @@ class Walk:
 
     def _whole(self, span: Span, wire: int) -> bool:
         if wire == _VARINT:
-            return not span.count or self.view.number(span.at + span.count - 1, 1) < 128
-        return span.count % (8 if wire == _EIGHT else 4) == 0
+            return not span.size or self.view.number(span.at + span.size - 1, 1) < 128
+        return span.size % (8 if wire == _EIGHT else 4) == 0
 
 
 def _fits(field: Field, wire: int) -> bool:

@@ -12,7 +12,7 @@ _MARKS = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 def looks_like_onnx(view: View) -> bool:
     """A ModelProto has a graph (7)."""
     found = outline(view)
-    return found is not None and found.get(7) == 2 and found.get(1, 0) == 0 and max(found) < 32
+    return found is not None and found.get(7) == 2
 
 
 def looks_like_tensor(view: View) -> bool:
@@ -45,3 +45,26 @@ def looks_like_hdf5(view: View) -> bool:
 def looks_like_keras(view: View) -> bool:
     """A JSON object in any encoding: a brace behind blanks and byte order marks."""
     return view.raw(0, min(len(view), 64)).lstrip(_MARKS)[:1] == b"{"
+
+
+def looks_like_tensorflow(view: View) -> bool:
+    """A SavedModel has graphs (2), a MetaGraphDef a graph (2), a GraphDef nodes (1) or a library (2)."""
+    found = outline(view)
+    return found is not None and (found.get(1) == 2 or found.get(2) == 2)
+
+
+def looks_like_tensorflow_part(view: View) -> bool:
+    """A FingerprintDef has numbers (1, 2), a SavedMetadata nodes (1)."""
+    found = outline(view)
+    return found is not None and ((found.get(1) == 0 and found.get(2) == 0) or found.get(1) == 2)
+
+
+def looks_like_checkpoint(view: View) -> bool:
+    """A table's footer ends in a number of its own."""
+    return view.begins(b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", len(view) - 8)
+
+
+def looks_like_coreml(view: View) -> bool:
+    """A Model has a version (1), a description (2) and a kind, which is a number from 200 on."""
+    found = outline(view)
+    return found is not None and found.get(1) == 0 and found.get(2) == 2 and max(found) >= 200
