@@ -135,9 +135,9 @@ class Walk:
         self.ranges: list[tuple[int, int]] = []
         self.vtables: dict[int, int] = {}
 
-    def all(self, kind: str, see: Callable[[Table], None]) -> None:
-        """Show every table, a parent before what it points to."""
-        head = 8 if len(self.view) >= 8 else 4
+    def all(self, kind: str, see: Callable[[Table], None], *, identified: bool = True) -> None:
+        """Show every table, a parent before what it points to; ``identified`` if four letters follow the root."""
+        head = 8 if identified and len(self.view) >= 8 else 4
         self._own(0, head)
         pending: list[tuple[int, str, Table | None, str]] = [(pointed(self.view, 0), kind, None, "")]
         while pending:

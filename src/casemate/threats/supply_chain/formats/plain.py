@@ -26,6 +26,7 @@ PLAIN: tuple[Format, ...] = (
     Format("image", "formats.images", magic(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")),
     Format("json", "formats.json_files", seems_json, family="text"),
     Format("ubjson", "formats.ubjson", lambda view: view.begins(b"{")),
+    Format("catboost", "formats.catboost", magic(b"CBM1")),
     Format("lightgbm", "formats.lightgbm", magic(b"tree\nversion="), family="text"),
     Format("xml", "formats.xmls", seems_xml, family="text"),
     Format("text", "formats.texts", lambda view: True, family="text", last=True),
