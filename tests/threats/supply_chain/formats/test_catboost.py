@@ -17,7 +17,7 @@ STRUCTURE = rule("trees.structure")
 
 
 def flat(root: dict[int, Any]) -> bytes:
-    """A flat buffer of one table: a dict of slots; numbers are int32, lists vectors of tables, pairs vectors of numbers."""
+    """A flat buffer of one table: a dict of slots; numbers are int32, lists are of tables, pairs are of numbers."""
     out = bytearray(4)
 
     def place(thing: Any) -> int:
