@@ -6,7 +6,7 @@ With atheris (``.peers/atheris``, made by ``make peers``) inputs are chosen by t
 are mutations of the seeds and the corpus, blind to coverage, and the table says so. Each target is a process of its
 own. What it has run is kept in ``.fuzz/NAME``: an interrupted run goes on where it stopped; once the minutes are used
 up for this state of the code, only ``--fresh`` or changed code begins anew. Exit code 1 if there is any crash, hang, or
-input that needs more than 300 MB.
+input that needs more than 300 MB beyond what the target's imports need.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ import ast
 import hashlib
 import json
 import os
+import struct
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -74,10 +76,10 @@ class Watched:
 
     def __init__(self, name: str, folder: Path, engine: str, python: str, seconds: float, seed: int) -> None:
         self.folder = folder
-        self.runs = 0
-        (folder / "now").write_bytes(bytes(16))
+        self.runs = self.base = 0
+        (folder / "now").write_bytes(bytes(24))
         command = [python, "-m", "tests.fuzz.worker", name, str(folder), engine, str(seconds), str(seed)]
-        paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+        paths = os.pathsep.join([str(ROOT / "src"), str(ROOT), sysconfig.get_path("purelib")])  # what targets import
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, stdout=log, stderr=subprocess.STDOUT
@@ -86,12 +88,11 @@ class Watched:
     def now(self) -> tuple[int, bytes]:
         """Inputs that were run, and the one that is being run."""
         with (self.folder / "now").open("rb") as stream:
-            head = stream.read(16)
-            size = int.from_bytes(head[8:], "little")
-            return int.from_bytes(head[:8], "little"), stream.read(size)
+            runs, size, self.base = struct.unpack("<QQQ", stream.read(24))
+            return runs, stream.read(size)
 
     def wait(self) -> tuple[int, int]:
-        """Until it ends, or hangs and is killed: its exit status, and its peak memory in bytes."""
+        """Until it ends, or hangs and is killed: its exit status, and its peak memory beyond its imports, in bytes."""
         since = time.monotonic()
         while True:
             pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
@@ -99,7 +100,7 @@ class Watched:
             if pid:
                 self.runs = runs
                 self.process.returncode = os.waitstatus_to_exitcode(status)
-                return self.process.returncode, usage.ru_maxrss << 10
+                return self.process.returncode, max(0, (usage.ru_maxrss << 10) - self.base)
             if runs != self.runs:
                 self.runs, since = runs, time.monotonic()
             elif time.monotonic() - since > HUNG:

@@ -3,7 +3,8 @@
     python -m tests.fuzz.worker NAME FOLDER ENGINE SECONDS SEED
 
 FOLDER holds ``corpus/``, ``crashes/`` and ``now``: how many inputs were run (8 bytes), the length of the current one
-(8 bytes, zero between inputs), and its bytes, so that it is known even if this process dies of it.
+(8 bytes, zero between inputs), the memory that was in use before the first (8 bytes), and the current input's bytes, so
+that it is known even if this process dies of it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from types import FrameType, ModuleType
 
 from tests.fuzz.mutate import MOST, mutated
 
-HEADER = 16
+HEADER = 24
 MEMORY = 300 << 20
+"""Bytes that a target may use beyond what its imports use."""
 LIMIT = 5.0
 """Seconds of processor time that one input may take."""
 KINDS_KEPT = 50
@@ -51,13 +53,15 @@ class Target:
         self.now = mmap.mmap(descriptor, HEADER + MOST)
         os.close(descriptor)
         self.runs = 0
+        self.base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+        self.now[16:HEADER] = self.base.to_bytes(8, "little")
         self.kinds: set[str] = {path.name.rpartition("-")[0] for path in self.crashes.glob("*.bin")}
         signal.signal(signal.SIGPROF, _overdue)
 
     def __call__(self, data: bytes) -> None:
         """Run one input."""
         self.now[HEADER : HEADER + min(len(data), MOST)] = data[:MOST]
-        self.now[8:HEADER] = max(1, min(len(data), MOST)).to_bytes(8, "little")
+        self.now[8:16] = max(1, min(len(data), MOST)).to_bytes(8, "little")
         signal.setitimer(signal.ITIMER_PROF, LIMIT)
         try:
             self.one_input(data)
@@ -68,8 +72,8 @@ class Target:
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
         self.runs += 1
-        self.now[:HEADER] = self.runs.to_bytes(8, "little") + bytes(8)
-        if self.runs % 64 == 0 and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 > MEMORY:
+        self.now[:16] = self.runs.to_bytes(8, "little") + bytes(8)
+        if self.runs % 64 == 0 and resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 > self.base + MEMORY:
             self.keep(data, MemoryError(f"more than {MEMORY >> 20} MB were in use"))
             sys.stdout.flush()
             os._exit(3)
@@ -122,7 +126,11 @@ def main() -> None:
     bound_memory()
     if engine == "atheris":
         options = [f"-max_total_time={max(1, round(seconds))}", f"-max_len={MOST}", "-verbosity=0", "-timeout=120"]
-        options += [f"-rss_limit_mb={MEMORY >> 20}", f"-artifact_prefix={folder / 'crashes'}/", f"-seed={seed}"]
+        options += [
+            f"-rss_limit_mb={(target.base + MEMORY) >> 20}",
+            f"-artifact_prefix={folder / 'crashes'}/",
+            f"-seed={seed}",
+        ]
         atheris.Setup([sys.argv[0], *options, str(corpus)], target)
         atheris.Fuzz()
     kept, draw, end = [path.read_bytes() for path in sorted(corpus.iterdir())], random.Random(seed), time.monotonic()
