@@ -7,6 +7,7 @@ import pickle
 from casemate.core.errors import MissingPartError
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
 from casemate.threats.supply_chain.pickles.scan import scan
+from casemate.threats.supply_chain.verdict import Verdict
 
 MINUTES = 10
 
@@ -29,7 +30,7 @@ def one_input(data: bytes) -> None:
         found = scan(data, reviewed(), most=1 << 22)
     except MissingPartError:
         return
-    if found.verdict not in ("clean", "malicious", "unreadable"):
+    if found.verdict not in list(Verdict):
         raise AssertionError(found.verdict)
-    if found.verdict == "clean" and (found.unreadable or found.findings):
-        raise AssertionError("clean, and yet something was said against it")
+    if found.verdict == Verdict.CLEAN and found.unreadable:
+        raise AssertionError("clean, and yet it could not be read")
