@@ -26,6 +26,7 @@ class StandIn:
     name: str
     sniff: Callable[[View], bool]
     parse: Callable[[View, Report], None]
+    last: bool = False
 
     @property
     def kin(self) -> str:

@@ -18,7 +18,7 @@ import pytest
 from casemate.custody.guard.confined import StrayNameError, unpickle
 from casemate.threats.supply_chain.pickles.allowlist import extended
 from casemate.threats.supply_chain.pickles.scan import scan
-from tests.custody.assemble import frame, name, stream, text
+from tests.custody.assemble import frame, mapping, name, new, stream, text
 
 ARRAYS = {
     "plain": np.arange(6.0).reshape(2, 3),
@@ -154,6 +154,10 @@ def test_extension_codes_and_persistent_ids_are_refused() -> None:
 
 
 def test_companion_files_of_old_joblib_are_out_of_reach() -> None:
-    old = stream(name("joblib.numpy_pickle_compat", "NDArrayWrapper"))
+    wrapper = name("joblib.numpy_pickle_compat", "NDArrayWrapper")
     with pytest.raises(StrayNameError):
-        unpickle(old, names(dumped(ARRAYS)))
+        unpickle(stream(wrapper), names(dumped(ARRAYS)))
+    with pytest.raises(pickle.UnpicklingError, match="another file"):
+        unpickle(
+            stream(new(wrapper) + mapping(filename=text("x.npy")) + b"b"), ["joblib.numpy_pickle_compat:NDArrayWrapper"]
+        )

@@ -37,8 +37,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def sealed_from(path: Path, *, as_file: bool, most: int = 1 << 20) -> Sealed:
-    with opened(path) as source:
-        return seal(source, path.name, most, as_file=as_file)
+    with opened(path) as source, ThreadPoolExecutor(1) as hasher:
+        return seal(source, path.name, most, hasher, as_file=as_file)
 
 
 @pytest.fixture
@@ -58,13 +58,6 @@ def test_the_bytes_stay_whatever_becomes_of_the_file(path: Path, as_file: bool) 
     assert sealed.digest.hex == hashlib.sha256(DATA).hexdigest()
     assert sealed.view().raw(256, 3) == b"\0\1\2"
     sealed.close()
-
-
-def test_a_digest_taken_aside_is_the_same(path: Path) -> None:
-    sealed = sealed_from(path, as_file=False)
-    with ThreadPoolExecutor(1) as workers:
-        sealed.hash_aside(workers)
-        assert sealed.digest.hex == hashlib.sha256(DATA).hexdigest()
 
 
 def test_a_sealed_file_takes_no_write_no_new_size_and_no_fewer_seals(file: Sealed) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
+from joblib.numpy_pickle_compat import NDArrayWrapper
 
 from casemate.threats.supply_chain.pickles.names import resolve
 
@@ -72,6 +73,8 @@ class Confined(_Names, NumpyUnpickler):  # type: ignore[misc]
         pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]
         if isinstance(self.stack[-1], NumpyArrayWrapper):
             self.stack[-1] = self._array(self.stack[-1])
+        elif isinstance(self.stack[-1], NDArrayWrapper):
+            raise pickle.UnpicklingError("joblib before 0.10 kept this array in another file; save the model again")
 
     dispatch[pickle.BUILD[0]] = load_build
 

@@ -13,7 +13,7 @@ The order, in which nothing returns to the disk for what it has read:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from os import pread
 from pathlib import Path
@@ -66,14 +66,14 @@ def load(path: Path | str, policy: Policy | None = None, *, framework: tensors.F
     """
     path, policy = Path(path), policy or Policy()
     settings = Settings(allow=extended(policy.allow)[0], most=policy.most)
-    with ExitStack() as held, ThreadPoolExecutor(1, "casemate-hash") as workers:
+    with ExitStack() as held, ThreadPoolExecutor(1, "casemate-hash") as hasher:
         folder = held.enter_context(folder_of(path))
         with opened(Path(path.name), folder) as source:
-            sealed = seal(source, path.name, policy.most, as_file=kinds.wants_file(pread(source, kinds.HEAD, 0)))
+            as_file = kinds.wants_file(pread(source, kinds.HEAD, 0))
+            sealed = seal(source, path.name, policy.most, hasher, as_file=as_file)
         held.callback(sealed.close)
-        sealed.hash_aside(workers)
         outcome = scan_view(sealed.view(), settings)
-        external = _external(sealed, outcome, folder, policy, held)
+        external = _external(sealed, outcome, folder, policy, hasher)
         verified = _verify(path, sealed, external, policy)
         kind = _judge(sealed, outcome, policy)
         with Listening(path.name) as heard:
@@ -91,7 +91,7 @@ def load(path: Path | str, policy: Policy | None = None, *, framework: tensors.F
         )
 
 
-def _external(sealed: Sealed, outcome: Outcome, folder: int, policy: Policy, held: ExitStack) -> dict[str, Sealed]:
+def _external(sealed: Sealed, outcome: Outcome, folder: int, policy: Policy, hasher: Executor) -> dict[str, Sealed]:
     """The external data of a model, sealed, by the path that the model gives."""
     if outcome.verdict is not Verdict.CLEAN:
         return {}
@@ -103,7 +103,7 @@ def _external(sealed: Sealed, outcome: Outcome, folder: int, policy: Policy, hel
             )
         if claim.path not in found:
             with opened_beneath(folder, claim.path) as source:
-                found[claim.path] = seal(source, claim.path, policy.most)
+                found[claim.path] = seal(source, claim.path, policy.most, hasher)
         if claim.at + (claim.count or 0) > len(found[claim.path]):
             raise UnreadableError(
                 f"{sealed.name} takes {claim.what} from behind the end of {claim.path}",

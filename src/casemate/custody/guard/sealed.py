@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import io
 import mmap
 import os
 import stat
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from casemate.core.digests import Digest
 from casemate.core.errors import UnreadableError
@@ -29,9 +30,13 @@ from casemate.threats.supply_chain.view import View
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_PIECE = 16 << 20
+_PIECE = 4 << 20
 _NOEXEC_SEAL = 0x8  # MFD_NOEXEC_SEAL, Linux 6.3; Python 3.11 does not name it
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+
+
+Tell: TypeAlias = Callable[[memoryview], None]
+"""Takes a piece of a file, which never changes again."""
 
 
 class Sealed:
@@ -40,14 +45,17 @@ class Sealed:
     Args:
         name: what reports call it.
         data: the bytes.
+        digest: SHA-256 of the bytes, on its way; taken when it is asked for if None.
         descriptor: of the sealed anonymous file behind them, if there is one.
     """
 
-    def __init__(self, name: str, data: mmap.mmap, descriptor: int | None = None) -> None:
+    def __init__(
+        self, name: str, data: mmap.mmap, digest: Future[Digest] | None = None, descriptor: int | None = None
+    ) -> None:
         self.name = name
         self.data = data
         self.descriptor = descriptor
-        self._digest: Future[Digest] | None = None
+        self._digest = digest
 
     def __len__(self) -> int:
         return len(self.data)
@@ -65,17 +73,10 @@ class Sealed:
         """A path to the sealed file, for libraries that insist on one."""
         return f"/proc/self/fd/{self.descriptor}"
 
-    def hash_aside(self, workers: ThreadPoolExecutor) -> None:
-        """Begin to hash on another thread; ``digest`` waits for it."""
-        self._digest = workers.submit(_hash, self.data)
-
     @property
     def digest(self) -> Digest:
         """SHA-256 of the bytes, taken from where they are loaded from, not from the disk."""
-        if self._digest is None:
-            self._digest = Future()
-            self._digest.set_result(_hash(self.data))
-        return self._digest.result()
+        return _hash(self.data) if self._digest is None else self._digest.result()
 
     def close(self) -> None:
         """Give up the descriptor. The memory is freed when the last array that lies in it is."""
@@ -136,14 +137,25 @@ def opened(path: Path, folder: int | None = None, flags: int = 0) -> Iterator[in
         os.close(descriptor)
 
 
-def seal(source: int, name: str, most: int, *, as_file: bool = False) -> Sealed:
+def seal(
+    source: int,
+    name: str,
+    most: int,
+    hasher: Executor | None = None,
+    *,
+    as_file: bool = False,
+    tell: Tell | None = None,
+) -> Sealed:
     """Copy an open file into memory that nobody else can write.
 
     Args:
         source: its descriptor.
         name: what reports call it.
         most: bytes it may have.
+        hasher: one thread, which takes the digest while the file is read and after; without, ``digest`` does.
         as_file: whether a library will want a path.
+        tell: called with each piece of private memory once it is filled, in order; it never changes again. A sealed
+            file has no pieces.
 
     Raises:
         UnreadableError: the file is empty, larger than ``most``, or changes while it is read; or this machine has no
@@ -159,7 +171,8 @@ def seal(source: int, name: str, most: int, *, as_file: bool = False) -> Sealed:
     if not before.st_size:
         raise UnreadableError(f"{name} is empty", next_step="save the model again")
     try:
-        sealed = _sealed_file(source, name, before.st_size) if as_file else _memory(source, name, before.st_size)
+        size = before.st_size
+        sealed = _sealed_file(source, name, size, hasher) if as_file else _memory(source, name, size, hasher, tell)
     except OSError as error:
         raise UnreadableError(
             f"{name} cannot be read into sealed memory",
@@ -179,8 +192,9 @@ def seal(source: int, name: str, most: int, *, as_file: bool = False) -> Sealed:
     return sealed
 
 
-def _memory(source: int, name: str, size: int) -> Sealed | None:
+def _memory(source: int, name: str, size: int, hasher: Executor | None, tell: Tell | None) -> Sealed | None:
     """Ends: each read fills at least one byte of ``size``, or the file is over."""
+    state = hashlib.sha256()
     data = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with suppress(OSError):  # a kernel without huge pages
         data.madvise(mmap.MADV_HUGEPAGE)
@@ -190,11 +204,17 @@ def _memory(source: int, name: str, size: int) -> Sealed | None:
             count = os.preadv(source, [whole[at : at + _PIECE]], at)
             if not count:
                 return None
+            if hasher is not None:
+                hasher.submit(state.update, whole[at : at + count])
+            if tell is not None:
+                tell(whole[at : at + count])
             at += count
-    return Sealed(name, data)
+    if hasher is None:
+        return Sealed(name, data)
+    return Sealed(name, data, hasher.submit(lambda: Digest(state.hexdigest())))  # one thread, so after all updates
 
 
-def _sealed_file(source: int, name: str, size: int) -> Sealed | None:
+def _sealed_file(source: int, name: str, size: int, hasher: Executor | None) -> Sealed | None:
     writable = _anonymous_file()
     try:
         if not _copy(source, writable, size):
@@ -204,7 +224,9 @@ def _sealed_file(source: int, name: str, size: int) -> Sealed | None:
     finally:
         os.close(writable)
     try:
-        return Sealed(name, mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ), descriptor)
+        data = mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+        taken = None if hasher is None else hasher.submit(_hash, data)  # of what the seal protects
+        return Sealed(name, data, taken, descriptor)
     except OSError:
         os.close(descriptor)
         raise
