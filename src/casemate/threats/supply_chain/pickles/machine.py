@@ -89,6 +89,9 @@ class Machine(Cursor):
         """
         try:
             return self._walk()
+        except Malformed:
+            self.crossing(self.pos)
+            raise
         except (IndexError, struct.error) as error:
             short = self.pos >= self.end
             self.crossing(self.pos + 8)
