@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 from collections.abc import Container, Iterable, Iterator
 from typing import Final
@@ -20,17 +21,14 @@ from casemate.threats.supply_chain.stops import Malformed, Refused
 from casemate.threats.supply_chain.view import View
 
 _SPARE: Final = 1 << 20
-_BEGINNINGS: Final = (
-    *(b"\x80" + bytes([version]) for version in (2, 3, 4, 5)),
-    *(b"c" + module + b"\n" for module in (
-        b"__builtin__", b"builtins", b"os", b"posix", b"nt", b"subprocess", b"sys", b"runpy", b"pty", b"importlib",
-        b"socket", b"commands", b"pickle", b"_pickle", b"cPickle", b"operator", b"functools", b"types", b"torch",
-        b"numpy", b"webbrowser", b"ctypes", b"shutil", b"code", b"marshal",
-    )),
-)  # fmt: skip
-_AS_TEXT: Final = tuple(b"\xc2\x80" + bytes([version]) for version in (2, 3, 4, 5))
-_FOLLOWING: Final = re.compile(rb"\x80[\x02-\x05][\x95c(\x8c}\]X\x8a\x8f)]")
-_BASE64: Final = re.compile(rb"gA[I-X][A-Za-z0-9+/\n]{12,}={0,2}")
+_MARK: Final = 0x28
+_BINARY: Final = re.compile(rb"\x80[\x02-\x05](?=[\x95c(\x8c}\]X\x8a\x8f)])")
+_GLOBAL: Final = re.compile(
+    rb"c(?=(?:__builtin__|builtins|os|posix|nt|subprocess|sys|runpy|pty|importlib|socket|commands|_?pickle|cPickle"
+    rb"|operator|functools|types|webbrowser|ctypes|shutil|code|marshal|(?:torch|numpy)(?:\.[\w.]+)?)\n)"
+)
+_AS_TEXT: Final = re.compile(rb"\xc2\x80[\x02-\x05]")
+_BASE64: Final = re.compile(rb"gA[I-X][A-Za-z0-9+/\n]{12,1048576}={0,2}")
 _MOST_TEXT: Final = 1 << 20
 _HINTS: Final = (b"__import__", b"os.system", b"os.popen", b"subprocess.", b"exec(", b"eval(", b"/bin/", b"__subclasses__")
 _PROGRAM: Final = re.compile(
@@ -86,24 +84,19 @@ def _places(view: View, needle: bytes, start: int, stop: int) -> Iterator[int]:
 
 def _candidates(view: View, start: int, stop: int) -> Iterator[tuple[int, View]]:
     """Places where a pickle might begin, as it is or as text or base64 of it."""
-    for needle in _BEGINNINGS:
-        for at in _places(view, needle, start, stop):
-            if needle[0] == 0x80 and not _FOLLOWING.match(view.data[at : at + 3]):
-                continue
-            first = at - 1 if view.data[at - 1] == 0x28 and needle[0] == 0x63 and at - 1 >= start else at
-            yield at - view.start, View(view.data, first, stop)
-    for needle in _AS_TEXT:
-        for at in _places(view, needle, start, stop):
-            text = view.data[at : min(at + _MOST_TEXT, stop)].decode("utf-8", "ignore")
-            yield at - view.start, View(text.encode("latin-1", "ignore"))
-    for at in _places(view, b"gA", start, stop):
-        found = _BASE64.match(view.data[at : min(at + _MOST_TEXT, stop)])
-        if found:
-            raw = found[0].replace(b"\n", b"").rstrip(b"=")
-            try:
-                yield at - view.start, View(base64.b64decode(raw + b"=" * (-len(raw) % 4)))
-            except binascii.Error:
-                continue
+    for found in _BINARY.finditer(view.data, start, stop):
+        yield found.start() - view.start, View(view.data, found.start(), stop)
+    for found in _GLOBAL.finditer(view.data, start, stop):
+        at = found.start()
+        yield at - view.start, View(view.data, at - 1 if at > start and view.data[at - 1] == _MARK else at, stop)
+    for found in _AS_TEXT.finditer(view.data, start, stop):
+        at = found.start()
+        text = view.data[at : min(at + _MOST_TEXT, stop)].decode("utf-8", "ignore")
+        yield at - view.start, View(text.encode("latin-1", "ignore"))
+    for found in _BASE64.finditer(view.data, start, stop):
+        raw = found[0].replace(b"\n", b"").rstrip(b"=")
+        with contextlib.suppress(binascii.Error):
+            yield found.start() - view.start, View(base64.b64decode(raw + b"=" * (-len(raw) % 4)))
 
 
 def _walk(view: View, policy: Policy) -> tuple[str, int]:

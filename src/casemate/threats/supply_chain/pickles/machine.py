@@ -102,6 +102,7 @@ class Machine(Cursor):
     def _walk(self) -> Value:  # noqa: PLR0915 - one loop, so that its variables are local
         data, stack, marks, memo = self.data, self.stack, self.marks, self.memo
         steps, pos, limit, at = STEPS, self.pos, self.limit, self.pos
+        begin, end = self.begin, self.end
         try:
             while True:
                 if pos >= limit:
@@ -143,7 +144,7 @@ class Machine(Cursor):
                     pos += 1
                 elif op == 0x72:  # LONG_BINPUT
                     index = _U4(data, pos)[0]
-                    if index > pos - self.begin:
+                    if index > pos - begin:
                         self.at = at
                         self.sparse(index)
                     memo[index] = stack[-1]
@@ -196,6 +197,45 @@ class Machine(Cursor):
                     stack.append(True)
                 elif op == 0x89:  # NEWFALSE
                     stack.append(False)
+                elif op == 0x74:  # TUPLE
+                    items = stack
+                    stack = marks.pop()
+                    stack.append(Tup(items))
+                elif op == 0x61:  # APPEND
+                    second = stack.pop()
+                    target = stack[-1]
+                    if type(target) is Lst and target.of == "list":
+                        target.items.append(second)
+                    else:
+                        self.at = at
+                        append_all(self, target, [second], several=False)
+                elif op == 0x73:  # SETITEM
+                    second, key = stack.pop(), stack.pop()
+                    target = stack[-1]
+                    if type(target) is Dct and type(key) in PLAIN:
+                        target.flat += (key, second)
+                    else:
+                        self.at = at
+                        set_all(self, target, [key, second])
+                elif op == 0x70 or op == 0x67 or op == 0x49:  # PUT, GET, INT
+                    stop = data.find(b"\n", pos, end)
+                    line = data[pos:stop] if pos < stop < pos + 11 else b""
+                    if line.isdigit() and (op != 0x49 or line[0] != 0x30):
+                        index = int(line)
+                        if op == 0x49:
+                            stack.append(index)
+                        elif op == 0x67:
+                            stack.append(memo[index])
+                        else:
+                            if index > pos - begin:
+                                self.at = at
+                                self.sparse(index)
+                            memo[index] = stack[-1]
+                        pos = stop + 1
+                    else:
+                        self.at, self.pos, self.stack, self.limit = at, pos, stack, limit
+                        steps[op](self)
+                        pos, stack, limit = self.pos, self.stack, self.limit
                 elif op == 0x2E:  # STOP
                     self.at, self.pos, self.stack = at, pos, stack
                     return self._stop()
