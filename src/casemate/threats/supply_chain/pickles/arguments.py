@@ -35,7 +35,9 @@ _METHODS: Final = {
 _MASKED: Final = (("numpy.ma", "MaskedArray"), ("numpy.ma.core", "MaskedArray"))
 _SINGLE: Final = (("builtins", "Ellipsis"), ("builtins", "NotImplemented"))
 _TENSORS: Final = (("torch", "Tensor"), ("torch.nn.parameter", "Parameter"), ("torch.nn.parameter", "Buffer"))
-_FACTORIES: Final = frozenset(("builtins", name) for name in ("dict", "list", "set", "int", "float", "str", "tuple"))
+_FACTORIES: Final = frozenset(("builtins", name) for name in ("dict", "list", "set", "int", "float", "str", "tuple")) | {
+    ("collections", "OrderedDict"), ("collections", "Counter")
+}  # fmt: skip
 
 
 def _encode(a: Arguments) -> bool:

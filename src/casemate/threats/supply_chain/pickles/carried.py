@@ -22,6 +22,8 @@ from casemate.threats.supply_chain.view import View
 
 _SPARE: Final = 1 << 20
 _MARK: Final = 0x28
+_WORTH: Final = 16
+"""Bytes from which a pickle of plain values is told from chance."""
 _BINARY: Final = re.compile(rb"\x80[\x02-\x05](?=[\x95c(\x8c}\]X\x8a\x8f)])")
 _GLOBAL: Final = re.compile(
     rb"c(?=(?:__builtin__|builtins|os|posix|nt|subprocess|sys|runpy|pty|importlib|socket|commands|_?pickle|cPickle"
@@ -29,6 +31,7 @@ _GLOBAL: Final = re.compile(
 )
 _AS_TEXT: Final = re.compile(rb"\xc2\x80[\x02-\x05]")
 _BASE64: Final = re.compile(rb"gA[I-X][A-Za-z0-9+/\n]{12,1048576}={0,2}")
+_HEX: Final = re.compile(rb"800[2-5][0-9a-fA-F]{16,1048576}")
 _MOST_TEXT: Final = 1 << 20
 _HINTS: Final = (b"__import__", b"os.system", b"os.popen", b"subprocess.", b"exec(", b"eval(", b"/bin/", b"__subclasses__")
 _PROGRAM: Final = re.compile(
@@ -55,13 +58,15 @@ def find_carried(view: View, policy: Policy, skip: Iterable[tuple[int, int]], kn
         for at, inner in _candidates(view, start, stop):
             if at + view.start in known:
                 continue
-            first, walked = _walk(inner, policy)
+            first, whole, walked = _walk(inner, policy)
             budget -= walked + 1
             if budget < 0:
                 policy.find("pickle.bomb", "more pickles lie in the data than can be looked at", at)
                 return
             if first:
                 policy.find("pickle.carried", f"a pickle lies in the data that {first}", at)
+            elif whole and walked >= _WORTH:
+                policy.find("pickle.nested", "a pickle of plain values lies in the data", at)
         _program(view, start, stop, policy)
 
 
@@ -83,7 +88,7 @@ def _places(view: View, needle: bytes, start: int, stop: int) -> Iterator[int]:
 
 
 def _candidates(view: View, start: int, stop: int) -> Iterator[tuple[int, View]]:
-    """Places where a pickle might begin, as it is or as text or base64 of it."""
+    """Places where a pickle might begin, as it is or as text, base64 or hexadecimal digits of it."""
     for found in _BINARY.finditer(view.data, start, stop):
         yield found.start() - view.start, View(view.data, found.start(), stop)
     for found in _GLOBAL.finditer(view.data, start, stop):
@@ -97,10 +102,12 @@ def _candidates(view: View, start: int, stop: int) -> Iterator[tuple[int, View]]
         raw = found[0].replace(b"\n", b"").rstrip(b"=")
         with contextlib.suppress(binascii.Error):
             yield found.start() - view.start, View(base64.b64decode(raw + b"=" * (-len(raw) % 4)))
+    for found in _HEX.finditer(view.data, start, stop):
+        yield found.start() - view.start, View(bytes.fromhex(found[0][: len(found[0]) // 2 * 2].decode()))
 
 
-def _walk(view: View, policy: Policy) -> tuple[str, int]:
-    """What a candidate does first that is not allowed, if it is a pickle to its end; and how many bytes that took."""
+def _walk(view: View, policy: Policy) -> tuple[str, bool, int]:
+    """What a candidate does first that is not allowed, whether it is a pickle to its end, and how long it is."""
     found: list[str] = []
 
     def find(kind: str, message: str, at: int | None = None, logical: str = "") -> None:
@@ -113,7 +120,7 @@ def _walk(view: View, policy: Policy) -> tuple[str, int]:
         machine.walk()
     except (Malformed, Refused):
         whole = False
-    return (found[0] if whole and found else ""), max(machine.pos, machine.at) - view.start
+    return (found[0] if whole and found else ""), whole, max(machine.pos, machine.at) - view.start
 
 
 def _program(view: View, start: int, stop: int, policy: Policy) -> None:

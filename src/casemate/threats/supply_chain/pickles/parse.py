@@ -117,5 +117,7 @@ class Walk:
         self.report.describe("pickle.protocol", self.protocol)
         self.report.describe("pickle.streams", self.streams)
         self.report.describe("pickle.imports", sorted(f"{module}:{name}" for module, name in self.policy.imported))
+        for companion in self.policy.companions:
+            self.report.claim(companion, "an array of this pickle")
         for module, name in self.policy.imported:
             self.report.imports(module, name)

@@ -11,7 +11,7 @@ from casemate.threats.supply_chain.pickles.arrays import RECONSTRUCTOR, pair
 from casemate.threats.supply_chain.pickles.denylist import denied, is_standard
 from casemate.threats.supply_chain.pickles.facts import Fact, Role
 from casemate.threats.supply_chain.pickles.states import state_fits
-from casemate.threats.supply_chain.pickles.tensors import storage
+from casemate.threats.supply_chain.pickles.tensors import module, storage
 from casemate.threats.supply_chain.pickles.values import (
     Array,
     Blob,
@@ -39,8 +39,8 @@ _INERT: Final = frozenset({Role.CONSTRUCT, Role.STATE, Role.IMPORT})
 class Policy:
     """Collects findings; a walk is told to watch with it.
 
-    ``imported`` gathers the names, ``inner`` the constant bytes that loading would load as files of their own; ``acted``
-    turns true with the first thing that text which merely looks like a pickle does not do.
+    ``imported`` gathers the names, ``inner`` the constant bytes that loading would load as files of their own, ``companions`` the
+    files beside this one that it would read; ``acted`` turns true with the first thing that text which merely looks like a pickle does not do.
 
     Args:
         allowed: names and their roles.
@@ -56,6 +56,7 @@ class Policy:
         self.imported: set[Name] = set()
         self.acted = False
         self.inner: list[Blob] = []
+        self.companions: list[str] = []
         self._find = find
 
     def find(self, kind: str, message: str, offset: int, logical: str = "") -> None:
@@ -163,6 +164,8 @@ class Policy:
             self.find("pickle.state", f"sets the state of an instance of {said}", fact.offset, logical)
         elif not isinstance(maker, Global) or not state_fits(target, maker, fact.argument):
             self.find("pickle.state", f"gives {said} a state that is not one of its own", fact.offset, logical)
+        elif pair(maker) == _COMPANION and isinstance(fact.argument, Dct):
+            self.companions.append(str((fact.argument.fields() or {}).get("filename")))
         if _replaces(fact.argument):
             self.find("pickle.overwrite", f"replaces what Python itself uses of {said}", fact.offset, logical)
 
@@ -179,11 +182,12 @@ class Policy:
             self.find("pickle.bomb", "a key is too costly to hash", fact.offset)
 
     def _persistent(self, fact: Fact) -> None:
-        if not self.torch or not storage(fact.argument):
+        if not self.torch or not (storage(fact.argument) or module(fact.argument)):
             self.find("pickle.persistent", "refers to an object by a persistent id", fact.offset)
 
 
 _OBJECT: Final = ("builtins", "object")
+_COMPANION: Final = ("joblib.numpy_pickle", "NDArrayWrapper")
 _PACKED: Final = ("torch.storage", "_load_from_bytes")
 _PRIVATE: Final = frozenset({"__class__", "__dict__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattr__",
                              "__getattribute__", "__del__", "__call__", "__init__", "__new__", "__builtins__",

@@ -199,7 +199,11 @@ def _obj(m: Machine) -> None:
 
 def _persist(m: Machine, key: Value) -> None:
     m.fact(Role.PERSISTENT, None, key)
-    m.stack.append(Persistent(key, m.number()))
+    serial = m.number()
+    if type(key) is Tup and len(key.items) == 4 and key.items[0] == "module" and isinstance(key.items[1], Global):
+        m.stack.append(key.items[1])  # torch's legacy files name a class so, with its source beside it
+    else:
+        m.stack.append(Persistent(key, serial))
 
 
 def _extension(width: int) -> Callable[[Machine], None]:

@@ -70,6 +70,8 @@ def content(value: Value) -> Content | None:
         return None
     if isinstance(raw, Blob):
         return Content(raw.data, raw.start, raw.length, dtype)
+    if isinstance(raw, str):
+        return Content(raw.encode("latin-1", "replace"), 0, len(raw), dtype)
     if isinstance(raw, Made) and isinstance(raw.args, Tup):
         # protocols 0 to 2: _codecs.encode(text, "latin1"), or bytes() where there are none
         text = raw.args.items[0] if raw.args.items else ""
