@@ -45,9 +45,9 @@ READ = frozenset(
     torch.nn.modules.batchnorm:_NormBase
     torch.nn.modules.activation:Softmax torch.nn.modules.activation:Softmin torch.nn.modules.activation:LogSoftmax
     torch.nn.modules.conv:_ConvNd torch.nn.modules.pooling:AvgPool3d torch.nn.modules.upsampling:Upsample
-    torch.optim.adadelta:Adadelta torch.optim.adagrad:Adagrad torch.optim.adam:Adam torch.optim.adamw:AdamW torch.optim.adamax:Adamax
-    torch.optim.asgd:ASGD torch.optim.nadam:NAdam torch.optim.radam:RAdam torch.optim.rmsprop:RMSprop
-    torch.optim.rprop:Rprop torch.optim.sgd:SGD torch.nn.utils.weight_norm:WeightNorm
+    torch.optim.adadelta:Adadelta torch.optim.adagrad:Adagrad torch.optim.adam:Adam torch.optim.adamw:AdamW
+    torch.optim.adamax:Adamax torch.optim.asgd:ASGD torch.optim.nadam:NAdam torch.optim.radam:RAdam
+    torch.optim.rmsprop:RMSprop torch.optim.rprop:Rprop torch.optim.sgd:SGD torch.nn.utils.weight_norm:WeightNorm
     """.split()  # noqa: SIM905 - a table of words
 )
 """Classes whose own ``__setstate__`` was read: it sets attributes, fills in defaults, or hands bytes to a parser."""
@@ -102,7 +102,9 @@ def main() -> None:
                         print(f"# to be read first: {module.__name__}:{name}", file=sys.stderr)
     print(f"# Classes of {package} {version} that a saved model may hold, by tools/list_model_names.py.")
     for module_name in sorted(table):
-        print(f'\n["{module_name}"]\nconstruct = [\n' + "".join(f'    "{n}",\n' for n in sorted(table[module_name])) + "]")
+        print(
+            f'\n["{module_name}"]\nconstruct = [\n' + "".join(f'    "{n}",\n' for n in sorted(table[module_name])) + "]"
+        )
 
 
 if __name__ == "__main__":

@@ -10,12 +10,27 @@ from collections.abc import Callable
 NAMES = tuple((f"stub_{module}", f"Stub{name}") for module in "ab" for name in "XYZ")
 TEXTS = ("", "a", "Zeile", "\u00e4\u20ac", "\ud800", "0", "x" * 40)
 NUMBERS = (0, 1, 2, 7, 255, 256, 65535, -1, 1 << 31, -(1 << 31), (1 << 31) - 1, 1 << 40)
-ODD_NUMBERS = (b"0x10", b"1_0", b" 7", b"+5", b"010", b"7\0x", b"1e3", b"", b"-", b"-0", b"00", b"01", b"12L", b"9" * 30)
+ODD_NUMBERS = (
+    b"0x10",
+    b"1_0",
+    b" 7",
+    b"+5",
+    b"010",
+    b"7\0x",
+    b"1e3",
+    b"",
+    b"-",
+    b"-0",
+    b"00",
+    b"01",
+    b"12L",
+    b"9" * 30,
+)
 ODD_FLOATS = (b"1e999", b"1_0.5", b" 2.5", b"nan", b"inf", b"-inf", b"1.5\0", b".5", b"5.", b"", b"1e-5", b"x")
 
 HASHABLE = "nisbtzco"
-"""None, number, text, bytes, tuple, frozenset, class, object; the others: u tuple, l list, d dictionary, e set, y bytearray,
-v memory view."""
+"""None, number, text, bytes, tuple, frozenset, class, object. The others: u tuple, l list, d dictionary, e set,
+y bytearray, v memory view."""
 
 
 Rng = random.Random

@@ -85,7 +85,9 @@ MALICIOUS: dict[str, bytes] = {
     "unreviewed of the standard library": stream(call(name("statistics", "mean"), tup())),
     "a result that is called": stream(call(call(name("third.party", "make")), text("x"))),
     "a constant that is called": stream(call(text("os.system"), text("id"))),
-    "a computed name": stream(call(name("_codecs", "encode"), text("os"), text("latin1")) + text("system") + b"\x93", 4),
+    "a computed name": stream(
+        call(name("_codecs", "encode"), text("os"), text("latin1")) + text("system") + b"\x93", 4
+    ),
     # what hides it
     "popped call": stream(DROPPED + b"N"),
     "popped with its mark": stream(b"(" + PAYLOAD + b"1N"),

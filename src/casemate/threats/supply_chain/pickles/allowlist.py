@@ -43,8 +43,10 @@ _NEVER = frozenset(
 
 
 class _Reviewed(Mapping[Name, frozenset[Role]]):
-    """All reviewed names; those of a top-level package are read at its first name: ``PACKAGE.toml``, written by hand,
-    and ``PACKAGE-classes.toml``, written by a tool. What has no file of its own is in ``python.toml``.
+    """All reviewed names; those of a top-level package are read at its first name.
+
+    ``PACKAGE.toml`` is written by hand, ``PACKAGE-classes.toml`` by a tool. What has no file of its own is in
+    ``python.toml``.
     """
 
     def __getitem__(self, name: Name) -> frozenset[Role]:

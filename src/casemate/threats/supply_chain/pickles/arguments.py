@@ -35,9 +35,10 @@ _METHODS: Final = {
 _MASKED: Final = (("numpy.ma", "MaskedArray"), ("numpy.ma.core", "MaskedArray"))
 _SINGLE: Final = (("builtins", "Ellipsis"), ("builtins", "NotImplemented"))
 _TENSORS: Final = (("torch", "Tensor"), ("torch.nn.parameter", "Parameter"), ("torch.nn.parameter", "Buffer"))
-_FACTORIES: Final = frozenset(("builtins", name) for name in ("dict", "list", "set", "int", "float", "str", "tuple")) | {
-    ("collections", "OrderedDict"), ("collections", "Counter")
-}  # fmt: skip
+_FACTORIES: Final = frozenset({
+    *(("builtins", name) for name in ("dict", "list", "set", "int", "float", "str", "tuple")),
+    *(("collections", name) for name in ("Counter", "OrderedDict")),
+})  # fmt: skip
 
 
 def _encode(a: Arguments) -> bool:
@@ -162,8 +163,10 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("pathlib", "PurePath"): _texts,
     ("pathlib", "PurePosixPath"): _texts,
     ("pathlib", "PureWindowsPath"): _texts,
-    **{("pathlib._local", name): _texts for name in ("Path", "PosixPath", "PurePath", "PurePosixPath",
-                                                    "PureWindowsPath", "WindowsPath")},
+    **{
+        ("pathlib._local", name): _texts
+        for name in ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
+    },
     ("builtins", "type"): lambda a: len(a) == 1 and (a[0] is None or pair(a[0]) in _SINGLE),
     ("random", "Random"): lambda a: not a,
     ("re", "_compile"): _pattern,

@@ -1,9 +1,8 @@
-"""What a file carries as data: pickles that import what is not allowed, and program text. Nothing runs them now, but no
-model needs them.
+"""What a file carries as data: pickles, and program text. Nothing runs them now, but no model needs them.
 
-The bytes of arrays are not searched unless asked for: nobody reads them as anything else. The rest is searched for a few
-fixed beginnings, at the speed of ``bytes.find``; only where one stands is anything looked at more closely. All pickles
-found are walked for no more bytes, together, than the file has, twice over.
+The bytes of arrays are not searched unless asked for: nobody reads them as anything else. The rest is searched for a
+few fixed beginnings; only where one stands is anything looked at more closely. All pickles found are walked for no more
+bytes, together, than the file has, twice over.
 """
 
 from __future__ import annotations
@@ -33,7 +32,16 @@ _AS_TEXT: Final = re.compile(rb"\xc2\x80[\x02-\x05]")
 _BASE64: Final = re.compile(rb"gA[I-X][A-Za-z0-9+/\n]{12,1048576}={0,2}")
 _HEX: Final = re.compile(rb"800[2-5][0-9a-fA-F]{16,1048576}")
 _MOST_TEXT: Final = 1 << 20
-_HINTS: Final = (b"__import__", b"os.system", b"os.popen", b"subprocess.", b"exec(", b"eval(", b"/bin/", b"__subclasses__")
+_HINTS: Final = (
+    b"__import__",
+    b"os.system",
+    b"os.popen",
+    b"subprocess.",
+    b"exec(",
+    b"eval(",
+    b"/bin/",
+    b"__subclasses__",
+)
 _PROGRAM: Final = re.compile(
     rb"(?<![\w.])(?:exec|eval|__import__)\s*\(\s*[^)\s]|os\.(?:system|popen)\s*\(|__subclasses__\s*\(\s*\)"
     rb"|subprocess\.(?:Popen|run|call|check_call|check_output|getoutput)\s*\(|/bin/(?:ba|da|z|k)?sh\b"
@@ -45,7 +53,7 @@ _ACTS: Final = frozenset({
 
 
 def find_carried(view: View, policy: Policy, skip: Iterable[tuple[int, int]], known: Container[int]) -> None:
-    """Add a finding for each pickle, beginning after the first byte, that does what is not allowed, and for program text.
+    """Add a finding for each pickle that begins after the first byte, and for program text.
 
     Args:
         view: where to look.
@@ -129,4 +137,3 @@ def _program(view: View, start: int, stop: int, policy: Policy) -> None:
             if _PROGRAM.match(view.data[max(at - 1, start) : at + 64], 1 if at > start else 0):
                 policy.find("pickle.program", "text in the data is a program that runs others", at - view.start)
                 return
-

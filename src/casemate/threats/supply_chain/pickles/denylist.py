@@ -83,7 +83,7 @@ def denied(module: str, name: str) -> str:
 
 
 def is_standard(module: str) -> bool:
-    """Whether this is a module of Python's standard library: of the Python that scans, of Python 2, or of a later one."""
+    """Whether this is a module of Python's standard library: of the Python that scans, of Python 2, or a later one."""
     top = module.partition(".")[0]
     return top in sys.stdlib_module_names or top in _OTHERS
 

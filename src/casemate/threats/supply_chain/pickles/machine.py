@@ -1,8 +1,8 @@
 """An abstract pickle machine, protocols 0 to 5: it follows the stack and the memo and makes nothing.
 
 State: a position, a stack of stacks (one for each MARK), a memo, and fuel. A step reads one opcode, so at least one
-byte; the cost of what a step looks at is taken from the fuel, which is linear in the stream's length. Hence a walk ends,
-after work proportional to the file.
+byte; the cost of what a step looks at is taken from the fuel, which is linear in the stream's length. Hence a walk
+ends, after work proportional to the file.
 
 The walk goes on wherever the C loader or the Python loader of any version would, and sees what either of them would do.
 Where they differ (frames, lines without an end, arguments that are no tuple), that is a finding of its own. The opcodes
@@ -217,7 +217,7 @@ class Machine(Cursor):
                     else:
                         self.at = at
                         set_all(self, target, [key, second])
-                elif op == 0x70 or op == 0x67 or op == 0x49:  # PUT, GET, INT
+                elif op in (0x70, 0x67, 0x49):  # PUT, GET, INT
                     stop = data.find(b"\n", pos, end)
                     line = data[pos:stop] if pos < stop < pos + 11 else b""
                     if line.isdigit() and (op != 0x49 or line[0] != 0x30):
@@ -254,6 +254,8 @@ class Machine(Cursor):
         value = self.pop()
         if self.stack or self.marks:
             self.watch.find("pickle.opcode", "values are left over when the stream stops", self.place)
+        if self.cut:
+            self.watch.find("pickle.frame", "a frame is longer than the file, which has an end", self.place)
         if self.pos < self.frame_end:
             self.watch.find("pickle.frame", "the stream stops before its frame does", self.place)
         return value
@@ -388,4 +390,3 @@ class Machine(Cursor):
             return inner.walk()
         finally:
             self.fuel, self.serial, self.pos = inner.fuel, inner.serial, inner.pos
-

@@ -39,8 +39,11 @@ _INERT: Final = frozenset({Role.CONSTRUCT, Role.STATE, Role.IMPORT})
 class Policy:
     """Collects findings; a walk is told to watch with it.
 
-    ``imported`` gathers the names, ``inner`` the constant bytes that loading would load as files of their own, ``companions`` the
-    files beside this one that it would read; ``acted`` turns true with the first thing that text which merely looks like a pickle does not do.
+    Attributes:
+        imported: the names.
+        inner: constant bytes that loading would load as files of their own.
+        companions: files beside this one that loading would read.
+        acted: turns true with the first thing that text which merely looks like a pickle does not do.
 
     Args:
         allowed: names and their roles.

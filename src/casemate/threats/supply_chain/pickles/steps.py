@@ -209,7 +209,9 @@ def _persist(m: Machine, key: Value) -> None:
 def _extension(width: int) -> Callable[[Machine], None]:
     def step(m: Machine) -> None:
         code = m.signed(width) if width == 4 else m.unsigned(width)
-        m.watch.find("pickle.extension", f"extension code {code} stands for a name that the file does not hold", m.place)
+        m.watch.find(
+            "pickle.extension", f"extension code {code} stands for a name that the file does not hold", m.place
+        )
         if code <= 0:
             raise Malformed("an extension code is not positive", m.place)
         m.stack.append(Made(None, None, m.number()))

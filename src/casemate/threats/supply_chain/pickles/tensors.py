@@ -34,7 +34,7 @@ def storage(key: Value) -> bool:
 
 
 def module(key: Value) -> bool:
-    """``("module", class, file, source)`` of legacy files; the source is only compared, and the class judged as a name."""
+    """``("module", class, file, source)`` of legacy files; the source is only compared, the class judged as a name."""
     items = key.items if isinstance(key, Tup) else ()
     return len(items) == 4 and items[0] == "module" and all(isinstance(each, str | None) for each in items[2:])
 

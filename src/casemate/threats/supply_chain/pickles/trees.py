@@ -14,7 +14,7 @@ from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType
 from casemate.threats.supply_chain.view import Buffer
 
 if TYPE_CHECKING:
-    import numpy as np
+    import numpy
     import numpy.typing as npt
 
 _RECONSTRUCTED: Final = (("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct"))
@@ -36,7 +36,7 @@ class Content(NamedTuple):
     length: int
     dtype: DType
 
-    def column(self, name: str, code: str) -> npt.NDArray[np.int64] | None:
+    def column(self, name: str, code: str) -> npt.NDArray[numpy.int64] | None:
         """One field of every record, or None if there is no such field of that size."""
         np = _numpy()
         offset, size = self.dtype.fields.get(name, (0, 0))
@@ -45,12 +45,10 @@ class Content(NamedTuple):
             return None
         count = self.length // self.dtype.itemsize
         if not count:
-            none: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+            none: npt.NDArray[numpy.int64] = np.zeros(0, np.int64)
             return none
-        view = np.ndarray(
-            (count,), kind, buffer=self.data, offset=self.start + offset, strides=(self.dtype.itemsize,)
-        )
-        wide: npt.NDArray[np.int64] = view.astype(np.int64)
+        view = np.ndarray((count,), kind, buffer=self.data, offset=self.start + offset, strides=(self.dtype.itemsize,))
+        wide: npt.NDArray[numpy.int64] = view.astype(np.int64)
         return wide
 
 
@@ -119,7 +117,7 @@ def predictor_state(made: Made, state: Value) -> bool:
     return fits and _forward(left, inner) and _forward(right, inner)
 
 
-def _forward(links: npt.NDArray[np.int64], inner: npt.NDArray[np.bool_]) -> bool:
+def _forward(links: npt.NDArray[numpy.int64], inner: npt.NDArray[numpy.bool_]) -> bool:
     np = _numpy()
     places = np.arange(len(links))
     return bool(np.all((links[inner] > places[inner]) & (links[inner] < len(links))))
