@@ -13,9 +13,7 @@ anything follows from it.
 
 from __future__ import annotations
 
-import contextlib
 import struct
-from collections.abc import Iterator
 from typing import Final
 
 from casemate.threats.supply_chain.pickles.arrays import cross_array, set_dtype_state, wrapped
@@ -329,8 +327,10 @@ class Machine(Cursor):
         if not isinstance(target, UNKNOWN):
             raise Malformed("what is called can never be called", self.place)
         known: DType | Wrapper | None = None
-        with self.odd_arrays():
+        try:
             known = wrapped(target, argument, self.place)
+        except Refused as stop:
+            self.odd_array(stop, self.pos)
         made = known or Made(target if isinstance(target, Global) else None, argument)
         made.serial = self.number()
         self.stack.append(made)
@@ -340,18 +340,23 @@ class Machine(Cursor):
         state, target = self.pop(), self.top()
         self.spend(breadth(state))
         if isinstance(target, DType):
-            with self.odd_arrays():
+            try:
                 set_dtype_state(target, state, self.spend, self.place)
+            except Refused as stop:
+                self.odd_array(stop, self.pos)
         elif isinstance(target, Wrapper):
             if self.outer is not None:
                 raise Refused("pickle.array", "an array wrapper inside an object array", self.place)
-            with self.odd_arrays():
+            begin = self.pos
+            try:
                 array = cross_array(target, state, self, self.place)
                 self.frame_end, self.limit = 0, self.end
                 self.stack[-1] = self._nested() if array is None else array
                 self.frame_end, self.limit = 0, self.end
                 if array is not None:
                     self.arrays.append((array.start, array.length))
+            except Refused as stop:
+                self.odd_array(stop, begin)
         else:
             self.fact(Role.STATE, target, state)
             if isinstance(target, Made):
@@ -359,17 +364,12 @@ class Machine(Cursor):
             elif not isinstance(target, UNKNOWN):
                 self._state_of_constant(state)
 
-    @contextlib.contextmanager
-    def odd_arrays(self) -> Iterator[None]:
-        """Report what is wrong with an array, then go on as a loader does that knows nothing of arrays."""
-        at = self.pos
-        try:
-            yield
-        except Refused as stop:
-            if stop.fact not in ("pickle.array", "pickle.frame"):
-                raise
-            self.watch.find(stop.fact, stop.message, stop.offset)
-            self.pos = at
+    def odd_array(self, stop: Refused, pos: int) -> None:
+        """Report what is wrong with an array, then go on at ``pos`` as a loader does that knows nothing of arrays."""
+        if stop.fact not in ("pickle.array", "pickle.frame"):
+            raise stop
+        self.watch.find(stop.fact, stop.message, stop.offset)
+        self.pos = pos
 
     def _state_of_constant(self, state: Value) -> None:
         """No constant takes a state; but the C loader lets None pass, and the Python loader whatever is empty."""

@@ -219,6 +219,8 @@ def is_empty(value: Value) -> bool:
 def breadth(value: Value) -> int:
     """How many things a rule looks at that looks at a value, its items, and theirs."""
     if isinstance(value, Tup | Lst):
+        if not value.items:
+            return 1
         few = value.items if len(value.items) <= 64 else ()
         return 1 + len(value.items) + sum(len(i.items) if isinstance(i, Tup | Lst) else _pairs(i) for i in few)
     return 1 + _pairs(value)
