@@ -13,18 +13,17 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from casemate.core.errors import UnsafeArtifactError
 from casemate.custody import inspect_model, open_model
 from casemate.custody.guard import models, sealed
 from casemate.threats.supply_chain.containers import streams
-from casemate.threats.supply_chain.pickles import machine
-from casemate.threats.supply_chain.pickles.allowlist import extended, reviewed
+from casemate.threats.supply_chain.pickles.allowlist import reviewed
 from casemate.threats.supply_chain.pickles.scan import scan
 from tests.threats.supply_chain.pickles.assemble import PAYLOAD, stream
 from tests.threats.supply_chain.pickles.hostile import HOSTILE, WORSE
+
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_bytes_are_refused(case: str, tmp_path: Path) -> None:

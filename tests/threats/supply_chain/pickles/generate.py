@@ -10,12 +10,80 @@ from collections.abc import Callable
 NAMES = tuple((f"stub_{module}", f"Stub{name}") for module in "ab" for name in "XYZ")
 TEXTS = ("", "a", "Zeile", "\u00e4\u20ac", "\ud800", "0", "x" * 40)
 NUMBERS = (0, 1, 2, 7, 255, 256, 65535, -1, 1 << 31, -(1 << 31), (1 << 31) - 1, 1 << 40)
-ODD_NUMBERS = (b"0x10", b"1_0", b" 7", b"+5", b"010", b"7\0x", b"1e3", b"", b"-", b"-0", b"00", b"01", b"12L", b"9" * 30)
+ODD_NUMBERS = (
+    b"0x10",
+    b"1_0",
+    b" 7",
+    b"+5",
+    b"010",
+    b"7\0x",
+    b"1e3",
+    b"",
+    b"-",
+    b"-0",
+    b"00",
+    b"01",
+    b"12L",
+    b"9" * 30,
+)
 ODD_FLOATS = (b"1e999", b"1_0.5", b" 2.5", b"nan", b"inf", b"-inf", b"1.5\0", b".5", b"5.", b"", b"1e-5", b"x")
 
 HASHABLE = "nisbtzco"
-"""None, number, text, bytes, tuple, frozenset, class, object; the others: u tuple, l list, d dictionary, e set, y bytearray,
-v memory view."""
+"""None, number, text, bytes, tuple, frozenset, class, object. The others: u tuple, l list, d dictionary, e set,
+y bytearray, v memory view."""
+
+
+Rng = random.Random
+
+
+def _sized(form: str, pick: Callable[[Rng], bytes]) -> Callable[[Rng], bytes]:
+    def spell(rng: Rng) -> bytes:
+        raw = pick(rng)
+        return struct.pack(form, len(raw)) + raw
+
+    return spell
+
+
+def _line(*usual: bytes, odd: tuple[bytes, ...] = (), often: float = 0.05) -> Callable[[Rng], bytes]:
+    return lambda rng: rng.choice(odd if odd and rng.random() < often else usual) + b"\n"
+
+
+def _raw(rng: Rng) -> bytes:
+    return rng.randbytes(rng.choice((0, 1, 3, 20)))
+
+
+def _old(rng: Rng) -> bytes:
+    return rng.choice((b"", b"abc", b"\xe9", b"x y"))
+
+
+def _utf(rng: Rng) -> bytes:
+    return rng.choice(TEXTS).encode("utf-8", "surrogatepass")
+
+
+def _nothing(rng: Rng) -> bytes:
+    return b""
+
+
+DECIMALS = tuple(b"%d" % n for n in NUMBERS)
+ODD_STRINGS = (b"'a\\n'", b'"b"', b"'\\xe9'", b"'\\x4'", b"'", b"'a\"", b"c")
+SCALARS = (
+    *((code, "i") for code in b"\x88\x89ILJKM\x8a\x8bFG"), *((code, "s") for code in b"STUVX\x8c\x8d"),
+    *((code, "b") for code in b"BC\x8e"), (0x4E, "n"), (0x96, "y"), (0x29, "t"), (0x5D, "l"), (0x7D, "d"), (0x8F, "e"),
+)  # fmt: skip
+SPELL: dict[int, Callable[[Rng], bytes]] = {
+    **dict.fromkeys(b"\x88\x89N)]}\x8f", _nothing),
+    0x49: _line(*DECIMALS, odd=ODD_NUMBERS), 0x4C: _line(*DECIMALS, *(n + b"L" for n in DECIMALS), odd=ODD_NUMBERS),
+    0x4A: lambda rng: struct.pack("<i", max(min(rng.choice(NUMBERS), (1 << 31) - 1), -(1 << 31))),
+    0x4B: lambda rng: bytes([rng.randrange(256)]), 0x4D: lambda rng: rng.randbytes(2),
+    0x8A: _sized("<B", _raw), 0x8B: _sized("<i", _raw),
+    0x46: _line(b"1.5", b"-0.25", b"6.02e+23", b"1e-07", odd=ODD_FLOATS),
+    0x47: lambda rng: struct.pack(">d", rng.uniform(-9, 9)),
+    0x53: _line(b"'ab'", b"''", odd=ODD_STRINGS, often=0.3), 0x54: _sized("<i", _old), 0x55: _sized("<B", _old),
+    0x56: _line(b"abc", b"\\u20ac", b"\xe9", b""), 0x58: _sized("<I", _utf), 0x8C: _sized("<B", _utf),
+    0x8D: _sized("<Q", _utf), 0x42: _sized("<I", _raw), 0x43: _sized("<B", _raw), 0x8E: _sized("<Q", _raw),
+    0x96: _sized("<Q", _raw),
+}  # fmt: skip
+"""How the argument of each opcode that pushes a constant is spelled."""
 
 
 class Grammar:
@@ -36,32 +104,8 @@ class Grammar:
         self.kinds.extend(kinds)
 
     def scalar(self) -> None:
-        rng = self.rng
-        n = rng.choice(NUMBERS)
-        text = rng.choice(TEXTS)
-        utf, raw = text.encode("utf-8", "surrogatepass"), bytes(rng.randbytes(rng.choice((0, 1, 3, 20))))
-        plain = rng.choice((b"", b"abc", b"\xe9", b"x y"))
-        line = rng.choice(ODD_NUMBERS) if rng.random() < 0.05 else b"%d" % n
-        floats = rng.choice(ODD_FLOATS) if rng.random() < 0.05 else repr(rng.uniform(-9, 9)).encode()
-        choice: list[tuple[int, bytes, str]] = [
-            (0x4E, b"", "n"), (0x88, b"", "i"), (0x89, b"", "i"),
-            (0x49, line + b"\n", "i"), (0x4C, line + rng.choice((b"L", b"")) + b"\n", "i"),
-            (0x4A, struct.pack("<i", max(min(n, (1 << 31) - 1), -(1 << 31))), "i"),
-            (0x4B, bytes([n & 255]), "i"), (0x4D, struct.pack("<H", n & 65535), "i"),
-            (0x8A, bytes([len(raw)]) + raw, "i"), (0x8B, struct.pack("<i", len(raw)) + raw, "i"),
-            (0x46, floats + b"\n", "i"), (0x47, struct.pack(">d", rng.uniform(-9, 9)), "i"),
-            (0x53, rng.choice((b"'a\\n'", b'"b"', b"'\\xe9'", b"'\\x4'", b"'", b"'a\"", b"c")) + b"\n", "s")
-            if rng.random() < 0.3 else (0x53, b"'ab'\n", "s"),
-            (0x54, struct.pack("<i", len(plain)) + plain, "s"), (0x55, bytes([len(plain)]) + plain, "s"),
-            (0x56, rng.choice((b"abc", b"\\u20ac", b"\xe9", b"")) + b"\n", "s"),
-            (0x58, struct.pack("<I", len(utf)) + utf, "s"), (0x8C, bytes([len(utf)]) + utf, "s"),
-            (0x8D, struct.pack("<Q", len(utf)) + utf, "s"),
-            (0x42, struct.pack("<I", len(raw)) + raw, "b"), (0x43, bytes([len(raw)]) + raw, "b"),
-            (0x8E, struct.pack("<Q", len(raw)) + raw, "b"), (0x96, struct.pack("<Q", len(raw)) + raw, "y"),
-            (0x29, b"", "t"), (0x5D, b"", "l"), (0x7D, b"", "d"), (0x8F, b"", "e"),
-        ]  # fmt: skip
-        code, argument, kind = rng.choice(choice)
-        self.op(code, argument, kind)
+        code, kind = self.rng.choice(SCALARS)
+        self.op(code, SPELL[code](self.rng), kind)
 
     def named(self) -> None:
         module, name = self.rng.choice(NAMES)

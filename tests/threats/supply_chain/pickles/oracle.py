@@ -1,8 +1,8 @@
 """What the C unpickler and the pure-Python one really do with a stream whose names are all stubs.
 
-Nothing real can be called: ``find_class`` never imports, it makes an inert class for any name; persistent ids give inert
-objects; the tables of extension codes are empty. Streams are loaded in a child process with limits on memory, time and
-files (see ``differential``).
+Nothing real can be called: ``find_class`` never imports, it makes an inert class for any name; persistent ids give
+inert objects; the tables of extension codes are empty. Streams are loaded in a child process with limits on memory,
+time and files (see ``differential``).
 """
 
 from __future__ import annotations

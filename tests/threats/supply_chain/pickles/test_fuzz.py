@@ -20,8 +20,8 @@ from sklearn.preprocessing import OneHotEncoder
 from casemate.core.errors import CasemateError, MissingPartError
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
 from casemate.threats.supply_chain.pickles.facts import Fact
-from casemate.threats.supply_chain.pickles.scan import scan
 from casemate.threats.supply_chain.pickles.machine import Machine
+from casemate.threats.supply_chain.pickles.scan import scan
 from casemate.threats.supply_chain.view import View
 from tests.threats.supply_chain.pickles import assemble
 from tests.threats.supply_chain.pickles.assemble import DROPPED

@@ -43,37 +43,43 @@ _NEVER = frozenset(
 
 
 class _Reviewed(Mapping[Name, frozenset[Role]]):
-    """All reviewed names; the file of a framework (``allow/TOP_LEVEL_PACKAGE.toml``) is read at its first name."""
+    """All reviewed names; those of a top-level package are read at its first name.
+
+    ``PACKAGE.toml`` is written by hand, ``PACKAGE-classes.toml`` by a tool. What has no file of its own is in
+    ``python.toml``.
+    """
 
     def __getitem__(self, name: Name) -> frozenset[Role]:
-        return _framework(_file_of(name[0]))[name]
+        return _framework(name[0].partition(".")[0])[name]
 
     def __iter__(self) -> Iterator[Name]:
-        return (name for file in _files() for name in _framework(file))
+        return (name for package in _files() for name in _framework(package))
 
     def __len__(self) -> int:
-        return sum(len(_framework(file)) for file in _files())
+        return sum(len(_framework(package)) for package in _files())
 
 
 @functools.cache
-def _files() -> tuple[str, ...]:
+def _files() -> Mapping[str, tuple[str, ...]]:
     folder = resources.files("casemate.threats.supply_chain.pickles") / "allow"
-    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml")))
-
-
-def _file_of(module: str) -> str:
-    own = f"{module.partition('.')[0]}.toml"
-    return own if own in _files() else "python.toml"
+    found: dict[str, tuple[str, ...]] = {}
+    for name in sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml")):
+        package = name.removesuffix(".toml").partition("-")[0]
+        found[package] = (*found.get(package, ()), name)
+    return found
 
 
 @functools.cache
-def _framework(file: str) -> Mapping[Name, frozenset[Role]]:
-    text = (resources.files("casemate.threats.supply_chain.pickles") / "allow" / file).read_text(encoding="utf-8")
+def _framework(package: str) -> Mapping[Name, frozenset[Role]]:
+    if package not in _files():
+        return _framework("python")
     found: dict[Name, frozenset[Role]] = {}
-    for module, roles in tomllib.loads(text).items():
-        for role, names in roles.items():
-            for name in names:
-                found[module, name] = found.get((module, name), frozenset()).union(_ROLES[role])
+    for file in _files()[package]:
+        text = (resources.files("casemate.threats.supply_chain.pickles") / "allow" / file).read_text(encoding="utf-8")
+        for module, roles in tomllib.loads(text).items():
+            for role, names in roles.items():
+                for name in names:
+                    found[module, name] = found.get((module, name), frozenset()).union(_ROLES[role])
     return found
 
 

@@ -33,7 +33,12 @@ _METHODS: Final = {
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": ("_raw_predict",),
 }
 _MASKED: Final = (("numpy.ma", "MaskedArray"), ("numpy.ma.core", "MaskedArray"))
-_FACTORIES: Final = frozenset(("builtins", name) for name in ("dict", "list", "set", "int", "float", "str", "tuple"))
+_SINGLE: Final = (("builtins", "Ellipsis"), ("builtins", "NotImplemented"))
+_TENSORS: Final = (("torch", "Tensor"), ("torch.nn.parameter", "Parameter"), ("torch.nn.parameter", "Buffer"))
+_FACTORIES: Final = frozenset({
+    *(("builtins", name) for name in ("dict", "list", "set", "int", "float", "str", "tuple")),
+    *(("collections", name) for name in ("Counter", "OrderedDict")),
+})  # fmt: skip
 
 
 def _encode(a: Arguments) -> bool:
@@ -91,6 +96,20 @@ def _texts(a: Arguments) -> bool:
     return all(isinstance(part, str) and "\0" not in part for part in a)
 
 
+def _pattern(a: Arguments) -> bool:
+    return len(a) == 2 and isinstance(a[0], str) and len(a[0]) < 1000 and isinstance(a[1], int)
+
+
+def _from_type(a: Arguments) -> bool:
+    """``_rebuild_from_type_v2(function, class, arguments, state)`` of a tensor or parameter with attributes."""
+    if len(a) != 4 or pair(a[1]) not in _TENSORS or type(a[2]) is not Tup:
+        return False
+    name, state = pair(a[0]), a[3]
+    rule = RULES.get(name) if name is not None and name[0] == "torch._utils" else None
+    keys = state.keys if isinstance(state, Dct) else (None,)
+    return rule is not None and rule(a[2].items) and all(isinstance(k, str) and k[:2] != "__" for k in keys)
+
+
 def _partial(a: Arguments) -> bool:
     return len(a) == 1 and isinstance(a[0], Global)
 
@@ -144,6 +163,20 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("pathlib", "PurePath"): _texts,
     ("pathlib", "PurePosixPath"): _texts,
     ("pathlib", "PureWindowsPath"): _texts,
+    **{
+        ("pathlib._local", name): _texts
+        for name in ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
+    },
+    ("builtins", "type"): lambda a: len(a) == 1 and (a[0] is None or pair(a[0]) in _SINGLE),
+    ("random", "Random"): lambda a: not a,
+    ("re", "_compile"): _pattern,
+    ("types", "SimpleNamespace"): lambda a: not a,
+    ("ipaddress", "IPv4Address"): _numbers(1),
+    ("ipaddress", "IPv6Address"): _numbers(1),
+    ("ipaddress", "IPv4Network"): _numbers(1),
+    ("ipaddress", "IPv6Network"): _numbers(1),
+    ("numpy.random", "__RandomState_ctor"): lambda a: not a,
+    ("torch._tensor", "_rebuild_from_type_v2"): _from_type,
     ("fractions", "Fraction"): _numbers(2),
     ("decimal", "Decimal"): _numbers(1),
     ("torch", "Size"): tensors.size,

@@ -18,7 +18,8 @@ from casemate.threats.supply_chain.stops import Refused
 WRAPPER: Final = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 DTYPE: Final = ("numpy", "dtype")
 RECONSTRUCTOR: Final = ("copyreg", "_reconstructor")
-SUBCLASSES: Final = frozenset({("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap")})
+SUBCLASSES: Final = frozenset({("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap"),
+                               ("numpy.matrixlib.defmatrix", "matrix")})  # fmt: skip
 MAX_DIMENSIONS: Final = 64
 MAX_ALIGNMENT: Final = 128
 
@@ -160,7 +161,11 @@ def cross_array(wrapper: Wrapper, state: Value, cursor: Cursor, at: int) -> Arra
 def raw_fits(dtype: Value, shape: Value, raw: Value) -> bool:
     """Whether constant bytes are exactly an array of this dtype and shape, without objects."""
     lengths = shape_of(shape)
-    if not isinstance(dtype, DType) or dtype.objects or lengths is None or not isinstance(raw, Blob):
+    if not isinstance(dtype, DType) or dtype.objects or lengths is None:
+        return False
+    if isinstance(raw, str):  # a byte string of Python 2
+        return size_of(lengths, _settle(dtype).itemsize) == len(raw)
+    if not isinstance(raw, Blob):
         return False
     fits = size_of(lengths, _settle(dtype).itemsize) == raw.length and raw.kind in ("bytes", "bytearray")
     raw.raw = raw.raw or fits

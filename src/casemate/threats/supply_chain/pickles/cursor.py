@@ -28,6 +28,7 @@ class Cursor:
         end: of the view.
         limit: where something must be looked at before the next opcode: the end of the frame, or of the view.
         frame_end: of the last frame.
+        cut: whether a frame was longer than the view.
     """
 
     watch: Watch
@@ -38,6 +39,7 @@ class Cursor:
         self.pos = self.at = view.start + at
         self.end = self.limit = view.stop
         self.frame_end = 0
+        self.cut = False
 
     @property
     def place(self) -> int:
@@ -77,8 +79,8 @@ class Cursor:
         if self.pos < self.frame_end:
             self.watch.find("pickle.frame", "a frame lies inside another frame", self.place)
         if size > self.left:
-            self.watch.find("pickle.frame", "a frame is longer than the file", self.place)
-            size = self.left
+            self.watch.find("pickle.cut", "a frame is longer than the file, and a loader may not mind", self.place)
+            self.cut, size = True, self.left
         self.frame_end = self.limit = self.pos + size
 
     def take(self, count: int) -> int:
@@ -113,7 +115,7 @@ class Cursor:
         start = self.pos
         found = self.data.find(b"\n", start, self.end)
         if found < 0:
-            self.watch.find("pickle.divergence", "a text argument does not end, and a loader may not mind", self.place)
+            self.watch.find("pickle.cut", "a text argument does not end, and a loader may not mind", self.place)
             found = max(self.end - 1, start)
         self.pos = min(found + 1, self.end)
         return self.data[start:found]

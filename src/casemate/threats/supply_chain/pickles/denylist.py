@@ -83,11 +83,15 @@ def denied(module: str, name: str) -> str:
 
 
 def is_standard(module: str) -> bool:
-    """Whether this is a module of Python's standard library (of the Python that scans, or of Python 2)."""
+    """Whether this is a module of Python's standard library: of the Python that scans, of Python 2, or a later one."""
     top = module.partition(".")[0]
-    return top in sys.stdlib_module_names or top in _PYTHON_2
+    return top in sys.stdlib_module_names or top in _OTHERS
 
 
-_PYTHON_2 = frozenset(
-    "__builtin__ commands popen2 imp exceptions cPickle copy_reg urllib2 distutils asyncore smtpd asynchat".split()  # noqa: SIM905
+_OTHERS = frozenset(
+    """
+    __builtin__ commands popen2 imp exceptions cPickle copy_reg urllib2 distutils asyncore smtpd asynchat
+    _pyrepl _interpreters _interpchannels _interpqueues _colorize _android_support _apple_support _ios_support
+    annotationlib compression _opcode_metadata _sysconfig _suggestions _remote_debugging _missing_stdlib_info
+    """.split()  # noqa: SIM905 - a table of words
 )

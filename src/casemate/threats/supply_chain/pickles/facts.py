@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from casemate.threats.supply_chain.pickles.values import Value
 
@@ -21,8 +20,7 @@ class Role(enum.StrEnum):
     PERSISTENT = "persistent"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One thing a stream does.
 
     Attributes:

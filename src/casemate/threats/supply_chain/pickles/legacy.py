@@ -1,5 +1,7 @@
-"""Files of ``torch.save`` before the zip format: five pickles (a magic number, the version, the system, the object, the
-keys of its storages), then each storage: a count of 8 bytes and the items.
+"""Files of ``torch.save`` before the zip format: five pickles, then storages.
+
+The pickles are a magic number, the version, the system, the object, and the keys of its storages; then comes each
+storage, a count of 8 bytes and the items.
 
 The object names its storages by persistent ids with their class and count, so the length of every storage is known
 twice; both must agree, and the last storage must end where the file does.

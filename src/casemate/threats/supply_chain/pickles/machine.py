@@ -1,8 +1,8 @@
 """An abstract pickle machine, protocols 0 to 5: it follows the stack and the memo and makes nothing.
 
 State: a position, a stack of stacks (one for each MARK), a memo, and fuel. A step reads one opcode, so at least one
-byte; the cost of what a step looks at is taken from the fuel, which is linear in the stream's length. Hence a walk ends,
-after work proportional to the file.
+byte; the cost of what a step looks at is taken from the fuel, which is linear in the stream's length. Hence a walk
+ends, after work proportional to the file.
 
 The walk goes on wherever the C loader or the Python loader of any version would, and sees what either of them would do.
 Where they differ (frames, lines without an end, arguments that are no tuple), that is a finding of its own. The opcodes
@@ -13,9 +13,7 @@ anything follows from it.
 
 from __future__ import annotations
 
-import contextlib
 import struct
-from collections.abc import Iterator
 from typing import Final
 
 from casemate.threats.supply_chain.pickles.arrays import cross_array, set_dtype_state, wrapped
@@ -89,6 +87,9 @@ class Machine(Cursor):
         """
         try:
             return self._walk()
+        except Malformed:
+            self.crossing(self.pos)
+            raise
         except (IndexError, struct.error) as error:
             short = self.pos >= self.end
             self.crossing(self.pos + 8)
@@ -99,6 +100,7 @@ class Machine(Cursor):
     def _walk(self) -> Value:  # noqa: PLR0915 - one loop, so that its variables are local
         data, stack, marks, memo = self.data, self.stack, self.marks, self.memo
         steps, pos, limit, at = STEPS, self.pos, self.limit, self.pos
+        begin, end = self.begin, self.end
         try:
             while True:
                 if pos >= limit:
@@ -140,7 +142,7 @@ class Machine(Cursor):
                     pos += 1
                 elif op == 0x72:  # LONG_BINPUT
                     index = _U4(data, pos)[0]
-                    if index > pos - self.begin:
+                    if index > pos - begin:
                         self.at = at
                         self.sparse(index)
                     memo[index] = stack[-1]
@@ -193,6 +195,45 @@ class Machine(Cursor):
                     stack.append(True)
                 elif op == 0x89:  # NEWFALSE
                     stack.append(False)
+                elif op == 0x74:  # TUPLE
+                    items = stack
+                    stack = marks.pop()
+                    stack.append(Tup(items))
+                elif op == 0x61:  # APPEND
+                    second = stack.pop()
+                    target = stack[-1]
+                    if type(target) is Lst and target.of == "list":
+                        target.items.append(second)
+                    else:
+                        self.at = at
+                        append_all(self, target, [second], several=False)
+                elif op == 0x73:  # SETITEM
+                    second, key = stack.pop(), stack.pop()
+                    target = stack[-1]
+                    if type(target) is Dct and type(key) in PLAIN:
+                        target.flat += (key, second)
+                    else:
+                        self.at = at
+                        set_all(self, target, [key, second])
+                elif op in (0x70, 0x67, 0x49):  # PUT, GET, INT
+                    stop = data.find(b"\n", pos, end)
+                    line = data[pos:stop] if pos < stop < pos + 11 else b""
+                    if line.isdigit() and (op != 0x49 or line[0] != 0x30):
+                        index = int(line)
+                        if op == 0x49:
+                            stack.append(index)
+                        elif op == 0x67:
+                            stack.append(memo[index])
+                        else:
+                            if index > pos - begin:
+                                self.at = at
+                                self.sparse(index)
+                            memo[index] = stack[-1]
+                        pos = stop + 1
+                    else:
+                        self.at, self.pos, self.stack, self.limit = at, pos, stack, limit
+                        steps[op](self)
+                        pos, stack, limit = self.pos, self.stack, self.limit
                 elif op == 0x2E:  # STOP
                     self.at, self.pos, self.stack = at, pos, stack
                     return self._stop()
@@ -211,6 +252,8 @@ class Machine(Cursor):
         value = self.pop()
         if self.stack or self.marks:
             self.watch.find("pickle.opcode", "values are left over when the stream stops", self.place)
+        if self.cut:
+            self.watch.find("pickle.frame", "a frame is longer than the file, which has an end", self.place)
         if self.pos < self.frame_end:
             self.watch.find("pickle.frame", "the stream stops before its frame does", self.place)
         return value
@@ -284,8 +327,10 @@ class Machine(Cursor):
         if not isinstance(target, UNKNOWN):
             raise Malformed("what is called can never be called", self.place)
         known: DType | Wrapper | None = None
-        with self.odd_arrays():
+        try:
             known = wrapped(target, argument, self.place)
+        except Refused as stop:
+            self.odd_array(stop, self.pos)
         made = known or Made(target if isinstance(target, Global) else None, argument)
         made.serial = self.number()
         self.stack.append(made)
@@ -295,18 +340,23 @@ class Machine(Cursor):
         state, target = self.pop(), self.top()
         self.spend(breadth(state))
         if isinstance(target, DType):
-            with self.odd_arrays():
+            try:
                 set_dtype_state(target, state, self.spend, self.place)
+            except Refused as stop:
+                self.odd_array(stop, self.pos)
         elif isinstance(target, Wrapper):
             if self.outer is not None:
                 raise Refused("pickle.array", "an array wrapper inside an object array", self.place)
-            with self.odd_arrays():
+            begin = self.pos
+            try:
                 array = cross_array(target, state, self, self.place)
                 self.frame_end, self.limit = 0, self.end
                 self.stack[-1] = self._nested() if array is None else array
                 self.frame_end, self.limit = 0, self.end
                 if array is not None:
                     self.arrays.append((array.start, array.length))
+            except Refused as stop:
+                self.odd_array(stop, begin)
         else:
             self.fact(Role.STATE, target, state)
             if isinstance(target, Made):
@@ -314,17 +364,12 @@ class Machine(Cursor):
             elif not isinstance(target, UNKNOWN):
                 self._state_of_constant(state)
 
-    @contextlib.contextmanager
-    def odd_arrays(self) -> Iterator[None]:
-        """Report what is wrong with an array, then go on as a loader does that knows nothing of arrays."""
-        at = self.pos
-        try:
-            yield
-        except Refused as stop:
-            if stop.fact not in ("pickle.array", "pickle.frame"):
-                raise
-            self.watch.find(stop.fact, stop.message, stop.offset)
-            self.pos = at
+    def odd_array(self, stop: Refused, pos: int) -> None:
+        """Report what is wrong with an array, then go on at ``pos`` as a loader does that knows nothing of arrays."""
+        if stop.fact not in ("pickle.array", "pickle.frame"):
+            raise stop
+        self.watch.find(stop.fact, stop.message, stop.offset)
+        self.pos = pos
 
     def _state_of_constant(self, state: Value) -> None:
         """No constant takes a state; but the C loader lets None pass, and the Python loader whatever is empty."""
@@ -345,4 +390,3 @@ class Machine(Cursor):
             return inner.walk()
         finally:
             self.fuel, self.serial, self.pos = inner.fuel, inner.serial, inner.pos
-

@@ -1,7 +1,7 @@
 """Pickle streams, one or several, and joblib files, which are pickles with the bytes of arrays between the opcodes.
 
-Whether a file is a pickle at all: with the header of protocol 2 or later it is; older streams begin like any text, so one
-that breaks off before it does anything that a rule would judge is somebody else's file.
+Whether a file is a pickle at all: with the header of protocol 2 or later it is; older streams begin like any text, so
+one that breaks off before it does anything is somebody else's file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STREAMS: Final = 10_000
 def parse(view: View, report: Report) -> None:
     """Walk every stream of a view; see ``format.Parser``."""
     walk = Walk(view, report, torch="!" in view.where)
-    old = not (view.begins(b"\x80") and len(view) > 1 and 2 <= view.number(1, 1))
+    old = not (view.begins(b"\x80") and len(view) > 1 and view.number(1, 1) >= 2)
     try:
         walk.stream()
         while walk.left:
@@ -117,5 +117,7 @@ class Walk:
         self.report.describe("pickle.protocol", self.protocol)
         self.report.describe("pickle.streams", self.streams)
         self.report.describe("pickle.imports", sorted(f"{module}:{name}" for module, name in self.policy.imported))
+        for companion in self.policy.companions:
+            self.report.claim(companion, "an array of this pickle")
         for module, name in self.policy.imported:
             self.report.imports(module, name)

@@ -11,7 +11,7 @@ from casemate.threats.supply_chain.pickles.arrays import RECONSTRUCTOR, pair
 from casemate.threats.supply_chain.pickles.denylist import denied, is_standard
 from casemate.threats.supply_chain.pickles.facts import Fact, Role
 from casemate.threats.supply_chain.pickles.states import state_fits
-from casemate.threats.supply_chain.pickles.tensors import storage
+from casemate.threats.supply_chain.pickles.tensors import module, storage
 from casemate.threats.supply_chain.pickles.values import (
     Array,
     Blob,
@@ -39,8 +39,11 @@ _INERT: Final = frozenset({Role.CONSTRUCT, Role.STATE, Role.IMPORT})
 class Policy:
     """Collects findings; a walk is told to watch with it.
 
-    ``imported`` gathers the names, ``inner`` the constant bytes that loading would load as files of their own; ``acted``
-    turns true with the first thing that text which merely looks like a pickle does not do.
+    Attributes:
+        imported: the names.
+        inner: constant bytes that loading would load as files of their own.
+        companions: files beside this one that loading would read.
+        acted: turns true with the first thing that text which merely looks like a pickle does not do.
 
     Args:
         allowed: names and their roles.
@@ -54,8 +57,10 @@ class Policy:
         self.deny = deny
         self.torch = torch
         self.imported: set[Name] = set()
+        self._asked: dict[Name, frozenset[Role]] = {}
         self.acted = False
         self.inner: list[Blob] = []
+        self.companions: list[str] = []
         self._find = find
 
     def find(self, kind: str, message: str, offset: int, logical: str = "") -> None:
@@ -64,12 +69,17 @@ class Policy:
 
     def judge(self, fact: Fact) -> None:
         """Judge one fact."""
-        {
-            Role.IMPORT: self._import,
-            Role.STATE: self._state,
-            Role.FILL: self._fill,
-            Role.PERSISTENT: self._persistent,
-        }.get(fact.role, self._make)(fact)
+        role = fact.role
+        if role is Role.IMPORT:
+            self._import(fact)
+        elif role is Role.STATE:
+            self._state(fact)
+        elif role is Role.FILL:
+            self._fill(fact)
+        elif role is Role.PERSISTENT:
+            self._persistent(fact)
+        else:
+            self._make(fact)
 
     def _roles(self, target: Value) -> frozenset[Role]:
         """The roles that every loader's reading of this name has; none for what is no plain name."""
@@ -77,8 +87,14 @@ class Policy:
             return frozenset()
         if self.torch and (target.module == SCRIPTED or target.module.startswith(SCRIPTED + ".")):
             return _INERT
-        names = [(target.module, target.name), *([target.also] if target.also else [])]
-        return frozenset.intersection(*(self.allowed.get(name) or frozenset() for name in names))
+        roles = self._of((target.module, target.name))
+        return roles if target.also is None else roles & self._of(target.also)
+
+    def _of(self, name: Name) -> frozenset[Role]:
+        found = self._asked.get(name)
+        if found is None:
+            found = self._asked[name] = self.allowed.get(name) or frozenset()
+        return found
 
     def _bad(self, target: Value) -> str:
         """Why this name is known to be bad, or ""."""
@@ -107,23 +123,23 @@ class Policy:
     def _make(self, fact: Fact) -> None:
         self.acted = True
         items = fact.argument.items if type(fact.argument) is Tup else None
-        roles, name, logical = self._roles(fact.target), pair(fact.target), _logical(fact.target)
-        verb, role = ("constructs" if fact.role is Role.CONSTRUCT else "calls"), fact.role
+        roles, name, role = self._roles(fact.target), pair(fact.target), fact.role
         if role is Role.INSTANTIATE:
             role = Role.CONSTRUCT if not items and Role.CONSTRUCT in roles else Role.CALL
         if items is None or role not in roles:
-            self.find(self._misuse(fact.target, roles), f"{verb} {_said(fact.target)}", fact.offset, logical)
+            said = f"{_verb(fact)} {_said(fact.target)}"
+            self.find(self._misuse(fact.target, roles), said, fact.offset, _logical(fact.target))
         elif name == RECONSTRUCTOR and role is Role.CALL:
             if not self._reconstructs(items):
                 told = _said(items[0] if items else None)
-                self.find("pickle.dangerous-call", f"reconstructs {told}", fact.offset, logical)
+                self.find("pickle.dangerous-call", f"reconstructs {told}", fact.offset, _logical(fact.target))
         elif name == _PACKED and len(items) == 1 and isinstance(items[0], Blob) and items[0].kind == "bytes":
             items[0].raw = True
             self.inner.append(items[0])
         elif name in arguments.RULES and not arguments.RULES[name](items):
             kind = "pickle.dangerous-call" if is_standard(name[0]) else "pickle.call"
-            said = f"{verb} {_said(fact.target)} with arguments that are not allowed"
-            self.find(kind, said, fact.offset, logical)
+            said = f"{_verb(fact)} {_said(fact.target)} with arguments that are not allowed"
+            self.find(kind, said, fact.offset, _logical(fact.target))
 
     def _misuse(self, target: Value, roles: frozenset[Role]) -> str:
         """How bad it is to call this: worst what is no name, is known to be bad, or comes with Python itself.
@@ -158,36 +174,44 @@ class Policy:
         maker: Value = target.by
         if pair(maker) == RECONSTRUCTOR and isinstance(target.args, Tup):
             maker = target.args.items[0] if target.args.items else None
-        said, logical = _said(maker), _logical(maker)
         if Role.STATE not in self._roles(maker):
-            self.find("pickle.state", f"sets the state of an instance of {said}", fact.offset, logical)
+            said = f"sets the state of an instance of {_said(maker)}"
+            self.find("pickle.state", said, fact.offset, _logical(maker))
         elif not isinstance(maker, Global) or not state_fits(target, maker, fact.argument):
-            self.find("pickle.state", f"gives {said} a state that is not one of its own", fact.offset, logical)
+            said = f"gives {_said(maker)} a state that is not one of its own"
+            self.find("pickle.state", said, fact.offset, _logical(maker))
+        elif pair(maker) == _COMPANION and isinstance(fact.argument, Dct):
+            self.companions.append(str((fact.argument.fields() or {}).get("filename")))
         if _replaces(fact.argument):
-            self.find("pickle.overwrite", f"replaces what Python itself uses of {said}", fact.offset, logical)
+            said = f"replaces what Python itself uses of {_said(maker)}"
+            self.find("pickle.overwrite", said, fact.offset, _logical(maker))
 
     def _fill(self, fact: Fact) -> None:
         self.acted = True
         target = fact.target
-        said, logical = _said(target.by if isinstance(target, Made) else target), _logical(target)
         if not isinstance(target, Made):
             kind = "pickle.state" if isinstance(target, Lst | Blob) else "pickle.overwrite"
-            self.find(kind, f"fills {said}", fact.offset, logical)
+            self.find(kind, f"fills {_said(target)}", fact.offset, _logical(target))
         elif Role.FILL not in self._roles(_maker(target)):
-            self.find("pickle.state", f"fills {said}", fact.offset, logical)
+            self.find("pickle.state", f"fills {_said(target.by)}", fact.offset, _logical(target))
         elif isinstance(fact.argument, Dct) and not all(map(hashable_cheaply, fact.argument.keys)):
             self.find("pickle.bomb", "a key is too costly to hash", fact.offset)
 
     def _persistent(self, fact: Fact) -> None:
-        if not self.torch or not storage(fact.argument):
+        if not self.torch or not (storage(fact.argument) or module(fact.argument)):
             self.find("pickle.persistent", "refers to an object by a persistent id", fact.offset)
 
 
 _OBJECT: Final = ("builtins", "object")
+_COMPANION: Final = ("joblib.numpy_pickle", "NDArrayWrapper")
 _PACKED: Final = ("torch.storage", "_load_from_bytes")
 _PRIVATE: Final = frozenset({"__class__", "__dict__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattr__",
                              "__getattribute__", "__del__", "__call__", "__init__", "__new__", "__builtins__",
                              "__globals__", "__code__", "__bases__", "__subclasshook__"})  # fmt: skip
+
+
+def _verb(fact: Fact) -> str:
+    return "constructs" if fact.role is Role.CONSTRUCT else "calls"
 
 
 def _maker(target: Made) -> Value:

@@ -1,7 +1,7 @@
 """The scan behind the load guard: bytes in, findings out. Nothing is imported, made or executed.
 
-It is the scan of pickle and joblib files, and stricter where loading is stricter than looking: one stream only, the bytes
-of arrays searched as well, and nothing left that is worth a warning.
+It is the scan of pickle and joblib files, and stricter where loading is stricter than looking: one stream only, the
+bytes of arrays searched as well, and nothing left that is worth a warning.
 """
 
 from __future__ import annotations

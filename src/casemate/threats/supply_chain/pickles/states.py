@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from casemate.threats.supply_chain.pickles.arrays import pair, raw_fits, shape_of, size_of
+from casemate.threats.supply_chain.pickles.arrays import SUBCLASSES, pair, raw_fits, shape_of, size_of
 from casemate.threats.supply_chain.pickles.tables import text_array_state
 from casemate.threats.supply_chain.pickles.trees import predictor_state, tree_state
 from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType, Global, Lst, Made, Tup, Value
 
 _DISTRIBUTIONS: Final = ("scipy.stats._continuous_distns", "scipy.stats._discrete_distns")
+_FILE: Final = re.compile(r"[\w][\w.+-]{0,200}\.npy")
 _MT19937_WORDS: Final = 624
 _OWN_WORDS: Final = ("__doc__", "__name__")
 _TEMPLATE: Final = re.compile(
@@ -38,7 +39,7 @@ def state_fits(made: Made, maker: Global, state: Value) -> bool:
 
 def _attributes(state: Value) -> bool:
     return isinstance(state, Dct) and all(
-        isinstance(k, str) and (k in _OWN_WORDS or not k.startswith("__")) for k, _ in state.pairs
+        isinstance(k, str) and (k in _OWN_WORDS or not (k.startswith("__") and k.endswith("__"))) for k in state.keys
     )
 
 
@@ -112,11 +113,22 @@ def _bit_generator(made: Made, state: Value) -> bool:
     return type(position) is int and 0 <= position <= _MT19937_WORDS
 
 
+def _companion(made: Made, state: Value) -> bool:
+    """What joblib before 0.10 kept of an array in another file: its name without a folder, and the class."""
+    fields = state.fields() if isinstance(state, Dct) and len(state.flat) <= 6 else None
+    if fields is None or made.built or not set(fields) <= {"filename", "subclass", "allow_mmap"}:
+        return False
+    name = fields.get("filename")
+    plain = isinstance(name, str) and _FILE.fullmatch(name) is not None
+    return plain and pair(fields.get("subclass")) in SUBCLASSES
+
+
 STATES: Final[dict[tuple[str, str], Callable[[Made, Value], bool]]] = {
     ("numpy._core.multiarray", "_reconstruct"): _array,
     ("numpy.core.multiarray", "_reconstruct"): _array,
     ("numpy.ma.core", "_mareconstruct"): _masked,
     ("functools", "partial"): _partial,
+    ("joblib.numpy_pickle", "NDArrayWrapper"): _companion,
     ("sklearn.ensemble._hist_gradient_boosting.predictor", "TreePredictor"): predictor_state,
     ("sklearn.tree._tree", "Tree"): tree_state,
     ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): text_array_state,

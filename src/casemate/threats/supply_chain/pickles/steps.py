@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from casemate.threats.supply_chain.pickles.facts import Role
-from casemate.threats.supply_chain.pickles.fills import add_all, append_all, hash_all, set_all
+from casemate.threats.supply_chain.pickles.fills import add_all, hash_all, set_all
 from casemate.threats.supply_chain.pickles.values import (
     Blob,
     Dct,
@@ -199,13 +199,19 @@ def _obj(m: Machine) -> None:
 
 def _persist(m: Machine, key: Value) -> None:
     m.fact(Role.PERSISTENT, None, key)
-    m.stack.append(Persistent(key, m.number()))
+    serial = m.number()
+    if type(key) is Tup and len(key.items) == 4 and key.items[0] == "module" and isinstance(key.items[1], Global):
+        m.stack.append(key.items[1])  # torch's legacy files name a class so, with its source beside it
+    else:
+        m.stack.append(Persistent(key, serial))
 
 
 def _extension(width: int) -> Callable[[Machine], None]:
     def step(m: Machine) -> None:
         code = m.signed(width) if width == 4 else m.unsigned(width)
-        m.watch.find("pickle.extension", f"extension code {code} stands for a name that the file does not hold", m.place)
+        m.watch.find(
+            "pickle.extension", f"extension code {code} stands for a name that the file does not hold", m.place
+        )
         if code <= 0:
             raise Malformed("an extension code is not positive", m.place)
         m.stack.append(Made(None, None, m.number()))
@@ -270,11 +276,6 @@ def _newobj_ex(m: Machine) -> None:
     _construct(m, target, arguments)
 
 
-def _tuple(m: Machine) -> None:
-    items = m.since_mark()
-    m.stack.append(Tup(items))
-
-
 def _tuple3(m: Machine) -> None:
     if len(m.stack) < 3:
         raise Malformed("the stack is empty", m.place)
@@ -313,19 +314,9 @@ def _pop_mark(m: Machine) -> None:
     m.since_mark()
 
 
-def _append(m: Machine) -> None:
-    value = m.pop()
-    append_all(m, m.top(), [value], several=False)
-
-
 def _additems(m: Machine) -> None:
     items = m.since_mark()
     add_all(m, m.top(), items)
-
-
-def _setitem(m: Machine) -> None:
-    value, key = m.pop(), m.pop()
-    set_all(m, m.top(), [key, value])
 
 
 def _put(m: Machine) -> None:
@@ -361,14 +352,11 @@ STEPS: Final[dict[int, Callable[[Machine], None]]] = {
     0x96: _bytes(8, "bytearray"),
     # containers
     ord(")"): lambda m: m.stack.append(Tup(())),
-    ord("t"): _tuple,
     0x87: _tuple3,
     ord("l"): _list,
     ord("d"): _dict,
     0x8F: lambda m: m.stack.append(Lst("set", [])),
     0x91: _frozenset,
-    ord("a"): _append,
-    ord("s"): _setitem,
     0x90: _additems,
     # stack and memo
     ord("0"): _pop,

@@ -116,4 +116,8 @@ def _buffered(value: Value) -> Blob | None:
 def _bytes(value: Value) -> Blob | None:
     if isinstance(value, Made) and made_by(value, "builtins", "bytearray") and isinstance(value.args, Tup):
         value = value.args.items[0] if len(value.args.items) == 1 else None
+    if isinstance(value, Made) and pair(value.by) == ("_codecs", "encode") and isinstance(value.args, Tup):
+        text = value.args.items[0] if value.args.items else None  # how protocols 0 to 2 write bytes
+        raw = text.encode("latin-1", "replace") if isinstance(text, str) else b""
+        return Blob(raw, 0, len(raw)) if raw else None
     return value if isinstance(value, Blob) else None

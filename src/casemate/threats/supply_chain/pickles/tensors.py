@@ -33,6 +33,12 @@ def storage(key: Value) -> bool:
     return simple and storage_size(kind) is not None and (not view or view[0] is None or _view(view[0]))
 
 
+def module(key: Value) -> bool:
+    """``("module", class, file, source)`` of legacy files; the source is only compared, the class judged as a name."""
+    items = key.items if isinstance(key, Tup) else ()
+    return len(items) == 4 and items[0] == "module" and all(isinstance(each, str | None) for each in items[2:])
+
+
 def _view(value: Value) -> bool:
     items = value.items if isinstance(value, Tup) else ()
     return len(items) == 3 and isinstance(items[0], str) and all(map(is_count, items[1:]))

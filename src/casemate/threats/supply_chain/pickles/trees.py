@@ -6,13 +6,16 @@ parent, so a link must point forward and inside the tree; then prediction ends, 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+import importlib
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from casemate.threats.supply_chain.pickles.arrays import is_count, pair
 from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType, Made, Tup, Value
+from casemate.threats.supply_chain.view import Buffer
+
+if TYPE_CHECKING:
+    import numpy
+    import numpy.typing as npt
 
 _RECONSTRUCTED: Final = (("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct"))
 _FROM_BUFFER: Final = (("numpy._core.numeric", "_frombuffer"), ("numpy.core.numeric", "_frombuffer"))
@@ -20,27 +23,33 @@ _BITSET: Final = 32
 """Bytes of the set of categories that go left, 256 bits."""
 
 
+def _numpy() -> Any:
+    """numpy, at the first tree: a scan of anything else starts without it."""
+    return importlib.import_module("numpy")
+
+
 class Content(NamedTuple):
     """The bytes of an array in the stream."""
 
-    data: bytes
+    data: Buffer
     start: int
     length: int
     dtype: DType
 
-    def column(self, name: str, code: str) -> npt.NDArray[np.int64] | None:
+    def column(self, name: str, code: str) -> npt.NDArray[numpy.int64] | None:
         """One field of every record, or None if there is no such field of that size."""
+        np = _numpy()
         offset, size = self.dtype.fields.get(name, (0, 0))
         kind = np.dtype(code)
         if size != kind.itemsize or not self.dtype.itemsize or self.length % self.dtype.itemsize:
             return None
         count = self.length // self.dtype.itemsize
         if not count:
-            return np.zeros(0, np.int64)
-        view: npt.NDArray[np.generic] = np.ndarray(
-            (count,), kind, buffer=self.data, offset=self.start + offset, strides=(self.dtype.itemsize,)
-        )
-        return view.astype(np.int64)
+            none: npt.NDArray[numpy.int64] = np.zeros(0, np.int64)
+            return none
+        view = np.ndarray((count,), kind, buffer=self.data, offset=self.start + offset, strides=(self.dtype.itemsize,))
+        wide: npt.NDArray[numpy.int64] = view.astype(np.int64)
+        return wide
 
 
 def content(value: Value) -> Content | None:
@@ -59,6 +68,8 @@ def content(value: Value) -> Content | None:
         return None
     if isinstance(raw, Blob):
         return Content(raw.data, raw.start, raw.length, dtype)
+    if isinstance(raw, str):
+        return Content(raw.encode("latin-1", "replace"), 0, len(raw), dtype)
     if isinstance(raw, Made) and isinstance(raw.args, Tup):
         # protocols 0 to 2: _codecs.encode(text, "latin1"), or bytes() where there are none
         text = raw.args.items[0] if raw.args.items else ""
@@ -76,6 +87,7 @@ def tree_state(made: Made, state: Value) -> bool:
     left, right, feature = (nodes.column(name, "<i8") for name in ("left_child", "right_child", "feature"))
     if left is None or right is None or feature is None:
         return False
+    np = _numpy()
     inner = left != -1
     features = int(str(arguments[0]))
     fits = bool(np.all(right[~inner] == -1) and np.all((feature[inner] >= 0) & (feature[inner] < features)))
@@ -99,11 +111,13 @@ def predictor_state(made: Made, state: Value) -> bool:
     )
     if left is None or right is None or feature is None or leaf is None or words is None or bits is None:
         return False
+    np = _numpy()
     inner, most = leaf == 0, min(sets.length, binned.length) // _BITSET
     fits = bool(np.all(feature[inner] >= 0) and np.all(bits[inner & (words != 0)] < most))
     return fits and _forward(left, inner) and _forward(right, inner)
 
 
-def _forward(links: npt.NDArray[np.int64], inner: npt.NDArray[np.bool_]) -> bool:
+def _forward(links: npt.NDArray[numpy.int64], inner: npt.NDArray[numpy.bool_]) -> bool:
+    np = _numpy()
     places = np.arange(len(links))
     return bool(np.all((links[inner] > places[inner]) & (links[inner] < len(links))))

@@ -66,15 +66,19 @@ class Tup:
     __slots__ = ("depth", "hashable", "items", "weight")
 
     def __init__(self, items: Iterable[Value]) -> None:
-        self.items = tuple(items)
-        self.weight, self.depth, self.hashable = 1 + len(self.items), 1, True
-        if PLAIN.issuperset(map(type, self.items)):
-            return
-        for item in self.items:
-            if isinstance(item, Tup):
-                self.weight = min(self.weight + item.weight, HASH_WEIGHT + 1)
-                self.depth = max(self.depth, min(item.depth + 1, HASH_DEPTH + 1))
-            self.hashable = self.hashable and can_hash(item)
+        self.items = items = tuple(items)
+        self.weight = 1 + len(items)
+        self.depth = 1
+        self.hashable = True
+        for item in items:
+            if type(item) not in PLAIN:
+                self._add(item)
+
+    def _add(self, item: Value) -> None:
+        if isinstance(item, Tup):
+            self.weight = min(self.weight + item.weight, HASH_WEIGHT + 1)
+            self.depth = max(self.depth, min(item.depth + 1, HASH_DEPTH + 1))
+        self.hashable = self.hashable and can_hash(item)
 
 
 class Frozen(Tup):
@@ -215,6 +219,8 @@ def is_empty(value: Value) -> bool:
 def breadth(value: Value) -> int:
     """How many things a rule looks at that looks at a value, its items, and theirs."""
     if isinstance(value, Tup | Lst):
+        if not value.items:
+            return 1
         few = value.items if len(value.items) <= 64 else ()
         return 1 + len(value.items) + sum(len(i.items) if isinstance(i, Tup | Lst) else _pairs(i) for i in few)
     return 1 + _pairs(value)
