@@ -6,6 +6,7 @@ one that breaks off before it does anything is somebody else's file.
 
 from __future__ import annotations
 
+import posixpath
 from typing import Final
 
 from casemate.threats.supply_chain.pickles.carried import find_carried
@@ -36,6 +37,10 @@ def parse(view: View, report: Report) -> None:
         walk.close()
     if old and walk.trailing and not walk.policy.acted:
         raise NotMine
+    if view.name.endswith(".pkl"):  # torch: archive/data.pkl names the storages archive/data/0, archive/data/1, ...
+        folder = posixpath.basename(view.name).removesuffix(".pkl")
+        for key, count in walk.policy.storages.items():
+            report.claim(f"{folder}/{key}", "tensor storage", 0, count)
 
 
 class Walk:

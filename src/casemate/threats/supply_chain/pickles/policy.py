@@ -11,7 +11,7 @@ from casemate.threats.supply_chain.pickles.arrays import RECONSTRUCTOR, pair
 from casemate.threats.supply_chain.pickles.denylist import denied, is_standard
 from casemate.threats.supply_chain.pickles.facts import Fact, Role
 from casemate.threats.supply_chain.pickles.states import state_fits
-from casemate.threats.supply_chain.pickles.tensors import module, storage
+from casemate.threats.supply_chain.pickles.tensors import module, storage, storage_size
 from casemate.threats.supply_chain.pickles.values import (
     Array,
     Blob,
@@ -43,6 +43,7 @@ class Policy:
         imported: the names.
         inner: constant bytes that loading would load as files of their own.
         companions: files beside this one that loading would read.
+        storages: bytes of each tensor storage that persistent ids name, by its key.
         acted: turns true with the first thing that text which merely looks like a pickle does not do.
 
     Args:
@@ -56,6 +57,7 @@ class Policy:
         self.allowed = allowed
         self.deny = deny
         self.torch = torch
+        self.storages: dict[str, int] = {}
         self.imported: set[Name] = set()
         self._asked: dict[Name, frozenset[Role]] = {}
         self.acted = False
@@ -200,6 +202,10 @@ class Policy:
     def _persistent(self, fact: Fact) -> None:
         if not self.torch or not (storage(fact.argument) or module(fact.argument)):
             self.find("pickle.persistent", "refers to an object by a persistent id", fact.offset)
+        elif isinstance(fact.argument, Tup) and storage(fact.argument):
+            _, kind, key, _, count, *_ = fact.argument.items
+            if isinstance(key, str) and isinstance(count, int):
+                self.storages[key] = max(self.storages.get(key, 0), count * (storage_size(kind) or 0))
 
 
 _OBJECT: Final = ("builtins", "object")

@@ -94,6 +94,8 @@ def scan(data: bytes, allowed: AllowList, *, most: int) -> Scan:
         walk.close()
     findings = [finding for finding in report.findings if finding.severity.rank <= Severity.MEDIUM.rank]
     for member in report.members:
+        if not isinstance(member, View):  # a pickle's members are windows in it
+            continue
         inner = scan_view(member, settings, budget, 1)
         findings += inner.findings
         unreadable = unreadable or inner.unreadable
