@@ -18,7 +18,7 @@ import pytest
 from casemate.custody.guard.confined import StrayNameError, unpickle
 from casemate.threats.supply_chain.pickles.allowlist import extended
 from casemate.threats.supply_chain.pickles.scan import scan
-from tests.custody.assemble import frame, mapping, name, new, stream, text
+from tests.threats.supply_chain.pickles.assemble import frame, mapping, name, new, stream, text
 
 ARRAYS = {
     "plain": np.arange(6.0).reshape(2, 3),

@@ -22,7 +22,7 @@ from casemate.custody import OnnxModel, Pinned, Policy, RefusedArtifactError, Su
 from casemate.custody.guard import kinds
 from casemate.custody.guard.sealed import opened, seal
 from casemate.threats.supply_chain.engine import scan_view
-from tests.custody.assemble import PAYLOAD, stream
+from tests.threats.supply_chain.pickles.assemble import PAYLOAD, stream
 
 WEIGHTS = {"w": np.arange(12, dtype="f4").reshape(3, 4), "b": np.zeros(0, "f8"), "n": np.array(3)}
 MODULE = "casemate.custody.guard.load"

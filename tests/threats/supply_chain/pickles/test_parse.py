@@ -87,7 +87,7 @@ def test_plain_values_of_every_kind_are_clean_to_the_last_byte(label: str, proto
 )
 def test_text_that_begins_like_a_pickle_is_none(text: str) -> None:
     found = scanned(text.encode())
-    assert found.formats == ()
+    assert "pickle" not in found.formats
     assert found.findings == ()
 
 

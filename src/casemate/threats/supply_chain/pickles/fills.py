@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from casemate.threats.supply_chain.pickles.facts import Role
+from casemate.threats.supply_chain.pickles.state import State
 from casemate.threats.supply_chain.pickles.values import (
     PLAIN,
     UNKNOWN,
@@ -17,11 +16,8 @@ from casemate.threats.supply_chain.pickles.values import (
 )
 from casemate.threats.supply_chain.stops import Malformed
 
-if TYPE_CHECKING:
-    from casemate.threats.supply_chain.pickles.machine import Machine
 
-
-def hash_all(m: Machine, keys: list[Value]) -> None:
+def hash_all(m: State, keys: list[Value]) -> None:
     """What a loader hashes must be hashable, and cheap to hash."""
     if PLAIN.issuperset(map(type, keys)):
         return
@@ -32,7 +28,7 @@ def hash_all(m: Machine, keys: list[Value]) -> None:
             m.watch.find("pickle.bomb", "a key is too costly to hash", m.place)
 
 
-def append_all(m: Machine, target: Value, items: list[Value], *, several: bool) -> None:
+def append_all(m: State, target: Value, items: list[Value], *, several: bool) -> None:
     """APPEND and APPENDS."""
     m.spend(len(items))
     if type(target) is Lst and target.of == "list":
@@ -46,7 +42,7 @@ def append_all(m: Machine, target: Value, items: list[Value], *, several: bool) 
         _nothing(m, items, several=several)
 
 
-def add_all(m: Machine, target: Value, items: list[Value]) -> None:
+def add_all(m: State, target: Value, items: list[Value]) -> None:
     """ADDITEMS."""
     m.spend(len(items))
     if type(target) is Lst and target.of == "set":
@@ -58,7 +54,7 @@ def add_all(m: Machine, target: Value, items: list[Value]) -> None:
         _nothing(m, items, several=True)
 
 
-def set_all(m: Machine, target: Value, items: list[Value]) -> None:
+def set_all(m: State, target: Value, items: list[Value]) -> None:
     """SETITEM and SETITEMS: key, value, key, value, ..."""
     m.spend(len(items))
     if len(items) % 2:
@@ -89,12 +85,12 @@ def _unknown(target: Value) -> bool:
     return isinstance(target, UNKNOWN)
 
 
-def _bytes_only(m: Machine, items: list[Value]) -> None:
+def _bytes_only(m: State, items: list[Value]) -> None:
     if not all(isinstance(item, int) and 0 <= item < 256 for item in items):
         raise Malformed("a byte is not from 0 to 255", m.place)
 
 
-def _nothing(m: Machine, items: list[Value], *, several: bool) -> None:
+def _nothing(m: State, items: list[Value], *, several: bool) -> None:
     """Filling a constant that cannot be filled fails, but with nothing the C loader does not even try."""
     if items or not several:
         raise Malformed("what is filled cannot be filled", m.place)

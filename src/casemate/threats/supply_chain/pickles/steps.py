@@ -10,10 +10,11 @@ import contextlib
 import math
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from casemate.threats.supply_chain.pickles.facts import Role
 from casemate.threats.supply_chain.pickles.fills import add_all, hash_all, set_all
+from casemate.threats.supply_chain.pickles.state import State
 from casemate.threats.supply_chain.pickles.values import (
     Blob,
     Dct,
@@ -28,9 +29,6 @@ from casemate.threats.supply_chain.pickles.values import (
 )
 from casemate.threats.supply_chain.stops import Malformed, Refused
 
-if TYPE_CHECKING:
-    from casemate.threats.supply_chain.pickles.machine import Machine
-
 LONG_BYTES: Final = 4096
 """Bytes an integer may have; models hold none longer, and decimal conversion is quadratic."""
 
@@ -39,14 +37,14 @@ _INDEX: Final = re.compile(rb"[0-9]+")
 _FLOAT: Final = re.compile(rb"-?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,3})?|inf|nan)")
 
 
-def _text(m: Machine, raw: bytes, encoding: str) -> str:
+def _text(m: State, raw: bytes, encoding: str) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
         raise Malformed(f"text is not {encoding}", m.place) from error
 
 
-def _decimal(m: Machine, raw: bytes, base: int, usual: re.Pattern[bytes] = _NUMBER) -> int:
+def _decimal(m: State, raw: bytes, base: int, usual: re.Pattern[bytes] = _NUMBER) -> int:
     """A number as text. Python's two loaders read unusual spellings by different functions."""
     if len(raw) > LONG_BYTES:
         raise Refused("pickle.bomb", f"an integer of {len(raw)} digits", m.place)
@@ -59,7 +57,7 @@ def _decimal(m: Machine, raw: bytes, base: int, usual: re.Pattern[bytes] = _NUMB
     raise Malformed("not a decimal number", m.place)
 
 
-def _proto(m: Machine) -> None:
+def _proto(m: State) -> None:
     version = m.unsigned(1)
     if version > 5:
         raise Malformed(f"pickle protocol {version} does not exist", m.place)
@@ -69,24 +67,24 @@ def _proto(m: Machine) -> None:
     m.protocol = version
 
 
-def _frame(m: Machine) -> None:
+def _frame(m: State) -> None:
     size = m.unsigned(8)
     if m.protocol < 4:
         m.watch.find("pickle.frame", f"a frame in protocol {m.protocol}", m.place)
     m.enter_frame(size)
 
 
-def _int(m: Machine) -> None:
+def _int(m: State) -> None:
     line = m.line()
     m.stack.append({b"00": False, b"01": True}[line] if line in (b"00", b"01") else _decimal(m, line, 0))
 
 
-def _long_text(m: Machine) -> None:
+def _long_text(m: State) -> None:
     m.stack.append(_decimal(m, m.line().removesuffix(b"L"), 0))
 
 
-def _long(width: int) -> Callable[[Machine], None]:
-    def step(m: Machine) -> None:
+def _long(width: int) -> Callable[[State], None]:
+    def step(m: State) -> None:
         length = m.signed(width) if width == 4 else m.unsigned(width)
         if length < 0:
             raise Malformed("an integer of negative length", m.place)
@@ -97,7 +95,7 @@ def _long(width: int) -> Callable[[Machine], None]:
     return step
 
 
-def _float_text(m: Machine) -> None:
+def _float_text(m: State) -> None:
     line = m.line()
     try:
         value = float(line.partition(b"\0")[0])
@@ -108,11 +106,11 @@ def _float_text(m: Machine) -> None:
     m.stack.append(value)
 
 
-def _unicode_text(m: Machine) -> None:
+def _unicode_text(m: State) -> None:
     m.stack.append(_text(m, m.line(), "raw-unicode-escape"))
 
 
-def _old(m: Machine, raw: bytes) -> None:
+def _old(m: State, raw: bytes) -> None:
     """A string of Python 2: text if it is ASCII; else bytes, which loads only where the program names an encoding."""
     if raw.isascii():
         m.stack.append(raw.decode("ascii"))
@@ -121,7 +119,7 @@ def _old(m: Machine, raw: bytes) -> None:
         m.stack.append(raw.decode("latin-1"))
 
 
-def _string_text(m: Machine) -> None:
+def _string_text(m: State) -> None:
     line = m.line()
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
         raise Malformed("a string without quotes", m.place)
@@ -132,8 +130,8 @@ def _string_text(m: Machine) -> None:
     _old(m, raw)
 
 
-def _string(width: int) -> Callable[[Machine], None]:
-    def step(m: Machine) -> None:
+def _string(width: int) -> Callable[[State], None]:
+    def step(m: State) -> None:
         length = m.signed(width) if width == 4 else m.unsigned(width)
         if length < 0:
             raise Malformed("a string of negative length", m.place)
@@ -142,7 +140,7 @@ def _string(width: int) -> Callable[[Machine], None]:
     return step
 
 
-def _unicode8(m: Machine) -> None:
+def _unicode8(m: State) -> None:
     size = m.unsigned(8)
     if size >= 1 << 16:
         m.stack.append(m.long_text(m.at, m.pos, size))
@@ -152,8 +150,8 @@ def _unicode8(m: Machine) -> None:
         m.stack.append(m.surrogates(m.at, start, m.pos))
 
 
-def _bytes(width: int, kind: str = "bytes") -> Callable[[Machine], None]:
-    def step(m: Machine) -> None:
+def _bytes(width: int, kind: str = "bytes") -> Callable[[State], None]:
+    def step(m: State) -> None:
         length = m.unsigned(width)
         blob = Blob(m.data, m.take(length), length, kind)
         if length >= 16:
@@ -163,7 +161,7 @@ def _bytes(width: int, kind: str = "bytes") -> Callable[[Machine], None]:
     return step
 
 
-def _global(m: Machine) -> None:
+def _global(m: State) -> None:
     m.known.add(m.at)
     module, name = m.line(), m.line()
     if not module or not name:
@@ -171,12 +169,12 @@ def _global(m: Machine) -> None:
     m.named(_text(m, module, "utf-8"), _text(m, name, "utf-8"))
 
 
-def _stack_global(m: Machine) -> None:
+def _stack_global(m: State) -> None:
     name = m.pop()
     m.named(m.pop(), name)
 
 
-def _inst(m: Machine) -> None:
+def _inst(m: State) -> None:
     module, name = m.line(), m.line()
     m.watch.find("pickle.opcode", "INST, which no writer of today uses", m.place)
     if not module or not name:
@@ -189,7 +187,7 @@ def _inst(m: Machine) -> None:
     m.call(Role.INSTANTIATE, target, Tup(items))
 
 
-def _obj(m: Machine) -> None:
+def _obj(m: State) -> None:
     m.watch.find("pickle.opcode", "OBJ, which no writer of today uses", m.place)
     items = m.since_mark()
     if not items:
@@ -197,7 +195,7 @@ def _obj(m: Machine) -> None:
     m.call(Role.INSTANTIATE, items[0], Tup(items[1:]))
 
 
-def _persist(m: Machine, key: Value) -> None:
+def _persist(m: State, key: Value) -> None:
     m.fact(Role.PERSISTENT, None, key)
     serial = m.number()
     if type(key) is Tup and len(key.items) == 4 and key.items[0] == "module" and isinstance(key.items[1], Global):
@@ -206,8 +204,8 @@ def _persist(m: Machine, key: Value) -> None:
         m.stack.append(Persistent(key, serial))
 
 
-def _extension(width: int) -> Callable[[Machine], None]:
-    def step(m: Machine) -> None:
+def _extension(width: int) -> Callable[[State], None]:
+    def step(m: State) -> None:
         code = m.signed(width) if width == 4 else m.unsigned(width)
         m.watch.find(
             "pickle.extension", f"extension code {code} stands for a name that the file does not hold", m.place
@@ -219,12 +217,12 @@ def _extension(width: int) -> Callable[[Machine], None]:
     return step
 
 
-def _next_buffer(m: Machine) -> None:
+def _next_buffer(m: State) -> None:
     m.watch.find("pickle.opcode", "a buffer is expected from outside of the file", m.place)
     m.stack.append(Made(None, None, m.number()))
 
 
-def _readonly(m: Machine) -> None:
+def _readonly(m: State) -> None:
     m.watch.find("pickle.opcode", "a buffer is made read-only", m.place)
     target = m.top()
     if isinstance(target, Blob) and target.kind == "bytearray":
@@ -233,7 +231,7 @@ def _readonly(m: Machine) -> None:
         raise Malformed("what is made read-only is no buffer", m.place)
 
 
-def _arguments(m: Machine, value: Value) -> Value:
+def _arguments(m: State, value: Value) -> Value:
     """A tuple stays as it is. The Python loader unpacks other things too; the C loader stops."""
     if type(value) is Tup:
         return value
@@ -249,23 +247,23 @@ def _arguments(m: Machine, value: Value) -> Value:
     raise Malformed("arguments are no tuple", m.place)
 
 
-def _reduce(m: Machine) -> None:
+def _reduce(m: State) -> None:
     arguments, target = m.pop(), m.pop()
     m.call(Role.CALL, target, _arguments(m, arguments))
 
 
-def _construct(m: Machine, target: Value, arguments: Value) -> None:
+def _construct(m: State, target: Value, arguments: Value) -> None:
     if not isinstance(target, Global):
         m.differ("what is constructed is no class, which only some loaders let pass")
     m.call(Role.CONSTRUCT, target, arguments)
 
 
-def _newobj(m: Machine) -> None:
+def _newobj(m: State) -> None:
     arguments, target = m.pop(), m.pop()
     _construct(m, target, _arguments(m, arguments))
 
 
-def _newobj_ex(m: Machine) -> None:
+def _newobj_ex(m: State) -> None:
     keywords, arguments, target = m.pop(), _arguments(m, m.pop()), m.pop()
     if not isinstance(keywords, Dct) or not all(isinstance(key, str) for key in keywords.keys):
         m.differ("keyword arguments are no dictionary of text, which only some loaders let pass")
@@ -276,18 +274,18 @@ def _newobj_ex(m: Machine) -> None:
     _construct(m, target, arguments)
 
 
-def _tuple3(m: Machine) -> None:
+def _tuple3(m: State) -> None:
     if len(m.stack) < 3:
         raise Malformed("the stack is empty", m.place)
     m.stack[-3:] = [Tup(m.stack[-3:])]
 
 
-def _list(m: Machine) -> None:
+def _list(m: State) -> None:
     items = m.since_mark()
     m.stack.append(Lst("list", items))
 
 
-def _dict(m: Machine) -> None:
+def _dict(m: State) -> None:
     items = m.since_mark()
     if len(items) % 2:
         raise Malformed("a key without a value", m.place)
@@ -295,7 +293,7 @@ def _dict(m: Machine) -> None:
     set_all(m, m.stack[-1], items)
 
 
-def _frozenset(m: Machine) -> None:
+def _frozenset(m: State) -> None:
     items = m.since_mark()
     if not all(map(can_hash, items)):
         raise Malformed("a key cannot be hashed", m.place)
@@ -303,23 +301,23 @@ def _frozenset(m: Machine) -> None:
     m.stack.append(Frozen(items))
 
 
-def _pop(m: Machine) -> None:
+def _pop(m: State) -> None:
     if m.stack:
         m.stack.pop()
     else:
         m.since_mark()
 
 
-def _pop_mark(m: Machine) -> None:
+def _pop_mark(m: State) -> None:
     m.since_mark()
 
 
-def _additems(m: Machine) -> None:
+def _additems(m: State) -> None:
     items = m.since_mark()
     add_all(m, m.top(), items)
 
 
-def _put(m: Machine) -> None:
+def _put(m: State) -> None:
     index = _decimal(m, m.line(), 10, _INDEX)
     if index < 0:
         raise Malformed("a memo index is negative", m.place)
@@ -328,11 +326,11 @@ def _put(m: Machine) -> None:
     m.memo[index] = m.top()
 
 
-def _get(m: Machine) -> None:
+def _get(m: State) -> None:
     m.stack.append(m.memo[_decimal(m, m.line(), 10, _INDEX)])
 
 
-STEPS: Final[dict[int, Callable[[Machine], None]]] = {
+STEPS: Final[dict[int, Callable[[State], None]]] = {
     0x80: _proto,
     0x95: _frame,
     # numbers, text, bytes
