@@ -41,6 +41,9 @@ def scan(
     hash: bool = True,
     diff: bool = False,
     ignore: Path | None = None,
+    dependencies: bool = False,
+    secrets: bool = False,
+    osv: Path | None = None,
 ) -> int:
     """What model files, archives and folders would do when loaded. Nothing in them is imported, made or run.
 
@@ -54,6 +57,7 @@ def scan(
       casemate scan --diff model-1.0.joblib model-1.1.joblib
       casemate scan model.joblib --allow ourpackage.steps:Winsorizer
       casemate scan models/ --ignore .casemateignore
+      casemate scan repository/ --dependencies --osv osv-dump/ --secrets
 
     Args:
         paths: files and folders; of a folder, every file below it but those in .git.
@@ -63,6 +67,9 @@ def scan(
         hash: compute SHA-256, for which every byte must be read.
         diff: compare two versions: findings that are new, gone and kept; exit code 1 only for new ones.
         ignore: list of accepted findings, each with a reason and a date. Never taken from the scanned folder.
+        dependencies: also examine what each path depends on: lock files, look-alike names, install hooks.
+        secrets: also look for credentials in each path.
+        osv: OSV database, as a folder of records or of all.zip files. Without one, no vulnerability can be found.
     """
     if workers is not None and workers < 1:
         raise UsageError("--workers must be at least 1", next_step="leave it out to use every processor")
@@ -72,11 +79,13 @@ def scan(
         )
     if diff and format not in ("text", "json"):
         raise UsageError(f"--diff has no {format} report", next_step="use --format text or json")
+    if osv is not None and not dependencies:
+        raise UsageError("--osv is a database of dependencies", next_step="give --dependencies too")
     settings = Settings(allow=extended(allow or ())[0])
     ignored = Ignored() if ignore is None else read_ignored(ignore, today())
     count = workers or _workers(paths)
     with bars_if(_is_long(paths)) as observer:
-        job = _Job(settings, ignored, count, observer, hash)
+        job = _Job(settings, ignored, count, observer, hash, dependencies, secrets, osv)
         code, report = _compared(paths, job, format) if diff else _scanned(paths, job, format)
     sys.stdout.buffer.write(report)  # behind the bars, which would break its lines
     sys.stdout.flush()
@@ -91,11 +100,19 @@ class _Job(NamedTuple):
     workers: int
     observer: Observer
     hashed: bool
+    dependencies: bool = False
+    secrets: bool = False
+    osv: Path | None = None
 
     def each(self, paths: list[str]) -> Iterator[Artifact]:
         """Every artifact with what is ignored marked, and the list itself if entries of it have expired."""
         for artifact in scan_each(paths, self.settings, self.workers, self.observer, hashed=self.hashed):
             yield self.ignored.apply(artifact)
+        if self.dependencies or self.secrets:
+            room = importlib.import_module("casemate.threats.supply_chain.repository")
+            for path in paths:
+                wanted = {"dependencies": self.dependencies, "secrets": self.secrets, "osv": self.osv}
+                yield from map(self.ignored.apply, room.examine(Path(path), **wanted))
         expired = self.ignored.findings()
         if expired is not None:
             yield expired

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FIXED = {
-    "DictNode": frozenset((("builtins", "dict"), ("collections", "OrderedDict"))),
+    "DictNode": frozenset((("builtins", "dict"), ("collections", "OrderedDict"), ("sklearn.utils._bunch", "Bunch"))),
     "DefaultDictNode": frozenset((("collections", "defaultdict"),)),
     "_DictWithDeprecatedKeysNode": frozenset((("sklearn.utils._bunch", "_DictWithDeprecatedKeys"),)),
     "ListNode": frozenset((("builtins", "list"),)),

@@ -42,7 +42,8 @@ _FACTORIES: Final = frozenset({
 
 
 def _encode(a: Arguments) -> bool:
-    return len(a) == 2 and isinstance(a[0], str) and a[1] in ("latin1", "latin-1")
+    text = isinstance(a[0], str) or (isinstance(a[0], Blob) and a[0].kind == "text") if a else False
+    return text and len(a) == 2 and a[1] in ("latin1", "latin-1")
 
 
 def _bytearray(a: Arguments) -> bool:

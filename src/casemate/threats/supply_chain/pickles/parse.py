@@ -32,11 +32,14 @@ def parse(view: View, report: Report) -> None:
     except Malformed:
         if old and not walk.policy.acted:
             raise NotMine from None
-        raise
-    finally:
         walk.close()
+        raise
+    except Refused:
+        walk.close()
+        raise
     if old and walk.trailing and not walk.policy.acted:
         raise NotMine
+    walk.close()
     if view.name.endswith(".pkl"):  # torch: archive/data.pkl names the storages archive/data/0, archive/data/1, ...
         folder = posixpath.basename(view.name).removesuffix(".pkl")
         for key, count in walk.policy.storages.items():

@@ -88,6 +88,8 @@ def _long(width: int) -> Callable[[State], None]:
         length = m.signed(width) if width == 4 else m.unsigned(width)
         if length < 0:
             raise Malformed("an integer of negative length", m.place)
+        if length > m.end - m.pos:
+            raise Malformed("an integer runs past the end of the data", m.place)
         if length > LONG_BYTES:
             raise Refused("pickle.bomb", f"an integer of {length} bytes", m.place)
         m.stack.append(int.from_bytes(m.raw(length), "little", signed=True))
