@@ -1,8 +1,8 @@
 """Runs one scanner over the files named on stdin: a JSON line each, in the peer's own environment.
 
-Run as ``.peers/NAME/bin/python benchmarks/_scanners.py NAME``. Nothing is loaded: a scanner reads files. What a peer says is
-folded into four words: ``flag`` (it would stop the file), ``soft`` (it warns), ``clean``, ``error`` (it gave up, skipped
-the file, or does not know it). pickle's loaders are taken away first, so that a peer which unpickled would fail.
+Run as ``.peers/NAME/bin/python benchmarks/_scanners.py NAME``. Nothing is loaded: a scanner reads files. What a peer
+says is folded into four words: ``flag`` (it would stop the file), ``soft`` (it warns), ``clean``, ``error`` (it gave up,
+skipped the file, or does not know it). pickle's loaders are taken away first, so that a peer that unpickled would fail.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def aisbom():
 def main() -> None:
     """Scan every file named on stdin, one a line."""
     logging.disable(logging.CRITICAL)
-    pickle.load = pickle.loads = trapped
+    pickle.load = pickle.loads = trapped  # noqa: TID251 - taken away
     made = {
         "casemate": casemate,
         "casemate-hashed": lambda: casemate(hashed=True),

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
+from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler  # noqa: TID251
 from joblib.numpy_pickle_compat import NDArrayWrapper
 
 from casemate.threats.supply_chain.pickles.names import resolve
@@ -41,7 +41,7 @@ class _Names:
         raise StrayNameError(f"the stream uses the extension code {code}")
 
 
-class _Inner(_Names, pickle._Unpickler):
+class _Inner(_Names, pickle._Unpickler):  # noqa: TID251
     """For the stream of objects that stands where an array of objects would."""
 
     def __init__(self, stream: Any, names: frozenset[str]) -> None:
@@ -70,7 +70,7 @@ class Confined(_Names, NumpyUnpickler):  # type: ignore[misc]
 
     def load_build(self) -> None:
         """Set a state; what was joblib's place-holder for an array becomes the array."""
-        pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]
+        pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]  # noqa: TID251
         if isinstance(self.stack[-1], NumpyArrayWrapper):
             self.stack[-1] = self._array(self.stack[-1])
         elif isinstance(self.stack[-1], NDArrayWrapper):

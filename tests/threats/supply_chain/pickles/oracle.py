@@ -118,7 +118,7 @@ class InC(_pickle.Unpickler):
         return _persistent(key)
 
 
-class InPython(pickle._Unpickler):
+class InPython(pickle._Unpickler):  # noqa: TID251
     def find_class(self, module: str, name: str) -> Any:
         return _class(module, name)
 

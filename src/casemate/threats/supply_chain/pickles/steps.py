@@ -88,7 +88,7 @@ def _long(width: int) -> Callable[[State], None]:
         length = m.signed(width) if width == 4 else m.unsigned(width)
         if length < 0:
             raise Malformed("an integer of negative length", m.place)
-        if length > m.end - m.pos:
+        if length > m.end - m.pos and not m.protocol:  # without a header: rather no pickle than a bomb
             raise Malformed("an integer runs past the end of the data", m.place)
         if length > LONG_BYTES:
             raise Refused("pickle.bomb", f"an integer of {length} bytes", m.place)
