@@ -1,7 +1,7 @@
 """Runs one scanner over the files named on stdin: a JSON line each, in the peer's own environment.
 
 Run as ``.peers/NAME/bin/python benchmarks/_scanners.py NAME``. Nothing is loaded: a scanner reads files. What a peer
-says is folded into four words: ``flag`` (it would stop the file), ``soft`` (it warns), ``clean``, ``error`` (it gave up,
+says is folded into four words: ``flag`` (it would stop it), ``soft`` (it warns), ``clean``, ``error`` (it gave up,
 skipped the file, or does not know it). pickle's loaders are taken away first, so that a peer that unpickled would fail.
 """
 
