@@ -23,7 +23,7 @@ from casemate.threats.supply_chain.files import scan_paths
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
 from casemate.threats.supply_chain.report import Settings
 
-SECONDS = 1800
+SECONDS = 600
 """What a peer may take for everything; files it did not get to count as errors."""
 
 WORDS = {"malicious": "flag", "suspicious": "soft", "clean": "clean", "unreadable": "error"}
