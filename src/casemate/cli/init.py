@@ -13,7 +13,8 @@ def init(path: Path = Path(), /, *, overwrite: bool = False) -> int:
 
     Model files go through the load guard: nothing is loaded that is not known to be harmless.
 
-    Example: casemate init examples/clinical
+    Examples:
+      casemate init examples/clinical
 
     Args:
         path: folder with model files and tables.
