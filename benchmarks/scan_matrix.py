@@ -88,7 +88,11 @@ def main() -> None:
     if base is None or not samples or not honest:
         print("SKIPPED: CASEMATE_BENCH_DATA does not hold the corpora listed in benchmarks/data.")
         sys.exit(0)
-    print(f"{len(samples)} public samples and {len(honest)} honest files; {absent} listed files are absent.\n")
+    print(
+        f"{len(samples)} public samples and {len(honest)} honest files; {absent} listed files are absent. Our rules "
+        "were written with the samples and the seen half at hand; peers are as pip installs them, without optional parts "
+        f"(their errors are then files that they do not read), and get {SECONDS} s each.\n"
+    )
     peers = present()
     with tempfile.TemporaryDirectory() as folder:
         own = {}

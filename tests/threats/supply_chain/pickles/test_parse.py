@@ -92,6 +92,9 @@ def test_text_that_begins_like_a_pickle_is_none(text: str) -> None:
 
 
 def test_what_acts_before_it_breaks_is_told() -> None:
+    cut = b"cbuiltins\nexec\n(X>\x00\x00\x00cut"
+    for deny in (True, False):
+        assert scan_view(View(cut), Settings(allow=reviewed(), deny=deny)).verdict is not Verdict.CLEAN
     assert scanned(b"cos\nsystem\n(Vtrue\ntR\xff\xff").verdict is Verdict.MALICIOUS
     assert scanned(stream(PAYLOAD)[:-1]).verdict is Verdict.MALICIOUS
     assert scanned(b"\x80\x04]").verdict is Verdict.UNREADABLE

@@ -120,6 +120,8 @@ class Policy:
             self.acted = True
             self.find("pickle.dotted-import", f"imports {_said(target)}, reached through others", fact.offset, name)
         else:
+            # No text but a pickle's begins with the name of a module that exists, whether or not a list calls it bad.
+            self.acted |= is_standard(target.module)
             self.find("pickle.import", f"imports {_said(target)}", fact.offset, name)
 
     def _make(self, fact: Fact) -> None:
