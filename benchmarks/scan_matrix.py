@@ -90,8 +90,8 @@ def main() -> None:
         sys.exit(0)
     print(
         f"{len(samples)} public samples and {len(honest)} honest files; {absent} listed files are absent. Our rules "
-        "were written with the samples and the seen half at hand; peers are as pip installs them, without optional parts "
-        f"(their errors are then files that they do not read), and get {SECONDS} s each.\n"
+        "were written with the samples and the seen half at hand; peers are as pip installs them, without optional "
+        f"parts (their errors are then files that they do not read), and get {SECONDS} s each.\n"
     )
     peers = present()
     with tempfile.TemporaryDirectory() as folder:
