@@ -32,10 +32,20 @@ def present(peers: Iterable[str] = SCANNERS) -> list[str]:
     return [peer for peer in peers if python(peer).exists()]
 
 
-def ask(peer: str, files: Sequence[Path], seconds: float = 3600) -> dict[Path, Said]:
-    """Scan the files with a peer, one process; files it did not get to in time are ``error``."""
+def ask(peer: str, files: Sequence[Path], seconds: float = 3600, *, twice: bool = False) -> dict[Path, Said]:
+    """Scan the files with a peer, one process; files it did not get to in time are ``error``.
+
+    ``twice``: scan all of them once before the clock runs, so that imports and tables are not measured.
+    """
     interpreter = sys.executable if peer.startswith("casemate") else str(python(peer))
-    command = [interpreter, "-W", "ignore", str(ROOT / "benchmarks" / "_scanners.py"), peer]
+    command = [
+        interpreter,
+        "-W",
+        "ignore",
+        str(ROOT / "benchmarks" / "_scanners.py"),
+        peer,
+        *(["--twice"] if twice else []),
+    ]
     lines = "".join(f"{path}\n" for path in files)
     try:
         done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=seconds, check=False)

@@ -1,9 +1,9 @@
 """How fast the scanner is (row 5): per file beside picklescan and modelaudit, alternating; large arrays; the command.
 
-Each scanner runs in a process of its own, which has imported what it needs before its clock starts; files go to the
-scanners in small batches in turn, so that what else the machine does meets all of them. Only files that both sides can
-parse are compared: those neither calls unreadable. Hashing is off on our side; picklescan hashes nothing, modelaudit's
-cache is off.
+Each scanner runs in a process of its own and scans each batch twice; the second time counts, when everything is
+imported. Batches go to the scanners in turn, so that what else the machine does meets all of them. Only files that both
+sides can parse are compared: those neither calls unreadable, and for picklescan only pickles and archives, since it
+reads nothing else. Hashing is off on our side; picklescan hashes nothing, modelaudit's cache is off.
 """
 
 from __future__ import annotations
@@ -31,9 +31,15 @@ PEERS = ("picklescan", "modelaudit")
 GOALS = {"picklescan": 2.0, "modelaudit": 20.0}
 
 
-def ratios(mine: dict[Path, Said], theirs: dict[Path, Said]) -> tuple[float, float, float, int]:
+def is_pickled(path: Path) -> bool:
+    """Whether picklescan looks into a file of this name."""
+    return path.suffix in {".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".zip", ".dat"}
+
+
+def ratios(peer: str, mine: dict[Path, Said], theirs: dict[Path, Said]) -> tuple[float, float, float, int]:
     """Median and total ratio of CPU time, total ratio of wall time, over the files that both parse."""
-    both = [path for path in mine if path in theirs and "error" not in (mine[path].verdict, theirs[path].verdict)]
+    both = [path for path in mine if "error" not in (mine[path].verdict, theirs[path].verdict)]
+    both = [path for path in both if peer != "picklescan" or is_pickled(path)]
     median = statistics.median(theirs[path].cpu / max(mine[path].cpu, 1e-9) for path in both)
     total = sum(theirs[path].cpu for path in both) / sum(mine[path].cpu for path in both)
     wall = sum(theirs[path].wall for path in both) / sum(mine[path].wall for path in both)
@@ -45,11 +51,11 @@ def compare(files: Sequence[Path], peers: Sequence[str]) -> None:
     said: dict[str, dict[Path, Said]] = {name: {} for name in ("casemate", *peers)}
     for start in range(0, len(files), BATCH):
         for name, found in said.items():
-            found.update(ask(name, files[start : start + BATCH]))
+            found.update(ask(name, files[start : start + BATCH], twice=True))
     print("| peer | files both parse | CPU, median of ratios | CPU, total | wall, total | goal |")
     print("|---|---|---|---|---|---|")
     for peer in peers:
-        median, total, wall, count = ratios(said["casemate"], said[peer])
+        median, total, wall, count = ratios(peer, said["casemate"], said[peer])
         print(f"| {peer} | {count} | **{median:.1f}x** | **{total:.1f}x** | {wall:.1f}x | {GOALS[peer]:.0f}x |")
     print()
 
@@ -61,17 +67,18 @@ def large(folder: Path) -> None:
     arrays = {f"layer{i}": rng.standard_normal(3_125_000) for i in range(8)}
     with path.open("wb") as stream:
         pickle.dump(arrays, stream, protocol=5)
-    parse = min(ask("casemate", [path])[path].cpu for _ in range(ROUNDS))
+    parse = min(ask("casemate", [path], twice=True)[path].wall for _ in range(ROUNDS))
     hashes, whole = [], []
     for _ in range(ROUNDS):
         start = time.perf_counter()
         with path.open("rb") as stream:
             hashlib.file_digest(stream, "sha256")
         hashes.append(time.perf_counter() - start)
-        whole.append(ask("casemate-hashed", [path])[path].wall)
+        whole.append(ask("casemate-hashed", [path], twice=True)[path].wall)
     ratio = statistics.median(whole) / statistics.median(hashes)
     print(
-        f"Pickle of {path.stat().st_size / 1e6:.0f} MB of arrays: parsing {1e3 * parse:.1f} ms CPU (goal 50); "
+        f"Pickle of {path.stat().st_size / 1e6:.0f} MB of arrays: parsing {1e3 * parse:.1f} ms wall, child included "
+        "(goal 50 CPU); "
         f"scan with SHA-256 {statistics.median(whole):.3f} s, SHA-256 alone {statistics.median(hashes):.3f} s: "
         f"{ratio:.2f}x (goal 1.1x)."
     )
