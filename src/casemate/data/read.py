@@ -57,7 +57,9 @@ def read_frame(path: Path) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     if path.suffix == ".csv":
-        return pd.read_csv(path, low_memory=False)
+        # Words are turned into objects by every encoder again and again; kept as objects this costs nothing.
+        with pd.option_context("mode.string_storage", "python"):
+            return pd.read_csv(path, low_memory=False)
     if path.suffix == ".parquet":
         table = require("pyarrow.parquet", extra="parquet").read_table(path)
         frame: pd.DataFrame = table.to_pandas()

@@ -92,8 +92,9 @@ class Attribute:
         guesses = imputed_out_of_fold(table[known], truth[known], values.count, seed)
         weights = weigh(guesses, tried(rehearsal, everyone.rows.take(known), values), truth[known])
         result: dict[str, Array] = {"weights": weights}
-        for side, rows in zip(SIDES, (inside[:victims], chosen_out), strict=True):
-            prior = impute(table[known], truth[known], table[rows], values.count, seed)
+        sides = (inside[:victims], chosen_out)
+        priors = impute(table[known], truth[known], table[np.concatenate(sides)], values.count, seed)
+        for side, rows, prior in zip(SIDES, sides, np.split(priors, [len(sides[0])]), strict=True):
             answers = tried(engagement.target, everyone.rows.take(rows), values)
             result[f"{side}-truth"] = truth[rows]
             result[f"{side}-baseline"] = chosen(prior, answers, np.array([1.0, 0.0]))
