@@ -7,11 +7,13 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import KFold
 
+from casemate.core.remembered import remembered
 from casemate.threats.inversion.signals import Codes, Floats
 
 FLOOR = 1e-4
 
 
+@remembered(60)
 def impute(table: Floats, truth: Codes, rows: Floats, count: int, seed: int) -> Floats:
     """Probabilities of each candidate for some rows, learned from others.
 
@@ -30,7 +32,7 @@ def impute(table: Floats, truth: Codes, rows: Floats, count: int, seed: int) -> 
     if len(classes) == 1:
         found[:, classes[0]] = 1.0
         return found
-    # Small trees: eight leaves foretell SUPPORT2's columns better than fifteen (log loss .693 against .733), and cost less.
+    # Small trees: eight leaves foretell SUPPORT2's columns better than fifteen (log loss .693 against .733).
     trees = HistGradientBoostingClassifier(
         max_iter=50, max_leaf_nodes=8, min_samples_leaf=20, early_stopping=False, random_state=seed % 2**32
     )
