@@ -48,3 +48,11 @@ def test_generated_pages_are_current() -> None:
     command = [sys.executable, str(ROOT / "tools" / "make_docs.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "src")}, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_pre_commit_hook_looks_at_text_too() -> None:
+    # A pickle of protocol 0 is text; a hook for binary files let one through.
+    text = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+    assert re.search(r"^  types: \[file\]$", text, re.MULTILINE)
+    (skipped,) = re.findall(r"^  exclude: (.+)$", text, re.MULTILINE)
+    assert re.search(skipped, "package/__init__.py") and not re.search(skipped, "models/model.pkl")
