@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks import _tables
-from benchmarks.supply_planted import Case, advisories, cases
+from benchmarks._planted import Case, advisories, cases
 from casemate.core.findings import Finding
 from casemate.patterns.engine import secrets_scanner
 from casemate.threats.supply_chain.dependencies.database import Database, open_database

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 import pytest
-from benchmarks.supply_planted import cases
+from benchmarks._planted import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

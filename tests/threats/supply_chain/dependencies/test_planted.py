@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benchmarks.supply_planted import Case, advisories, cases
+from benchmarks._planted import Case, advisories, cases
 
 from casemate.threats.supply_chain.dependencies.database import Database, open_database
 from casemate.threats.supply_chain.dependencies.scan import scan_dependencies
