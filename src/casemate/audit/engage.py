@@ -16,7 +16,7 @@ from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
 from casemate.targets.sklearn import classifier
 from casemate.targets.target import Target
-from casemate.training.engagement import Engagement
+from casemate.training.engagement import Artifact, Engagement
 from casemate.training.recipe import SklearnRecipe
 
 DETERMINISM_ROWS = 64
@@ -54,6 +54,7 @@ def open_engagements(config: Config, observer: Observer) -> Opened:
             recipe=SklearnRecipe(loads[model.name].model) if model.recipe else None,
             seed=config.audit.seed,
             effort=config.audit.effort,  # type: ignore[arg-type]  # checked when the configuration was read
+            artifact=Artifact(config.path(model.path), loads[model.name].digest.hex, loads[model.name].allowed),
             options={**config.assess, "casemate": {"sha256": loads[model.name].digest.hex}},
         )
     return Opened(engagements, loads)
