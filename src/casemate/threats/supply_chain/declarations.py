@@ -35,8 +35,8 @@ MODEL_FILE = AssessmentSpec(
         title="The model's file does more than hold a model, or is not understood",
         severity=Severity.CRITICAL,
         why="a model file is a program in many formats: whoever can change it runs code wherever it is loaded",
-        how="every format that the bytes are of is read to the last byte, members included; nothing is imported or run; "
-        "the scanned bytes have the digest of those that the load guard loaded",
+        how="every format that the bytes are of is read to the last byte, members included; nothing is imported or "
+        "run; the scanned bytes have the digest of those that the load guard loaded",
         fix="see what was found with casemate scan; do not load the file, get it from its origin, or convert it "
         "to a format that holds no code (casemate scan --convert)",
         references=(
