@@ -14,6 +14,7 @@ import msgspec
 from casemate.core.errors import UsageError
 from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
+from casemate.threats.supply_chain.options import ScanSection
 
 
 class AuditSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +106,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     column: tuple[Column, ...] = ()
     assess: dict[str, dict[str, Any]] = {}
     defense: tuple[DefenseSection, ...] = ()
+    scan: ScanSection = ScanSection()
     folder: str = "."
 
     def path(self, relative: str) -> Path:
@@ -178,4 +180,15 @@ def _explain(message: str) -> str:
 
 
 def _sections() -> tuple[type[msgspec.Struct], ...]:
-    return (Config, AuditSection, DataSection, ModelSection, LoadSection, DefenseSection, Policy, Tolerance, Column)
+    return (
+        Config,
+        AuditSection,
+        DataSection,
+        ModelSection,
+        LoadSection,
+        DefenseSection,
+        ScanSection,
+        Policy,
+        Tolerance,
+        Column,
+    )
