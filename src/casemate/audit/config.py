@@ -75,9 +75,15 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class LoadSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[load]``: classes of the user's own that model files may name, as "package.module:Class"."""
+    """``[load]``: what is asked of model files before they are loaded.
+
+    Attributes:
+        allow: classes of the user's own that they may name, as "package.module:Class".
+        policy: a verification policy that the seal of each must meet, relative to the configuration file; "" for none.
+    """
 
     allow: tuple[str, ...] = ()
+    policy: str = ""
 
 
 class DefenseSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -105,7 +105,7 @@ class Scope:
             dict(where),
         ]
         if engagement.artifact is not None and "artifact" in self.spec.needs:
-            parts += engagement.artifact.allow
+            parts += (*engagement.artifact.allow, engagement.artifact.policy_sha256)
         return Digest.of_value(parts).hex
 
     @property

@@ -36,11 +36,14 @@ class Artifact:
         path: where it lies.
         sha256: of the bytes that were loaded, in hexadecimal; evidence about other bytes says nothing of this model.
         allow: classes of the owner's own that loading it was allowed, as "package.module:Class".
+        policy, policy_sha256: the verification policy that its seal met when it was loaded; None and "" without one.
     """
 
     path: Path
     sha256: str
     allow: tuple[str, ...] = ()
+    policy: Path | None = None
+    policy_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ From the disk come only the seal, whose bytes a trusted key has signed, and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +27,24 @@ from casemate.custody.signing.verify import beside, check_documents, compare_nam
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A seal as it lies on the disk.
+
+    Attributes:
+        place: where.
+        bundle: its bytes.
+        present: the names of the files in the sealed folder, or "." for a file.
+        said, documents: attestations and bills of materials, file name -> bytes.
+    """
+
+    place: Place
+    bundle: bytes
+    present: tuple[str, ...]
+    said: dict[str, bytes]
+    documents: dict[str, bytes]
 
 
 class SignedUnder:
@@ -59,17 +78,28 @@ class SignedUnder:
             UnsafeArtifactError: it is genuine, and the policy asks for more.
             UsageError: the file does not lie below ``root``.
         """
-        place = self._place(subject.path)
+        return self.judge(self.read(subject.path), subject)
+
+    def read(self, path: Path) -> Read:
+        """Read the seal of a file, and what its folder holds; nothing is judged yet.
+
+        Raises:
+            TamperedError: there is no seal, or the folder holds what cannot be signed.
+            UnreadableError: something cannot be read.
+        """
+        place = self._place(path)
         data = read_small(place.bundle.parent, place.bundle.name, MOST_BYTES)
-        now = self._now()
+        return Read(place, data, tuple(list_files(place.model, place.own)), *beside(place))
+
+    def judge(self, seal: Read, subject: Subject) -> Verified:
+        """As ``verify``, of a seal that has been read: pure."""
+        now, data, place = self._now(), seal.bundle, seal.place
         bound = judge.bind(data, self.policy, now)
-        present = list_files(place.model, place.own)
-        unsigned = judge.unsigned_files(bound, self.policy, present)
-        compare_names([name for name in present if name not in set(unsigned)], bound)
+        unsigned = judge.unsigned_files(bound, self.policy, seal.present)
+        compare_names([name for name in seal.present if name not in set(unsigned)], bound)
         _match(bound, _named(place, subject))
-        said, documents = beside(place)
-        attestations = judge.attested(bound, said)
-        check_documents(documents, attestations)
+        attestations = judge.attested(bound, seal.said)
+        check_documents(seal.documents, attestations)
         judged = judge.judge(bound, attestations, self.policy, now, unsigned)
         if judged.unmet:
             raise UnsafeArtifactError(

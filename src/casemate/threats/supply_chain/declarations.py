@@ -48,5 +48,40 @@ MODEL_FILE = AssessmentSpec(
     reference="casemate scan; docs/explanation/verdicts.md",
 )
 
-ASSESSMENTS: tuple[AssessmentSpec, ...] = (MODEL_FILE,)
+SEAL = AssessmentSpec(
+    id="supply_chain.seal",
+    title="The model's seal: was the file loaded under a signature, and is every change to either seen",
+    kinds=("supply/signature",),
+    metrics=(
+        MetricSpec(
+            name="unsigned_loads",
+            unit="files",
+            direction="lower",
+            doc="files loaded that no signature required by the verification policy covers",
+        ),
+        MetricSpec(
+            name="tamper_detected",
+            unit="proportion",
+            direction="higher",
+            least_n=100,
+            doc="bits flipped in the model's file or in its seal, one at a time, that make the load guard refuse it",
+        ),
+    ),
+    access=Access.LABELS,
+    needs=("artifact",),
+    factory="casemate.custody.assess:Seal",  # resolved by the audit, which stands above both rooms
+    rule=Rule(
+        id="CM-SUP-901",
+        title="The model's file can be exchanged unseen",
+        severity=Severity.HIGH,
+        why="whoever can write where models lie decides what the model answers, unless a signature binds its bytes",
+        how="the seal is verified against the bytes that were loaded, under the policy of [load]; then single bits of "
+        "file and seal are flipped in memory, at places drawn by the seed, and shown to the same verifier",
+        fix="seal the model where it is made (casemate seal), and name a verification policy in [load] policy",
+        references=("OpenSSF model signing 1.0", "NIST SP 800-53 SI-7, CM-14", "MITRE ATLAS AML.M0013, AML.M0014"),
+    ),
+    reference="docs/how-to/sign-and-verify.md; exact intervals: Clopper & Pearson 1934",
+)
+
+ASSESSMENTS: tuple[AssessmentSpec, ...] = (MODEL_FILE, SEAL)
 DEFENSES: tuple[DefenseSpec, ...] = ()
