@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/reference: configuration, commands, rules, the schema of results.json.
+"""Write the generated pages of docs/reference: configuration, commands, rules, the schemas of what scripts read.
 
 Usage: python tools/make_docs.py [--check]   (--check only says whether they are current)
 """
@@ -18,6 +18,8 @@ from casemate.audit.registry import registry
 from casemate.cli.verbs import EPILOG, VERBS
 from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
+from casemate.threats.supply_chain.options import ScanSection
+from casemate.threats.supply_chain.output.schemas import diff_schema, scan_schema
 
 HERE = Path(__file__).parents[1] / "docs" / "reference"
 SECTIONS = (
@@ -30,6 +32,7 @@ SECTIONS = (
     ("[policy]", Policy),
     ("[[policy.tolerances]]", Tolerance),
     ("[[defense]]", config.DefenseSection),
+    ("[scan]", ScanSection),
 )
 
 
@@ -41,6 +44,8 @@ def pages() -> dict[str, str]:
         "rules.md": rule_pages(),
         "assessments.md": assessments(),
         "results.schema.json": msgspec.json.format(results_schema()).decode() + "\n",
+        "scan.schema.json": msgspec.json.format(scan_schema()).decode() + "\n",
+        "scan-diff.schema.json": msgspec.json.format(diff_schema()).decode() + "\n",
     }
 
 

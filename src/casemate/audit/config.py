@@ -14,6 +14,7 @@ import msgspec
 from casemate.core.errors import UsageError
 from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
+from casemate.threats.supply_chain.options import ScanSection
 
 
 class AuditSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,9 +75,15 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class LoadSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[load]``: classes of the user's own that model files may name, as "package.module:Class"."""
+    """``[load]``: what is asked of model files before they are loaded.
+
+    Attributes:
+        allow: classes of the user's own that they may name, as "package.module:Class".
+        policy: a verification policy that the seal of each must meet, relative to the configuration file; "" for none.
+    """
 
     allow: tuple[str, ...] = ()
+    policy: str = ""
 
 
 class DefenseSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +112,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     column: tuple[Column, ...] = ()
     assess: dict[str, dict[str, Any]] = {}
     defense: tuple[DefenseSection, ...] = ()
+    scan: ScanSection = ScanSection()
     folder: str = "."
 
     def path(self, relative: str) -> Path:
@@ -178,4 +186,15 @@ def _explain(message: str) -> str:
 
 
 def _sections() -> tuple[type[msgspec.Struct], ...]:
-    return (Config, AuditSection, DataSection, ModelSection, LoadSection, DefenseSection, Policy, Tolerance, Column)
+    return (
+        Config,
+        AuditSection,
+        DataSection,
+        ModelSection,
+        LoadSection,
+        DefenseSection,
+        ScanSection,
+        Policy,
+        Tolerance,
+        Column,
+    )

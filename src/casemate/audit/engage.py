@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 
 from casemate.audit.config import Config, DataSection, ModelSection
+from casemate.core.digests import Digest
 from casemate.core.errors import DataError, TargetError, UsageError
 from casemate.core.observer import Observer
-from casemate.custody import Loaded, open_model
+from casemate.custody import Loaded, Verifier, open_model
 from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset, validate
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
 from casemate.targets.sklearn import classifier
 from casemate.targets.target import Target
-from casemate.training.engagement import Engagement
+from casemate.training.engagement import Artifact, Engagement
 from casemate.training.recipe import SklearnRecipe
 
 DETERMINISM_ROWS = 64
@@ -35,12 +37,17 @@ def open_engagements(config: Config, observer: Observer) -> Opened:
 
     Raises:
         DataError: the data cannot be read, or does not fit the model.
+        TamperedError: a policy asks for a signature, and a model file is not the one that was signed.
         UnsafeArtifactError: a model file wants to import something that is not allowed; it was not loaded.
         TargetError: a model raises, answers nonsense or changes its answer.
     """
     if not config.model:
         raise UsageError("the configuration names no model", next_step="add a [[model]] section")
-    loads = {model.name: open_model(config.path(model.path), allow=config.load.allow) for model in config.model}
+    verifiers = _verifiers(config)
+    loads = {
+        model.name: open_model(config.path(model.path), allow=config.load.allow, verifiers=verifiers)
+        for model in config.model
+    }
     members, nonmembers = read_data(config, observer)
     engagements = {}
     for model in config.model:
@@ -54,6 +61,7 @@ def open_engagements(config: Config, observer: Observer) -> Opened:
             recipe=SklearnRecipe(loads[model.name].model) if model.recipe else None,
             seed=config.audit.seed,
             effort=config.audit.effort,  # type: ignore[arg-type]  # checked when the configuration was read
+            artifact=_artifact(config, model, loads[model.name]),
             options={**config.assess, "casemate": {"sha256": loads[model.name].digest.hex}},
         )
     return Opened(engagements, loads)
@@ -111,6 +119,20 @@ def answer_policy(text: str) -> AnswerPolicy:
 
 def _not_features(section: DataSection) -> list[str]:
     return [section.target, *([section.subject] if section.subject else [])]
+
+
+def _verifiers(config: Config) -> tuple[Verifier, ...]:
+    """Who has to vouch for model files; what reads seals is imported only where they are asked for."""
+    if not config.load.policy:
+        return ()
+    policy = import_module("casemate.custody.signing.policy").read_policy(config.path(config.load.policy))
+    return (import_module("casemate.custody.signing.vouch").SignedUnder(policy),)
+
+
+def _artifact(config: Config, model: ModelSection, loaded: Loaded) -> Artifact:
+    policy = config.path(config.load.policy) if config.load.policy else None
+    digest = Digest.of(policy.read_bytes()).hex if policy else ""
+    return Artifact(config.path(model.path), loaded.digest.hex, loaded.allowed, policy, digest)
 
 
 def _target(model: ModelSection, loaded: Loaded) -> Target:

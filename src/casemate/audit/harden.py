@@ -179,7 +179,7 @@ def _defended(base: Engagement, section: DefenseSection, spec: DefenseSpec, prop
     digest = Digest.of_value([identity(base), spec.id, section.options, settings]).hex
     name = f"{base.name} + {spec.id}"
     options = {**proposal.engagement.options, IDENTITY: {"sha256": digest}}
-    engagement = proposal.engagement.changed(name=name, options=options, defense=spec.id)
+    engagement = proposal.engagement.changed(name=name, options=options, defense=spec.id, artifact=None)
     return Defended(base.name, spec, replace(proposal, engagement=engagement))
 
 

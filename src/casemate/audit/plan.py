@@ -104,6 +104,8 @@ class Scope:
             engagement.defense,
             dict(where),
         ]
+        if engagement.artifact is not None and "artifact" in self.spec.needs:
+            parts += (*engagement.artifact.allow, engagement.artifact.policy_sha256)
         return Digest.of_value(parts).hex
 
     @property
@@ -177,4 +179,6 @@ def _lacking(engagement: Engagement, spec: AssessmentSpec) -> str:
         return "no rows that the model never saw"
     if "sensitive" in spec.needs and not any(column.sensitive for column in engagement.members.schema.columns):
         return "no column is marked sensitive"
+    if "artifact" in spec.needs and engagement.artifact is None:
+        return "no file: the model does not lie in a file of its own"
     return ""

@@ -15,13 +15,14 @@ import casemate.threats.evasion.declarations as evasion
 import casemate.threats.extraction.declarations as extraction
 import casemate.threats.inversion.declarations as inversion
 import casemate.threats.poisoning.declarations as poisoning
+import casemate.threats.supply_chain.declarations as supply_chain
 from casemate.core.declarations import AssessmentSpec, DefenseSpec
 from casemate.core.errors import UsageError
 from casemate.core.findings import Rule
 
 Spec = TypeVar("Spec", AssessmentSpec, DefenseSpec)
 
-BUILT_IN: tuple[ModuleType, ...] = (quality, inversion, extraction, evasion, poisoning)
+BUILT_IN: tuple[ModuleType, ...] = (quality, inversion, extraction, evasion, poisoning, supply_chain)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy.typing as npt
@@ -28,6 +29,24 @@ Result = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
+class Artifact:
+    """The file that a model was loaded from.
+
+    Attributes:
+        path: where it lies.
+        sha256: of the bytes that were loaded, in hexadecimal; evidence about other bytes says nothing of this model.
+        allow: classes of the owner's own that loading it was allowed, as "package.module:Class".
+        policy, policy_sha256: the verification policy that its seal met when it was loaded; None and "" without one.
+    """
+
+    path: Path
+    sha256: str
+    allow: tuple[str, ...] = ()
+    policy: Path | None = None
+    policy_sha256: str = ""
+
+
+@dataclass(frozen=True)
 class Engagement:
     """One model under attack, with its data and the rules.
 
@@ -41,6 +60,7 @@ class Engagement:
         effort: how hard to try; assessments translate it into budgets and list them.
         options: settings of single assessments by id, from the configuration.
         defense: id of the defense in place, which the adversary knows; None before any.
+        artifact: the file that the model was loaded from; None where there is none, as for a defended model.
     """
 
     name: str
@@ -52,6 +72,7 @@ class Engagement:
     effort: Effort = "standard"
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     defense: str | None = None
+    artifact: Artifact | None = None
 
     def settings(self, assessment: str) -> Mapping[str, Any]:
         """The options given for one assessment."""

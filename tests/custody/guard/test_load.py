@@ -15,6 +15,8 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from casemate.core.digests import Digest
 from casemate.core.errors import CasemateError, MissingPartError, TamperedError, UnreadableError
@@ -364,6 +366,22 @@ def test_a_skops_file_is_loaded_with_the_types_of_its_scan_only(
     monkeypatch.setattr(f"{MODULE}.scan_view", seen())
     with pytest.raises(UnreadableError, match="Own"):
         load(tmp_path / "model.skops")
+
+
+def test_skops_is_told_what_the_schema_names_and_not_to_trust_trees(tmp_path: Path) -> None:
+    skops = pytest.importorskip("skops.io")
+    rows, labels = [[0.0], [1.0]], [0, 1]
+    near = KNeighborsClassifier(1, algorithm="kd_tree").fit(rows, labels)
+    skops.dump(near, tmp_path / "near.skops")
+    loaded = load(tmp_path / "near.skops")  # skops alone refuses its tree and metric
+    assert {"sklearn.neighbors._kd_tree:KDTree", "sklearn.neighbors._classification:KNeighborsClassifier"} <= set(
+        loaded.imported
+    )
+    assert loaded.model.predict(rows).tolist() == labels
+
+    skops.dump(DecisionTreeClassifier().fit(rows, labels), tmp_path / "tree.skops")
+    with pytest.raises(UnreadableError, match="Tree"):
+        load(tmp_path / "tree.skops")
 
 
 class Own:

@@ -14,6 +14,7 @@ from casemate.core.optional import require
 from casemate.custody.guard.confined import unpickle
 from casemate.custody.guard.sealed import Sealed
 from casemate.threats.supply_chain.containers.streams import compression, decompress
+from casemate.threats.supply_chain.pickles.states import STATES
 
 _COMPRESSED: Final = ("zlib", "gzip", "bzip2", "lzma", "xz", "lz4")
 KINDS: Final = {
@@ -94,6 +95,10 @@ def torch_weights(sealed: Sealed) -> Any:
 
 
 def skops_object(sealed: Sealed, imported: Iterable[str]) -> Any:
-    """The object of a skops file; skops is told to trust the types that the scan saw, which are reviewed ones."""
-    trusted = sorted(name.replace(":", ".") for name in imported)
+    """The object of a skops file; skops is told to trust the types that the scan saw, which are reviewed ones.
+
+    Not those whose state is judged in a pickle: the scan does not follow a tree's links through a skops file, and
+    scikit-learn would follow them out of its memory. skops refuses these and says so.
+    """
+    trusted = sorted(name.replace(":", ".") for name in imported if tuple(name.split(":")) not in STATES)
     return require("skops.io", extra="skops").loads(bytes(sealed.data[:]), trusted=trusted)

@@ -53,6 +53,7 @@ def load(path: Path | str, policy: Policy | None = None, *, framework: tensors.F
     Raises:
         TamperedError: a verifier does not vouch for these bytes. Exit code 4.
         RefusedArtifactError: the scan found something, or the policy does not take this kind of file. Exit code 1.
+        UnsafeArtifactError: a signature is genuine, and its policy asks for more than it. Exit code 1.
         UnreadableError: the file, or its external data, is missing, not understood, or cannot be loaded. Exit code 3.
         MissingPartError: the library that the file needs is not installed.
 

@@ -15,22 +15,26 @@ from casemate.core.errors import CasemateError, UnreadableError
 from casemate.core.findings import Finding
 from casemate.custody.guard.confined import unpickle
 from casemate.custody.guard.outcome import Loaded, load_record, refusal
-from casemate.custody.guard.policy import MOST_BYTES
+from casemate.custody.guard.policy import MOST_BYTES, Subject, Verifier
 from casemate.custody.guard.sealed import opened, seal
 from casemate.threats.supply_chain.pickles.allowlist import extended
 from casemate.threats.supply_chain.pickles.scan import Scan, scan
 from casemate.threats.supply_chain.rules import rule_for
 
 
-def open_model(path: Path | str, allow: Iterable[str] = (), *, most: int = MOST_BYTES) -> Loaded:
+def open_model(
+    path: Path | str, allow: Iterable[str] = (), *, most: int = MOST_BYTES, verifiers: Sequence[Verifier] = ()
+) -> Loaded:
     """Load a model that was saved by joblib or pickle, if nothing in its file can run code of the author's choice.
 
     Args:
         path: the file; it is opened once.
         allow: classes of your own that the file may contain, as "package.module:Class".
         most: bytes that the file, and its decompressed content, may have.
+        verifiers: all must vouch for the bytes.
 
     Raises:
+        TamperedError: a verifier does not vouch for these bytes; nothing was loaded. Exit code 4.
         UnsafeArtifactError: the file does something that no honest model does; nothing was loaded. Exit code 1.
         UnreadableError: the file is missing, too large, or not understood; nothing was loaded.
         UsageError: an entry of ``allow`` is not a class, or could run any code.
@@ -46,6 +50,7 @@ def open_model(path: Path | str, allow: Iterable[str] = (), *, most: int = MOST_
     path = Path(path)
     allowed, own = extended(allow)
     found = scan(read_once(path, most), allowed, most=most)
+    verified = tuple(each.verify(Subject(path, {path.name: found.digest})) for each in verifiers)
     if found.findings:
         raise refusal(
             path.name, found.findings, load_record(path.name, found.digest, found.verdict, own, found.findings)
@@ -65,6 +70,7 @@ def open_model(path: Path | str, allow: Iterable[str] = (), *, most: int = MOST_
         findings=heard.notes,
         allowed=own,
         imported=found.imported,
+        verified=verified,
     )
 
 

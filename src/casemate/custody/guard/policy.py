@@ -57,6 +57,7 @@ class Verifier(Protocol):
         Raises:
             TamperedError: there is no such statement, or it names other bytes.
             UnreadableError: there is one that cannot be understood.
+            UnsafeArtifactError: there is one, and the verifier asks for more than it says.
         """
 
 

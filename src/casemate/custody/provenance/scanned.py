@@ -1,14 +1,13 @@
 """The scan of a model as an attestation: the result ``casemate.scan/1``, and which scanner and rules made it.
 
-Each file is read or mapped once; the bytes that are hashed are the bytes that are scanned. A policy compares the
-digests with the signed ones, so a scan of other bytes counts for nothing.
+Each file is opened once; one that changes while it is hashed and scanned is not clean. A policy compares the digests
+with the signed ones, so a scan of other bytes counts for nothing. Files are heard about each other as by ``casemate
+scan``: external data of an ONNX model is accounted for by the model.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,17 +15,16 @@ import msgspec
 
 from casemate import __version__
 from casemate.core.digests import Digest
+from casemate.core.errors import UnreadableError
 from casemate.custody.signing.names import SINGLE
-from casemate.custody.signing.tree import opened
-from casemate.threats.supply_chain.engine import scan_view
+from casemate.threats.supply_chain.artifact import Artifact
+from casemate.threats.supply_chain.files import scan_names
 from casemate.threats.supply_chain.pickles.allowlist import extended
 from casemate.threats.supply_chain.report import Settings
 from casemate.threats.supply_chain.rules import rules
 from casemate.threats.supply_chain.verdict import Verdict
-from casemate.threats.supply_chain.view import View
+from casemate.threats.supply_chain.walk import printable_path
 
-MOST_COPIED: Final = 256 << 20
-"""Larger files are mapped; a file that shrinks under a map ends the process, so smaller ones are copied."""
 WORST_FIRST: Final = (Verdict.MALICIOUS, Verdict.SUSPICIOUS, Verdict.UNREADABLE, Verdict.CLEAN)
 
 
@@ -47,15 +45,19 @@ def scan_files(
         done: called with the number of bytes after each file.
 
     Raises:
-        UnreadableError: a file cannot be opened.
+        UnreadableError: a file cannot be read, or changes meanwhile.
     """
     known, own = extended(allow)
-    settings = Settings(allow=known)
-    artifacts = []
-    for name in names:
-        artifacts.append(_scan(root, name, settings))
+    found: dict[str, dict[str, Any]] = {}
+    for artifact in _scanned(root, names, Settings(allow=known)):
+        if not artifact.sha256:
+            raise UnreadableError(
+                f"{artifact.path} cannot be scanned", cause=artifact.reason, next_step="try again when it is written"
+            )
+        found[artifact.path] = msgspec.to_builtins(artifact)
         if done is not None:
-            done(artifacts[-1]["bytes"])
+            done(artifact.bytes)
+    artifacts = [found[printable_path(root.name if name == SINGLE else name)] for name in names]
     said = {artifact["verdict"] for artifact in artifacts}
     return {
         "schema": "casemate.scan/1",
@@ -68,31 +70,7 @@ def scan_files(
     }
 
 
-def _scan(root: Path, name: str, settings: Settings) -> dict[str, Any]:
-    label = root.name if name == SINGLE else name
-    with opened(root, name) as descriptor:
-        size = os.fstat(descriptor).st_size
-        data = _content(descriptor, size)
-        try:
-            with memoryview(data) as window:
-                digest = Digest.of(window)
-            outcome = scan_view(View(data, where=label), settings)
-        finally:
-            if isinstance(data, mmap.mmap):
-                data.close()
-    return {
-        "path": label,
-        "format": outcome.formats[0] if outcome.formats else "unknown",
-        "sha256": digest.hex,
-        "bytes": size,
-        "verdict": str(outcome.verdict),
-        "coverage": outcome.coverage,
-        "findings": [msgspec.to_builtins(finding) for finding in outcome.findings],
-    }
-
-
-def _content(descriptor: int, size: int) -> bytes | mmap.mmap:
-    if size > MOST_COPIED:
-        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-    with os.fdopen(os.dup(descriptor), "rb") as stream:
-        return stream.read(size)
+def _scanned(root: Path, names: Sequence[str], settings: Settings) -> Iterator[Artifact]:
+    if list(names) == [SINGLE]:
+        return scan_names(root.parent, [root.name], settings)
+    return scan_names(root, names, settings)

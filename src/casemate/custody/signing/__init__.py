@@ -7,4 +7,5 @@ certificates  chains of X.509                       strict      JSON with one re
 policy      what a verifier asks for, as data       judge       the verdict: pure, a state machine
 place       where a seal lies                       home        the keys that seal
 sign        sealing                                 verify      reading from disk what ``judge`` judges
+vouch       the seal as a verifier of the load guard
 """

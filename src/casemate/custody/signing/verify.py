@@ -12,7 +12,6 @@ from casemate.core.errors import TamperedError, UnreadableError, UsageError
 from casemate.custody.provenance.attestation import BOM, Attestation
 from casemate.custody.signing import judge
 from casemate.custody.signing.judge import Judged
-from casemate.custody.signing.manifest import Resource
 from casemate.custody.signing.place import Place, is_document
 from casemate.custody.signing.policy import SealPolicy
 from casemate.custody.signing.strict import MOST_BYTES
@@ -63,18 +62,21 @@ def verify_sealed(
     present = list_files(place.model, place.own)
     unsigned = judge.unsigned_files(bound, policy, present)
     signed = [name for name in present if name not in set(unsigned)]
-    judge.match(bound, _compared(place, signed, bound, done))
-    said, documents = _beside(place)
+    compare_names(signed, bound)
+    judge.match(bound, hash_files(place.model, signed, bound.manifest.serialization, done))
+    said, documents = beside(place)
     attestations = judge.attested(bound, said)
-    _check_documents(documents, attestations)
+    check_documents(documents, attestations)
     judged = judge.judge(bound, attestations, policy, now, unsigned)
     return Verified(judged, documents, Digest.of(data))
 
 
-def _compared(
-    place: Place, names: list[str], bound: judge.Bound, done: Callable[[int], None] | None
-) -> tuple[Resource, ...]:
-    """Names first: nothing needs to be hashed to see that a file was added or removed."""
+def compare_names(names: list[str], bound: judge.Bound) -> None:
+    """Names first: nothing needs to be hashed to see that a file was added or removed.
+
+    Raises:
+        TamperedError: one was; it is named.
+    """
     files = set(bound.manifest.files)
     if files != set(names):
         added, missing = sorted(set(names) - files), sorted(files - set(names))
@@ -84,11 +86,15 @@ def _compared(
             cause=f"{len(added)} files were added and {len(missing)} removed since the model was signed",
             next_step="get the model from its origin again",
         )
-    return hash_files(place.model, names, bound.manifest.serialization, done)
 
 
-def _beside(place: Place) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The attestations and the documents of a model."""
+def beside(place: Place) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The attestations and the documents of a model, file name -> bytes.
+
+    Raises:
+        TamperedError: their folder was replaced by something else.
+        UnreadableError: there are too many, or one cannot be read.
+    """
     if not place.attestations.exists():
         return {}, {}
     if place.attestations.is_symlink() or not place.attestations.is_dir():
@@ -103,7 +109,12 @@ def _beside(place: Place) -> tuple[dict[str, bytes], dict[str, bytes]]:
     )
 
 
-def _check_documents(documents: dict[str, bytes], attestations: tuple[Attestation, ...]) -> None:
+def check_documents(documents: dict[str, bytes], attestations: tuple[Attestation, ...]) -> None:
+    """Compare bills of materials with the attestations that name them.
+
+    Raises:
+        TamperedError: one was changed, is missing, or is named by none.
+    """
     named = {
         str(each.predicate.get("file")): str(each.predicate.get("sha256"))
         for each in attestations

@@ -21,7 +21,7 @@ from casemate.threats.supply_chain.report import Settings
 from casemate.threats.supply_chain.rules import rule_for
 from casemate.threats.supply_chain.source import SMALL, Hashing, Source
 from casemate.threats.supply_chain.view import View, printable
-from casemate.threats.supply_chain.walk import Entry, walk
+from casemate.threats.supply_chain.walk import Entry, listed, walk
 
 if TYPE_CHECKING:
     from casemate.threats.supply_chain.children import Children
@@ -91,7 +91,37 @@ def scan_each(
 ) -> Iterator[Artifact]:
     """As ``scan_paths``, one artifact at a time: only the files of one folder are held back, for their siblings."""
     given = [os.fspath(path) for path in paths]
-    bar = _Bar(observer or Silent(), given)
+    yield from _each(lambda: walk(given), settings, workers, observer or Silent(), hashed=hashed)
+
+
+def scan_names(
+    root: str | os.PathLike[str],
+    names: Iterable[str],
+    settings: Settings,
+    workers: int = 1,
+    observer: Observer | None = None,
+) -> Iterator[Artifact]:
+    """As ``scan_each``, of these files below a folder and no others; their paths are the names. Links are not followed.
+
+    Args:
+        root: the folder.
+        names: paths below it, with "/".
+        settings: what the scan may do, and whose names it trusts.
+        workers: processes.
+        observer: hears about progress.
+
+    Returns:
+        The files of a folder before those of its subfolders, both sorted by name.
+    """
+    folder = os.fspath(root)
+    entries = [listed(folder, name) for name in sorted(names, key=lambda each: (each.split("/")[:-1], each))]
+    yield from _each(lambda: iter(entries), settings, workers, observer or Silent(), hashed=True)
+
+
+def _each(
+    entries: Callable[[], Iterator[Entry]], settings: Settings, workers: int, observer: Observer, *, hashed: bool
+) -> Iterator[Artifact]:
+    bar = _Bar(observer, entries)
 
     def work(entry: Entry, progress: Callable[[int], None]) -> bytes:
         return msgspec.json.encode(_examine(entry, settings, hashed=hashed, progress=progress))
@@ -100,7 +130,7 @@ def scan_each(
     roots: dict[str, Siblings] = {}
     held: list[tuple[Entry, Scanned]] = []
     try:
-        for entry, scanned in _scanned(walk(given), children, settings, workers, bar, hashed=hashed):
+        for entry, scanned in _scanned(entries(), children, settings, workers, bar, hashed=hashed):
             if held and (len(held) >= HELD or _folder(held[0][0]) != _folder(entry)):
                 yield from _settle(held, roots)
                 held = []
@@ -245,12 +275,12 @@ class _Disk(Mapping[str, int]):
 class _Bar:
     """Bytes done, told to an observer in whole MiB; the total is only looked up where somebody watches."""
 
-    def __init__(self, observer: Observer, given: list[str]) -> None:
+    def __init__(self, observer: Observer, entries: Callable[[], Iterator[Entry]]) -> None:
         self._observer = observer
         self._done = 0
         self._told = 0
         if not isinstance(observer, Silent):
-            observer.begin(TASK, sum(entry.size for entry in walk(given)) // _MIB + 1)
+            observer.begin(TASK, sum(entry.size for entry in entries()) // _MIB + 1)
 
     def advance(self, count: int) -> None:
         self._done += count

@@ -64,6 +64,16 @@ def walk(paths: Iterable[str]) -> Iterator[Entry]:
             yield Entry(given, shown, root, name, follow=True, size=status.st_size)
 
 
+def listed(root: str, name: str) -> Entry:
+    """The entry of one file below a folder, which is no link."""
+    path = posixpath.join(root, name)
+    try:
+        return Entry(path, printable_path(name), root, name, size=Path(path).lstat().st_size)
+    except (OSError, ValueError) as error:
+        why = said(error) if isinstance(error, OSError) else "its name is none"
+        return Entry(path, printable_path(name), root, name, trouble=why)
+
+
 def _below(given: str, shown: str) -> Iterator[Entry]:
     boundary = _boundary(given)
     linked: set[tuple[int, int]] = set()

@@ -43,6 +43,27 @@ def test_what_skops_writes_is_clean(model: Any) -> None:
             assert_clean(archive.read(name), "npy")
 
 
+def test_every_type_that_the_schema_names_is_an_import() -> None:
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit([[0.0], [1.0]], [0, 1])
+    data = skops.io.dumps(model)
+    schema = json.loads(zipfile.ZipFile(BytesIO(data)).read("schema.json"))
+    named: set[str] = set()
+
+    def gather(value: Any) -> None:
+        if isinstance(value, dict):
+            if "__loader__" in value:
+                named.add(f"{value['__module__']}:{value['__class__']}")
+            value = list(value.values())
+        for each in value if isinstance(value, list) else ():
+            gather(each)
+
+    gather(schema)
+    assert "sklearn.linear_model._logistic:LogisticRegression" in named
+    assert set(scan(data).imported) == named
+    evil = {"schema.json": json.dumps(node("FunctionNode", "system", "os", protocol=2)).encode()}
+    assert "os:system" in scan(next(iter(evil.values()))).imported
+
+
 SCALER = ("StandardScaler", "sklearn.preprocessing._data")
 HELD = node("ObjectNode", *SCALER, content=None)
 BAD = [

@@ -38,6 +38,7 @@ def _node(node: dict[str, Json], where: str, report: Report) -> None:
         report.fact("skops.node", "a node does not name its class, module and loader", logical=where)
         return
     report.name("skops.loader", loader, logical=where)
+    report.imports(module, name)
     if loader in FIXED:
         if (module, name) not in FIXED[loader]:
             report.fact("skops.confused", f"{loader} with the class {module}.{name}", logical=where)
