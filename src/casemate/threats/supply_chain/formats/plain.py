@@ -27,6 +27,7 @@ PLAIN: tuple[Format, ...] = (
     Format("json", "formats.json_files", seems_json, family="text"),
     Format("ubjson", "formats.ubjson", lambda view: view.begins(b"{")),
     Format("catboost", "formats.catboost", magic(b"CBM1")),
+    Format("crfsuite", "formats.crfsuite", magic(b"lCRF")),
     Format("lightgbm", "formats.lightgbm", magic(b"tree\nversion="), family="text"),
     Format("xml", "formats.xmls", seems_xml, family="text"),
     Format("text", "formats.texts", lambda view: True, family="text", last=True),
