@@ -29,7 +29,9 @@ def names(texts: Sequence[str], *, full: bool = False, lost: int = 0, last: int 
     backward = struct.pack(f"<{len(places)}I", *(place + last for place in places))
     size = first + len(data) + len(tables) + len(backward)
     at = size - len(backward) if places else 0
-    return struct.pack("<4s5I", b"CQDB", size, 5, 0x62445371, len(places) + 2, at) + references + data + tables + backward
+    return (
+        struct.pack("<4s5I", b"CQDB", size, 5, 0x62445371, len(places) + 2, at) + references + data + tables + backward
+    )
 
 
 def model(

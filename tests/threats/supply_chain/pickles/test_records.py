@@ -11,7 +11,18 @@ from casemate.threats.supply_chain.files import scan_bytes
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
 from casemate.threats.supply_chain.report import Settings
 from casemate.threats.supply_chain.verdict import Verdict
-from tests.threats.supply_chain.pickles.assemble import PAYLOAD, call, mapping, name, new, number, raw, stream, text, tup
+from tests.threats.supply_chain.pickles.assemble import (
+    PAYLOAD,
+    call,
+    mapping,
+    name,
+    new,
+    number,
+    raw,
+    stream,
+    text,
+    tup,
+)
 
 SETTINGS = Settings(allow=reviewed())
 

@@ -19,7 +19,8 @@ WRAPPER: Final = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 DTYPE: Final = ("numpy", "dtype")
 RECONSTRUCTOR: Final = ("copyreg", "_reconstructor")
 SUBCLASSES: Final = frozenset({("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap"),
-                               ("numpy.matrixlib.defmatrix", "matrix"), ("numpy", "recarray"), ("numpy.rec", "recarray"),
+                               ("numpy.matrixlib.defmatrix", "matrix"),
+                               ("numpy", "recarray"), ("numpy.rec", "recarray"),
                                ("numpy.core.records", "recarray"), ("numpy._core.records", "recarray")})  # fmt: skip
 RECORDS: Final = frozenset({("numpy", "record"), ("numpy.rec", "record"),
                             ("numpy.core.records", "record"), ("numpy._core.records", "record")})  # fmt: skip
