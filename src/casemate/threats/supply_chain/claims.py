@@ -76,7 +76,7 @@ class Siblings:
                 end = claim.at + (claim.count or 0)
                 if path not in sizes:
                     message = f"{claimant or 'it'} takes {claim.what} from {claim.path}, which is not there"
-                elif end > sizes[path]:
+                elif end > sizes[path] and not (claim.vacant and sizes[path] == 0):
                     message = f"{claimant or 'it'} takes {claim.what} from byte {end} of {claim.path}, which is shorter"
                 else:
                     continue

@@ -42,12 +42,14 @@ class Claim:
         path: relative to this file's folder, as this file writes it.
         at, count: which bytes; ``count`` None is to the end.
         what: what they are.
+        vacant: whether an empty file will do as well, because the bytes were left out when this one was written.
     """
 
     path: str
     at: int
     count: int | None
     what: str
+    vacant: bool = False
 
 
 class Packed(Protocol):
@@ -132,9 +134,9 @@ class Report:
         self.budget.member()
         self.members.append(member)
 
-    def claim(self, path: str, what: str, at: int = 0, count: int | None = None) -> None:
+    def claim(self, path: str, what: str, at: int = 0, count: int | None = None, *, vacant: bool = False) -> None:
         """Account for bytes of a file beside this one."""
-        self.claims.append(Claim(path, at, count, what))
+        self.claims.append(Claim(path, at, count, what, vacant))
 
     def imports(self, module: str, name: str) -> None:
         """A name that loading imports. Judged elsewhere; kept so that the load guard can confine a loader to it."""

@@ -105,7 +105,7 @@ Value = Any
 
 class Flat:
     """Writes tables front to back: ``{slot: ("i4", 5)}``, ``("t", {...})``, ``("s", "text")``, ``("v", "i4", [..])``,
-    ``("ts", [{...}, ...])``."""
+    ``("ts", [{...}, ...])``, where a number stands for the table of an earlier element."""
 
     def __init__(self, root: Mapping[int, Value], identifier: bytes = b"TFL3") -> None:
         self.out = bytearray(4) + identifier
@@ -154,8 +154,10 @@ class Flat:
             self.align()
             place = len(self.out)
             self.out += struct.pack("<I", len(value[1])) + bytes(4 * len(value[1]))
+            places: list[int] = []
             for index, each in enumerate(value[1]):
-                inner = self.table(each)
+                inner = places[each] if isinstance(each, int) else self.table(each)
+                places.append(inner)
                 slot = place + 4 + 4 * index
                 struct.pack_into("<I", self.out, slot, inner - slot)
         struct.pack_into("<I", self.out, at, place - at)
@@ -175,10 +177,10 @@ def flat(root: Mapping[int, Value]) -> bytes:
 
 def tflite(
     codes: Sequence[Mapping[int, Value]],
-    operators: Sequence[Mapping[int, Value]] = (),
+    operators: Sequence[Mapping[int, Value] | int] = (),
     *,
     tensors: Sequence[Mapping[int, Value]] = (),
-    buffers: Sequence[Mapping[int, Value]] = ({},),
+    buffers: Sequence[Mapping[int, Value] | int] = ({},),
     more: Mapping[int, Value] | None = None,
 ) -> bytes:
     graph = {0: ("ts", list(tensors)), 3: ("ts", list(operators))}

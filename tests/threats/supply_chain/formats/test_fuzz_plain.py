@@ -8,7 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-TARGETS = ("gguf", "safetensors", "numpy", "json", "xml", "yaml", "trees", "jinja", "parquet", "images")
+TARGETS = (
+    "gguf",
+    "safetensors",
+    "numpy",
+    "json",
+    "xml",
+    "yaml",
+    "trees",
+    "jinja",
+    "parquet",
+    "images",
+    "crfsuite",
+    "charsmap",
+)
 TOKENS = (b"\0", b"\xff" * 4, b"\xff" * 8, b"\x7f" * 4, b"[", b"{", b"(", b'"', b"\n", b"-1", b"99999999999", b"__")
 
 

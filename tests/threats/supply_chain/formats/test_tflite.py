@@ -144,6 +144,27 @@ def test_one_place_read_as_two_kinds_is_found() -> None:
     assert_found(patched(data, places[1], "<I", target - places[1]), "flatbuffer.confusion")
 
 
+def test_buffers_are_counted_as_the_vector_has_them_though_two_are_one_table() -> None:
+    full = BUFFERS[1]
+    assert_clean(model(buffers=[{}, 0, full], tensors=[tensor([2, 3], 2), tensor([2, 3], 1)]), "tflite")
+    short = {0: ("v", "u1", [1])}
+    wrong = model(buffers=[full, 0, short, full], tensors=[tensor([2, 3], 2), tensor([2, 3], 0)])
+    assert_found(wrong, "tflite.tensor")  # in the order of the tables, number 2 would be the full one
+
+
+def test_an_operator_that_stands_in_two_places_is_found() -> None:
+    assert_found(model(operators=[operator(0, [0, 0], [1]), 0]), "tflite.index")
+
+
+def test_padding_that_a_vtable_announces_may_be_shared_but_no_field_may() -> None:
+    data = model()
+    root = struct.unpack_from("<I", data)[0]
+    vtable = root - struct.unpack_from("<i", data, root)[0]
+    wide = struct.unpack_from("<H", data, vtable + 2)[0]
+    assert scan(patched(data, vtable + 2, "<H", wide + 2)).verdict is Verdict.CLEAN
+    assert_found(patched(patched(data, vtable + 2, "<H", wide + 2), vtable + 4, "<H", wide - 2), "flatbuffer.overlap")
+
+
 def test_every_truncation_is_noticed() -> None:
     data = model()
     for cut in range(9, len(data)):

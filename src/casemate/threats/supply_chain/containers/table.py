@@ -11,6 +11,7 @@ CONTAINERS: tuple[Format, ...] = (
     Format("7z", "containers.sevenzip", magic(b"7z\xbc\xaf\x27\x1c")),
     Format("gzip", "containers.compressed", magic(b"\x1f\x8b\x08")),
     Format("zlib", "containers.compressed", has_zlib),
+    Format("zfile", "containers.zfile", magic(b"ZF0x")),
     Format("bzip2", "containers.compressed", magic(b"BZh")),
     Format("xz", "containers.compressed", magic(b"\xfd7zXZ\0")),
     Format("lzma", "containers.compressed", has_lzma),

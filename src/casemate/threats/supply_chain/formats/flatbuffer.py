@@ -96,6 +96,11 @@ class Table:
         at = pointed(self.view, self._places[name])
         return at + 4, self.view.number(at, 4)
 
+    def pointers(self, name: str) -> list[int]:
+        """Where the tables of a vector stand, one for each element: two elements may be one table."""
+        at, count = self.vector(name)
+        return [pointed(self.view, place) for place in range(at, at + 4 * count, 4)]
+
     def text(self, name: str) -> str:
         """A text field, or ""."""
         at, count = self.vector(name)
@@ -125,6 +130,9 @@ class Walk:
         view: the buffer, from its first byte.
         tables: the schema.
         report: takes covered bytes, and facts about things that overlap.
+
+    Attributes:
+        shared: kinds of tables, and of "[tables]", that more than one pointer leads to, by place; shown only once.
     """
 
     def __init__(self, view: View, tables: Schema, report: Report) -> None:
@@ -132,6 +140,7 @@ class Walk:
         self.tables = tables
         self.report = report
         self.seen: dict[int, str] = {}
+        self.shared: dict[int, str] = {}
         self.ranges: list[tuple[int, int]] = []
         self.vtables: dict[int, int] = {}
 
@@ -143,6 +152,7 @@ class Walk:
         while pending:
             at, wanted, parent, role = pending.pop()
             if self._known(at, wanted):
+                self.shared[at] = wanted
                 continue
             table = self._table(at, wanted, parent, role)
             see(table)
@@ -173,7 +183,6 @@ class Walk:
         self.vtables[vtable] = max(size, self.vtables.get(vtable, 0))
         table = Table(self.view, kind, at, parent, role)
         known, taken = self.tables[kind], [(0, 4)]
-        self.ranges.append((at, at + inline))
         self.report.cover(at, 4)
         for slot in range((size - 4) // 2):
             offset = self.view.number(vtable + 4 + 2 * slot, 2)
@@ -182,6 +191,7 @@ class Walk:
                 continue
             if field is None:
                 self.report.fact("flatbuffer.unknown", f"{kind} has a field {slot} that is not known", at)
+                taken.append((inline, inline))  # as long as it may be
                 continue
             width = _WIDTHS.get(field.kind, 4)
             if offset < 4 or offset + width > inline:
@@ -192,6 +202,8 @@ class Walk:
         taken.sort()
         if any(first[1] > second[0] for first, second in itertools.pairwise(taken)):
             self.report.fact("flatbuffer.overlap", f"fields of {kind} share bytes", at)
+        # Not to the end that the vtable announces: that is padding, which tables of other lengths may share with it.
+        self.ranges.append((at, at + max(stop for _, stop in taken)))
         self.report.cover(vtable, size)
         return table
 
@@ -214,6 +226,7 @@ class Walk:
     def _vector(self, at: int, kind: str, table: Table, name: str) -> Iterator[tuple[int, str, Table | None, str]]:
         count, width = self.view.number(at, 4), _WIDTHS.get(kind, 4)
         if self._known(at, f"[{kind}]"):
+            self.shared[at] = f"[{kind}]"
             return
         self._own(at, 4 + count * width)
         if kind in _WIDTHS:

@@ -13,6 +13,14 @@ def seems_xml(view: View) -> bool:
     return head[:1] == b"<" or head[:4] in (b"\xff\xfe<\0", b"\xfe\xff\0<")
 
 
+def seems_charsmap(view: View) -> bool:
+    """A length of whole blocks of a trie that leaves room for texts, and a zero at the end."""
+    if len(view) < 1028 or view.number(len(view) - 1, 1):
+        return False
+    size = view.number(0, 4)
+    return size > 0 and size % 1024 == 0 and 4 + size < len(view)
+
+
 def _safetensors(view: View) -> bool:
     """A length that fits, and an opening brace."""
     return view.begins(b"{", 8) and 2 <= view.number(0, 8) <= len(view) - 8
@@ -27,6 +35,8 @@ PLAIN: tuple[Format, ...] = (
     Format("json", "formats.json_files", seems_json, family="text"),
     Format("ubjson", "formats.ubjson", lambda view: view.begins(b"{")),
     Format("catboost", "formats.catboost", magic(b"CBM1")),
+    Format("crfsuite", "formats.crfsuite", magic(b"lCRF")),
+    Format("charsmap", "formats.charsmap", seems_charsmap),
     Format("lightgbm", "formats.lightgbm", magic(b"tree\nversion="), family="text"),
     Format("xml", "formats.xmls", seems_xml, family="text"),
     Format("text", "formats.texts", lambda view: True, family="text", last=True),

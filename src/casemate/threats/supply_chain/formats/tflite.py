@@ -7,6 +7,7 @@ ones, and those handed to TensorFlow as "Flex") are judged by name; indices, buf
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 from casemate.threats.supply_chain.formats.cycles import cyclic
@@ -58,6 +59,7 @@ def parse(view: View, report: Report) -> None:
     walk = Walk(view, schema("tflite"), report)
     model = _Model(view, report)
     walk.all("Model", model.see)
+    model.alone(walk.shared)
     model.finish()
     walk.pad()
 
@@ -67,17 +69,18 @@ class _Model:
         self.view = view
         self.report = report
         self.operators: list[str] = []
-        self.buffers: list[tuple[int, int]] = []
+        self.sizes: dict[int, int] = {}
+        self.buffers: list[int] = []
         self.tensors: list[Table] = []
         self.used: list[tuple[int, int]] = []
-        self.graphs: list[Table] = []
+        self.graphs: list[int] = []
+        self.first: dict[int, int] = {}
         self.calls: dict[int, set[int]] = {}
-        self.places: dict[int, int] = {}
         self.handlers = {
+            "Model": self._model,
             "OperatorCode": self._code,
             "Buffer": self._buffer,
             "Tensor": self.tensors.append,
-            "SubGraph": self._graph,
             "Operator": self._operator,
             "ExternalBufferGroup": self._group,
         } | dict.fromkeys(_CALLS, self._call)
@@ -86,6 +89,11 @@ class _Model:
         handler = self.handlers.get(table.kind)
         if handler is not None:
             handler(table)
+
+    def _model(self, table: Table) -> None:
+        """The order of buffers and subgraphs, by place: that of the vectors, in which one table may stand twice."""
+        self.buffers, self.graphs = table.pointers("buffers"), table.pointers("subgraphs")
+        self.first = {place: number for number, place in reversed(list(enumerate(self.graphs)))}
 
     def _code(self, table: Table) -> None:
         old, new, custom = (
@@ -117,11 +125,7 @@ class _Model:
                 self.used.append((outside, outside + count))
                 self.report.cover(outside, count)
             size = count
-        self.buffers.append((table.at, size))
-
-    def _graph(self, table: Table) -> None:
-        self.places[table.at] = len(self.graphs)
-        self.graphs.append(table)
+        self.sizes[table.at] = size
 
     def _operator(self, table: Table) -> None:
         at, count = table.number("large_custom_options_offset"), table.number("large_custom_options_size")
@@ -142,15 +146,21 @@ class _Model:
 
     def _call(self, table: Table) -> None:
         graph = table.parent.parent if table.parent is not None else None
-        if graph is None or graph.at not in self.places:
+        if graph is None or graph.at not in self.first:
             return
-        called = self.calls.setdefault(self.places[graph.at], set())
+        called = self.calls.setdefault(self.first[graph.at], set())
         for field in _CALLS[table.kind]:
             called |= set(table.numbers(field)) if field.endswith("indices") else {table.number(field)}
 
     def _group(self, table: Table) -> None:
         name = table.text("name")
         self.report.fact("tflite.external", f"weights lie in {printable(name)}", table.at, name)
+
+    def alone(self, shared: Mapping[int, str]) -> None:
+        """What is judged by the subgraph around it must stand in one only; buffers, say, are often shared."""
+        for at, kind in shared.items():
+            if kind.strip("[]") in {"SubGraph", "Operator", *_CALLS}:
+                self.report.fact("tflite.index", f"one {kind.strip('[]')} stands in two places", at)
 
     def finish(self) -> None:
         """What can only be judged when all tables are known."""
@@ -183,4 +193,4 @@ class _Model:
             self.report.fact("tflite.tensor", f"tensor {printable(name)} does not fit its buffer", table.at, name)
 
     def _size(self, index: int) -> int:
-        return self.buffers[index][1]
+        return self.sizes[self.buffers[index]]

@@ -19,9 +19,16 @@ WRAPPER: Final = ("joblib.numpy_pickle", "NumpyArrayWrapper")
 DTYPE: Final = ("numpy", "dtype")
 RECONSTRUCTOR: Final = ("copyreg", "_reconstructor")
 SUBCLASSES: Final = frozenset({("numpy", "ndarray"), ("numpy", "matrix"), ("numpy", "memmap"),
-                               ("numpy.matrixlib.defmatrix", "matrix")})  # fmt: skip
+                               ("numpy.matrixlib.defmatrix", "matrix"),
+                               ("numpy", "recarray"), ("numpy.rec", "recarray"),
+                               ("numpy.core.records", "recarray"), ("numpy._core.records", "recarray")})  # fmt: skip
+RECORDS: Final = frozenset({("numpy", "record"), ("numpy.rec", "record"),
+                            ("numpy.core.records", "record"), ("numpy._core.records", "record")})  # fmt: skip
+"""The type of a record array's items; made without a size, which the state gives together with the fields."""
+
 MAX_DIMENSIONS: Final = 64
 MAX_ALIGNMENT: Final = 128
+MAX_RECORD: Final = (1 << 31) - 1
 
 _CODE = re.compile(r"(?:b1|[iu][1248]|f(?:2|4|8|12|16)|c(?:8|16|24|32)|[mM]8|O8|[SUV]\d{1,8})")
 _OBJECT_FLAGS: Final = 63
@@ -67,6 +74,8 @@ def wrapped(target: Value, argument: Value, at: int) -> DType | Wrapper | None:
 def _dtype(items: tuple[Value, ...], at: int) -> DType:
     # copy must be true: otherwise a later BUILD would change numpy's own, shared dtype
     code = items[0] if len(items) == 3 and items[1] in (False, 0) and items[2] in (True, 1) else None
+    if pair(code) in RECORDS:
+        return DType(0, flexible=True, record=True)
     if not isinstance(code, str) or not _CODE.fullmatch(code):
         raise Refused("pickle.array", "a dtype is made in a way that numpy does not write", at)
     kind, size = code[0], int(code[1:])
@@ -83,6 +92,8 @@ def set_dtype_state(dtype: DType, state: Value, spend: Callable[[int], None], at
     good = not dtype.settled and len(items) in (8, 9) and items[0] in (3, 4) and items[1] in ("<", ">", "|", "=")
     if good:
         _, _, sub, names, fields, size, alignment, flags = items[:8]
+        if dtype.record:
+            dtype.itemsize = int(str(size)) if is_count(size, MAX_RECORD) and isinstance(fields, Dct) else -1
         if dtype.flexible:
             good = size == dtype.itemsize and is_count(alignment, 16) and is_count(flags) and not _bits(flags)
             good = good and _parts_fit(dtype, sub, names, fields, spend)

@@ -20,6 +20,9 @@ from casemate.threats.supply_chain.view import View
 STREAMS: Final = 10_000
 """Most streams of one file that are walked."""
 
+TRACED: Final = "traced_inputs"
+"""Where ``torch.jit.trace`` writes the inputs that it traced: their shapes and, by itself, none of their numbers."""
+
 
 def parse(view: View, report: Report) -> None:
     """Walk every stream of a view; see ``format.Parser``."""
@@ -43,7 +46,7 @@ def parse(view: View, report: Report) -> None:
     if view.name.endswith(".pkl"):  # torch: archive/data.pkl names the storages archive/data/0, archive/data/1, ...
         folder = posixpath.basename(view.name).removesuffix(".pkl")
         for key, count in walk.policy.storages.items():
-            report.claim(f"{folder}/{key}", "tensor storage", 0, count)
+            report.claim(f"{folder}/{key}", "tensor storage", 0, count, vacant=folder == TRACED)
 
 
 class Walk:

@@ -12,6 +12,11 @@ from casemate.threats.supply_chain.pickles.trees import predictor_state, tree_st
 from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType, Global, Lst, Made, Tup, Value
 
 _DISTRIBUTIONS: Final = ("scipy.stats._continuous_distns", "scipy.stats._discrete_distns")
+_STATSMODELS: Final = "statsmodels."
+_BUNCHES: Final = "statsmodels.tools."
+_FORMULAS: Final = frozenset(
+    {"formula", "frame", "design_info", "model_spec", "restore_design_info", "restore_model_spec"}
+)
 _FILE: Final = re.compile(r"[\w][\w.+-]{0,200}\.npy")
 _MT19937_WORDS: Final = 624
 _OWN_WORDS: Final = ("__doc__", "__name__")
@@ -33,6 +38,8 @@ def state_fits(made: Made, maker: Global, state: Value) -> bool:
     name = (maker.module, maker.name)
     if maker.module in _DISTRIBUTIONS:
         return _distribution(state)
+    if maker.module.startswith(_STATSMODELS):
+        return _statsmodels(made, state)
     rule = STATES.get(name)
     return rule(made, state) if rule else _general(state)
 
@@ -62,6 +69,27 @@ def _distribution(state: Value) -> bool:
     template = fields.pop("_parse_arg_template", None)
     fits = isinstance(template, str) and _TEMPLATE.fullmatch(template) is not None
     return fits and _attributes(state) and "_argcheck_rvs" not in fields
+
+
+def _statsmodels(made: Made, state: Value) -> bool:
+    """Attributes without a formula: loading evaluates it where ``restore_...`` is set, predicting wherever it stands.
+
+    What it would be looked up in must come from statsmodels itself, where the same is true, and be no ``Bunch``: that
+    is a dictionary whose state is itself, so nobody here knows its attributes. A second state could call one of them.
+    """
+    if made.built:
+        return False
+    if state is made:
+        return isinstance(made.by, Global) and made.by.module.startswith(_BUNCHES)
+    fields = state.fields() if isinstance(state, Dct) else None
+    if fields is None or not _attributes(state) or not _FORMULAS.isdisjoint(fields):
+        return False
+    return all(fields.get(name) is None or _owner(fields[name]) for name in ("model", "data", "_results"))
+
+
+def _owner(value: Value) -> bool:
+    module = value.by.module if isinstance(value, Made) and isinstance(value.by, Global) else ""
+    return module.startswith(_STATSMODELS) and not module.startswith(_BUNCHES)
 
 
 def _array(made: Made, state: Value) -> bool:

@@ -146,18 +146,19 @@ class Persistent:
 
 
 class DType:
-    """A numpy dtype: how many bytes an item takes, and whether items are Python objects.
+    """A numpy dtype: how many bytes an item takes, whether items are Python objects, and whether they are records.
 
     ``fields`` has the offset and size of each field. ``settled`` turns true at the first use or state; a later change
     would let one file mean two things.
     """
 
-    __slots__ = ("fields", "flexible", "itemsize", "objects", "serial", "settled")
+    __slots__ = ("fields", "flexible", "itemsize", "objects", "record", "serial", "settled")
 
-    def __init__(self, itemsize: int, *, objects: bool, flexible: bool) -> None:
+    def __init__(self, itemsize: int, *, objects: bool = False, flexible: bool, record: bool = False) -> None:
         self.itemsize = itemsize
         self.objects = objects
         self.flexible = flexible
+        self.record = record
         self.fields: dict[str, tuple[int, int]] = {}
         self.settled = False
         self.serial = 0
