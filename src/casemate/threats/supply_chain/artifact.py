@@ -124,8 +124,14 @@ def with_findings(artifact: Artifact, findings: Iterable[Finding], reason: str =
 
 def located(finding: Finding) -> Located:
     """The finding with its fingerprint."""
-    fields = {name: getattr(finding, name) for name in Finding.__struct_fields__}
-    return Located(**fields, fingerprint=fingerprint(finding))
+    return Located(
+        rule=finding.rule,
+        severity=finding.severity,
+        message=finding.message,
+        location=finding.location,
+        logical=finding.logical,
+        fingerprint=fingerprint(finding),
+    )
 
 
 def place(finding: Finding) -> str:

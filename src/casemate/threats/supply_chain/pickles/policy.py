@@ -89,7 +89,7 @@ class Policy:
             return frozenset()
         if self.torch and (target.module == SCRIPTED or target.module.startswith(SCRIPTED + ".")):
             return _INERT
-        roles = self._of((target.module, target.name))
+        roles = self._of(target.pair)
         return roles if target.also is None else roles & self._of(target.also)
 
     def _of(self, name: Name) -> frozenset[Role]:
@@ -102,14 +102,14 @@ class Policy:
         """Why this name is known to be bad, or ""."""
         if not self.deny or not isinstance(target, Global):
             return ""
-        names = [(target.module, target.name), *([target.also] if target.also else [])]
+        names = [target.pair, *([target.also] if target.also else [])]
         return next((reason for reason in (denied(*name) for name in names) if reason), "")
 
     def _import(self, fact: Fact) -> None:
         target = fact.target
         if not isinstance(target, Global):
             return
-        self.imported.add((target.module, target.name))
+        self.imported.add(target.pair)
         if Role.IMPORT in self._roles(target):
             return
         bad, name = self._bad(target), str(target)
@@ -230,7 +230,7 @@ def _maker(target: Made) -> Value:
 
 def _replaces(state: Value) -> bool:
     parts = state.items if isinstance(state, Tup) and len(state.items) == 2 else (state,)
-    return any(isinstance(key, str) and key in _PRIVATE for part in parts if isinstance(part, Dct) for key in part.keys)
+    return any(not _PRIVATE.isdisjoint(part.keys) for part in parts if isinstance(part, Dct))
 
 
 def _logical(value: Value) -> str:

@@ -27,16 +27,17 @@ class Global:
     """A name that loading would import.
 
     Attributes:
-        module, name: as Python resolves them.
+        module, name: as Python resolves them; both together are ``pair``.
         also: what an older loader would import instead.
         serial: how many objects the stream had made before, to tell them apart.
     """
 
-    __slots__ = ("also", "module", "name", "serial")
+    __slots__ = ("also", "module", "name", "pair", "serial")
 
     def __init__(self, module: str, name: str, also: tuple[str, str] | None = None, serial: int = 0) -> None:
         self.module = module
         self.name = name
+        self.pair = (module, name)
         self.also = also
         self.serial = serial
 
@@ -70,9 +71,10 @@ class Tup:
         self.weight = 1 + len(items)
         self.depth = 1
         self.hashable = True
-        for item in items:
-            if type(item) not in PLAIN:
-                self._add(item)
+        if not PLAIN.issuperset(map(type, items)):
+            for item in items:
+                if type(item) not in PLAIN:
+                    self._add(item)
 
     def _add(self, item: Value) -> None:
         if isinstance(item, Tup):
@@ -222,9 +224,11 @@ def breadth(value: Value) -> int:
         if not value.items:
             return 1
         few = value.items if len(value.items) <= 64 else ()
-        return 1 + len(value.items) + sum(len(i.items) if isinstance(i, Tup | Lst) else _pairs(i) for i in few)
-    return 1 + _pairs(value)
+        return 1 + len(value.items) + sum(map(_length, few))
+    return 1 + _length(value)
 
 
-def _pairs(value: Value) -> int:
-    return len(value.flat) // 2 if isinstance(value, Dct) else 0
+def _length(value: Value) -> int:
+    if isinstance(value, Dct):
+        return len(value.flat) // 2
+    return len(value.items) if isinstance(value, Tup | Lst) else 0
