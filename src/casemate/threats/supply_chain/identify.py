@@ -21,7 +21,6 @@ FORMATS: tuple[Format, ...] = (*PICKLES, *CONTAINERS, *GRAPHS, *PLAIN)
 """Every format, in the order in which ties are broken."""
 
 
-
 def by_first(formats: Iterable[Format]) -> Sequence[Sequence[Format]]:
     """For each first byte the formats that may begin with it."""
     every = tuple(formats)

@@ -33,6 +33,7 @@ Find: TypeAlias = Callable[[str, str, int | None, str], None]
 SCRIPTED: Final = "__torch__"
 """The module of TorchScript's classes: they exist only inside of their own archive, as data of its interpreter."""
 
+_NONE: Final[frozenset[Role]] = frozenset()
 _INERT: Final = frozenset({Role.CONSTRUCT, Role.STATE, Role.IMPORT})
 
 
@@ -59,7 +60,7 @@ class Policy:
         self.torch = torch
         self.storages: dict[str, int] = {}
         self.imported: set[Name] = set()
-        self._asked: dict[Name, frozenset[Role]] = {}
+        self._asked: dict[Global, frozenset[Role]] = {}
         self.acted = False
         self.inner: list[Blob] = []
         self.companions: list[str] = []
@@ -87,16 +88,16 @@ class Policy:
         """The roles that every loader's reading of this name has; none for what is no plain name."""
         if not isinstance(target, Global):
             return frozenset()
+        found = self._asked.get(target)
+        if found is None:
+            found = self._asked[target] = self._of(target)
+        return found
+
+    def _of(self, target: Global) -> frozenset[Role]:
         if self.torch and (target.module == SCRIPTED or target.module.startswith(SCRIPTED + ".")):
             return _INERT
-        roles = self._of(target.pair)
-        return roles if target.also is None else roles & self._of(target.also)
-
-    def _of(self, name: Name) -> frozenset[Role]:
-        found = self._asked.get(name)
-        if found is None:
-            found = self._asked[name] = self.allowed.get(name) or frozenset()
-        return found
+        roles = self.allowed.get(target.pair, _NONE)
+        return roles if target.also is None else roles & self.allowed.get(target.also, _NONE)
 
     def _bad(self, target: Value) -> str:
         """Why this name is known to be bad, or ""."""

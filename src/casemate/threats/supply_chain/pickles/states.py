@@ -14,6 +14,7 @@ from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType
 _DISTRIBUTIONS: Final = ("scipy.stats._continuous_distns", "scipy.stats._discrete_distns")
 _FILE: Final = re.compile(r"[\w][\w.+-]{0,200}\.npy")
 _MT19937_WORDS: Final = 624
+_INERT: Final = (type(None), str, int, float, Array, Tup, Lst, Blob)
 _OWN_WORDS: Final = ("__doc__", "__name__")
 _TEMPLATE: Final = re.compile(
     r"(?:\s*\n"
@@ -45,7 +46,7 @@ def _attribute(key: Value) -> bool:
 
 
 def _inert(value: Value) -> bool:
-    return value is None or isinstance(value, str | int | float | Array | Tup | Lst | Blob)
+    return isinstance(value, _INERT)
 
 
 def _general(state: Value) -> bool:

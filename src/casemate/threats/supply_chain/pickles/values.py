@@ -72,15 +72,16 @@ class Tup:
         self.depth = 1
         self.hashable = True
         if not PLAIN.issuperset(map(type, items)):
-            for item in items:
-                if type(item) not in PLAIN:
-                    self._add(item)
+            self._add(items)
 
-    def _add(self, item: Value) -> None:
-        if isinstance(item, Tup):
-            self.weight = min(self.weight + item.weight, HASH_WEIGHT + 1)
-            self.depth = max(self.depth, min(item.depth + 1, HASH_DEPTH + 1))
-        self.hashable = self.hashable and can_hash(item)
+    def _add(self, items: tuple[Value, ...]) -> None:
+        for item in items:
+            if isinstance(item, Tup):
+                self.weight = min(self.weight + item.weight, HASH_WEIGHT + 1)
+                self.depth = max(self.depth, min(item.depth + 1, HASH_DEPTH + 1))
+                self.hashable = self.hashable and item.hashable
+            elif type(item) not in PLAIN and not can_hash(item):
+                self.hashable = False
 
 
 class Frozen(Tup):
@@ -191,13 +192,17 @@ UNKNOWN: Final = (Global, Made, Persistent, DType, Wrapper, Array)
 """Kinds of values whose methods are not known; every other value is one of Python's own constants or containers."""
 
 
+_SEQUENCES: Final = (Tup, Lst)  # named, because a union is made anew each time it is asked about
+_NEVER_HASHED: Final = (Lst, Dct, Array)
+
+
 def can_hash(value: Value) -> bool:
     """Whether Python can hash this; an object of an unknown class is taken to be able to."""
     if isinstance(value, Tup):
         return value.hashable
     if isinstance(value, Blob):
         return value.kind in ("bytes", "text")
-    return not isinstance(value, Lst | Dct | Array)
+    return not isinstance(value, _NEVER_HASHED)
 
 
 def hashable_cheaply(key: Value) -> bool:
@@ -209,7 +214,7 @@ def hashable_cheaply(key: Value) -> bool:
 
 def is_empty(value: Value) -> bool:
     """Whether Python takes this constant for false."""
-    if isinstance(value, Tup | Lst):
+    if isinstance(value, _SEQUENCES):
         return not value.items
     if isinstance(value, Dct):
         return not value.flat
@@ -220,7 +225,7 @@ def is_empty(value: Value) -> bool:
 
 def breadth(value: Value) -> int:
     """How many things a rule looks at that looks at a value, its items, and theirs."""
-    if isinstance(value, Tup | Lst):
+    if isinstance(value, _SEQUENCES):
         if not value.items:
             return 1
         few = value.items if len(value.items) <= 64 else ()
@@ -231,4 +236,4 @@ def breadth(value: Value) -> int:
 def _length(value: Value) -> int:
     if isinstance(value, Dct):
         return len(value.flat) // 2
-    return len(value.items) if isinstance(value, Tup | Lst) else 0
+    return len(value.items) if isinstance(value, _SEQUENCES) else 0
