@@ -104,14 +104,13 @@ def failed(path: str, why: str, size: int = 0) -> Scanned:
 def judged(artifact: Artifact) -> Artifact:
     """The same, with the verdicts that its findings and its reason allow."""
     readable = not artifact.reason
-    return msgspec.structs.replace(
-        artifact,
-        verdict=verdict_of((finding.severity for finding in artifact.findings), readable=readable),
-        effective=verdict_of(
-            (each.severity for each in artifact.findings if not each.ignored),
+    verdict = effective = verdict_of((finding.severity for finding in artifact.findings), readable=readable)
+    if artifact.accepted or any(finding.ignored for finding in artifact.findings):
+        effective = verdict_of(
+            (finding.severity for finding in artifact.findings if not finding.ignored),
             readable=readable or bool(artifact.accepted),
-        ),
-    )
+        )
+    return msgspec.structs.replace(artifact, verdict=verdict, effective=effective)
 
 
 def with_findings(artifact: Artifact, findings: Iterable[Finding], reason: str = "") -> Artifact:

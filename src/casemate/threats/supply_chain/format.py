@@ -73,7 +73,9 @@ class Magic:
     def __init__(self, *signatures: bytes, at: int = 0) -> None:
         self.signatures = signatures
         self.at = at
+        self._longest = max(map(len, signatures))
 
     def __call__(self, view: View) -> bool:
         """Whether one of them stands there."""
-        return any(view.begins(signature, self.at) for signature in self.signatures)
+        first = view.start + self.at
+        return view.data[first : min(first + self._longest, view.stop)].startswith(self.signatures)

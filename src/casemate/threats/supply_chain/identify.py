@@ -12,7 +12,7 @@ from typing import Final
 from casemate.threats.supply_chain.containers.table import CONTAINERS
 from casemate.threats.supply_chain.format import Format
 from casemate.threats.supply_chain.formats.graphs import GRAPHS
-from casemate.threats.supply_chain.formats.outline import Fields, Message, outline
+from casemate.threats.supply_chain.formats.outline import Message, outline
 from casemate.threats.supply_chain.formats.plain import PLAIN
 from casemate.threats.supply_chain.pickles.table import PICKLES
 from casemate.threats.supply_chain.view import View
@@ -34,10 +34,8 @@ def candidates(view: View) -> list[Format]:
     """The formats that this view may be of."""
     possible = BY_FIRST[view.data[view.start] if len(view) else 0]
     fields = outline(view)
-    return [each for each in possible if _perhaps(each, view, fields)]
-
-
-def _perhaps(each: Format, view: View, fields: Fields | None) -> bool:
-    if isinstance(each.sniff, Message):
-        return fields is not None and each.sniff.fits(fields)
-    return each.sniff(view)
+    if fields is None:
+        return [each for each in possible if not isinstance(each.sniff, Message) and each.sniff(view)]
+    return [
+        each for each in possible if (each.sniff.fits(fields) if isinstance(each.sniff, Message) else each.sniff(view))
+    ]

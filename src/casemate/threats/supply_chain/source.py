@@ -87,7 +87,7 @@ class Source:
         try:
             if not self.is_small:
                 return View(mmap.mmap(self.descriptor, self.size, access=mmap.ACCESS_READ), where=where)
-            data = b"".join(iter(lambda: os.read(self.descriptor, _PIECE), b""))
+            data = b"".join(iter(lambda: os.read(self.descriptor, min(self.size + 1, _PIECE)), b""))
         except OSError as error:
             raise unreadable(self.path, said(error)) from error
         if len(data) != self.size:

@@ -19,7 +19,7 @@ def _legacy(view: View) -> bool:
 
 
 def _plausible(view: View) -> bool:
-    return len(view) > 1 and view.number(0, 1) in _PLAUSIBLE and not _legacy(view)
+    return len(view) > 1 and view.data[view.start] in _PLAUSIBLE and not _legacy(view)
 
 
 def _joblib(view: View) -> bool:
