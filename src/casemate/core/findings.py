@@ -19,7 +19,10 @@ class Severity(enum.StrEnum):
     @property
     def rank(self) -> int:
         """0 for the worst."""
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

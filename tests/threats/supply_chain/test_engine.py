@@ -11,7 +11,7 @@ from casemate.threats.supply_chain import engine, identify
 from casemate.threats.supply_chain.budget import DEPTH
 from casemate.threats.supply_chain.coverage import Coverage
 from casemate.threats.supply_chain.engine import scan_view
-from casemate.threats.supply_chain.format import Format, magic
+from casemate.threats.supply_chain.format import Format, Magic
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
 from casemate.threats.supply_chain.report import MOST_FINDINGS, Report, Settings
 from casemate.threats.supply_chain.rules import SupplyRule, example, rule_for, rules
@@ -47,10 +47,10 @@ class Box:
 
 @pytest.fixture
 def boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    box = Format("box", "box", magic(b"BOX"))
+    box = Format("box", "box", Magic(b"BOX"))
     rival = Format("rival", "box", lambda view: view.begins(b"BOX") and view.begins(b"p", 3))
     monkeypatch.setattr(Format, "parser", property(lambda _: Box()))
-    monkeypatch.setattr(identify, "FORMATS", (box, rival))
+    monkeypatch.setattr(identify, "BY_FIRST", identify.by_first((box, rival)))
 
 
 def scanned(data: bytes) -> engine.Outcome:

@@ -104,14 +104,13 @@ def failed(path: str, why: str, size: int = 0) -> Scanned:
 def judged(artifact: Artifact) -> Artifact:
     """The same, with the verdicts that its findings and its reason allow."""
     readable = not artifact.reason
-    return msgspec.structs.replace(
-        artifact,
-        verdict=verdict_of((finding.severity for finding in artifact.findings), readable=readable),
-        effective=verdict_of(
-            (each.severity for each in artifact.findings if not each.ignored),
+    verdict = effective = verdict_of((finding.severity for finding in artifact.findings), readable=readable)
+    if artifact.accepted or any(finding.ignored for finding in artifact.findings):
+        effective = verdict_of(
+            (finding.severity for finding in artifact.findings if not finding.ignored),
             readable=readable or bool(artifact.accepted),
-        ),
-    )
+        )
+    return msgspec.structs.replace(artifact, verdict=verdict, effective=effective)
 
 
 def with_findings(artifact: Artifact, findings: Iterable[Finding], reason: str = "") -> Artifact:
@@ -124,8 +123,14 @@ def with_findings(artifact: Artifact, findings: Iterable[Finding], reason: str =
 
 def located(finding: Finding) -> Located:
     """The finding with its fingerprint."""
-    fields = {name: getattr(finding, name) for name in Finding.__struct_fields__}
-    return Located(**fields, fingerprint=fingerprint(finding))
+    return Located(
+        rule=finding.rule,
+        severity=finding.severity,
+        message=finding.message,
+        location=finding.location,
+        logical=finding.logical,
+        fingerprint=fingerprint(finding),
+    )
 
 
 def place(finding: Finding) -> str:

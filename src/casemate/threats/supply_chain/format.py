@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, cast
@@ -34,6 +35,7 @@ class Format(NamedTuple):
         sniff: whether the view may be of this format.
         family: formats of one family may both accept a view (a joblib file is a pickle); of two families, may not.
         last: tried only where no other format accepts the view, and none of its family calls it damaged.
+        first: where ``sniff`` says yes to some first bytes only: those, so that it is not asked about the others.
     """
 
     name: str
@@ -41,18 +43,39 @@ class Format(NamedTuple):
     sniff: Callable[[View], bool]
     family: str = ""
     last: bool = False
+    first: bytes = b""
 
     @property
     def parser(self) -> Parser:
         """The parser, imported at first use."""
-        return cast("Parser", importlib.import_module(f"{ROOM}.{self.module}"))
+        return _parser(self.module)
 
     @property
     def kin(self) -> str:
         """The family, or the format itself."""
         return self.family or self.name
 
+    def may_begin(self, byte: int) -> bool:
+        """Whether a view of this format may begin with this byte."""
+        if isinstance(self.sniff, Magic) and not self.sniff.at:
+            return any(signature[0] == byte for signature in self.sniff.signatures)
+        return not self.first or byte in self.first
 
-def magic(*signatures: bytes, at: int = 0) -> Callable[[View], bool]:
+
+@functools.cache
+def _parser(module: str) -> Parser:
+    return cast("Parser", importlib.import_module(f"{ROOM}.{module}"))
+
+
+class Magic:
     """A sniff for fixed bytes at a fixed place."""
-    return lambda view: any(view.begins(signature, at) for signature in signatures)
+
+    def __init__(self, *signatures: bytes, at: int = 0) -> None:
+        self.signatures = signatures
+        self.at = at
+        self._longest = max(map(len, signatures))
+
+    def __call__(self, view: View) -> bool:
+        """Whether one of them stands there."""
+        first = view.start + self.at
+        return view.data[first : min(first + self._longest, view.stop)].startswith(self.signatures)

@@ -6,9 +6,13 @@ All parsers whose sniff says perhaps are run, because a file may be several thin
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Final
+
 from casemate.threats.supply_chain.containers.table import CONTAINERS
 from casemate.threats.supply_chain.format import Format
 from casemate.threats.supply_chain.formats.graphs import GRAPHS
+from casemate.threats.supply_chain.formats.outline import Message, outline
 from casemate.threats.supply_chain.formats.plain import PLAIN
 from casemate.threats.supply_chain.pickles.table import PICKLES
 from casemate.threats.supply_chain.view import View
@@ -17,6 +21,21 @@ FORMATS: tuple[Format, ...] = (*PICKLES, *CONTAINERS, *GRAPHS, *PLAIN)
 """Every format, in the order in which ties are broken."""
 
 
+def by_first(formats: Iterable[Format]) -> Sequence[Sequence[Format]]:
+    """For each first byte the formats that may begin with it."""
+    every = tuple(formats)
+    return tuple(tuple(each for each in every if each.may_begin(byte)) for byte in range(256))
+
+
+BY_FIRST: Final = by_first(FORMATS)
+
+
 def candidates(view: View) -> list[Format]:
     """The formats that this view may be of."""
-    return [each for each in FORMATS if each.sniff(view)]
+    possible = BY_FIRST[view.data[view.start] if len(view) else 0]
+    fields = outline(view)
+    if fields is None:
+        return [each for each in possible if not isinstance(each.sniff, Message) and each.sniff(view)]
+    return [
+        each for each in possible if (each.sniff.fits(fields) if isinstance(each.sniff, Message) else each.sniff(view))
+    ]

@@ -14,7 +14,6 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -53,7 +52,7 @@ class Source:
     def __init__(self, path: str, *, follow: bool = False) -> None:
         self.path = path
         try:
-            _regular(path, Path(path).stat(follow_symlinks=follow))
+            _regular(path, os.stat(path, follow_symlinks=follow))  # noqa: PTH116 - a Path costs as much as the call
             flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
             self.descriptor = os.open(path, flags)
         except OSError as error:
@@ -88,7 +87,7 @@ class Source:
         try:
             if not self.is_small:
                 return View(mmap.mmap(self.descriptor, self.size, access=mmap.ACCESS_READ), where=where)
-            data = b"".join(iter(lambda: os.read(self.descriptor, _PIECE), b""))
+            data = b"".join(iter(lambda: os.read(self.descriptor, min(self.size + 1, _PIECE)), b""))
         except OSError as error:
             raise unreadable(self.path, said(error)) from error
         if len(data) != self.size:
@@ -192,6 +191,8 @@ def _next_data(descriptor: int, at: int, size: int) -> int:
 
 
 def _regular(path: str, status: os.stat_result) -> None:
+    if stat.S_ISREG(status.st_mode):
+        return
     for is_kind, words in _KINDS:
         if is_kind(status.st_mode):
             raise unreadable(path, words)

@@ -52,7 +52,9 @@ class View:
 
     def begins(self, prefix: bytes, at: int = 0) -> bool:
         """Whether these bytes stand at ``at``; False where the view is too short."""
-        return 0 <= at <= len(self) - len(prefix) and self.raw(at, len(prefix)) == prefix
+        first = self.start + at
+        last = first + len(prefix)
+        return at >= 0 and last <= self.stop and self.data[first:last] == prefix
 
     def find(self, needle: bytes, at: int = 0, stop: int | None = None) -> int:
         """Where ``needle`` first stands at or behind ``at``, or -1."""
@@ -86,4 +88,5 @@ class View:
 
 def printable(text: str, most: int = 200) -> str:
     """A name from a file as a report may print it: one line, no control characters, bounded."""
-    return "".join(c if c.isprintable() else "?" for c in text[:most])
+    short = text[:most]
+    return short if short.isprintable() else "".join(c if c.isprintable() else "?" for c in short)

@@ -52,7 +52,7 @@ def walk(paths: Iterable[str]) -> Iterator[Entry]:
     for given in paths:
         shown = printable_path(given)
         try:
-            status = Path(given).stat()
+            status = os.stat(given)  # noqa: PTH116 - a Path costs as much as the call
         except (OSError, ValueError) as error:
             why = said(error) if isinstance(error, OSError) else "its name is none"
             yield Entry(given, shown, posixpath.dirname(given), posixpath.basename(given), trouble=why)

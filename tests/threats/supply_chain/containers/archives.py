@@ -13,7 +13,7 @@ import pytest
 from casemate.threats.supply_chain import identify
 from casemate.threats.supply_chain.containers.table import CONTAINERS
 from casemate.threats.supply_chain.engine import Outcome, scan_view
-from casemate.threats.supply_chain.format import Format, magic
+from casemate.threats.supply_chain.format import Format, Magic
 from casemate.threats.supply_chain.pickles.allowlist import reviewed
 from casemate.threats.supply_chain.report import Report, Settings
 from casemate.threats.supply_chain.view import View
@@ -39,7 +39,8 @@ def _parse(view: View, report: Report) -> None:
 def use_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only containers and notes are known."""
     monkeypatch.setitem(sys.modules, "casemate.threats.supply_chain.notes", SimpleNamespace(parse=_parse))
-    monkeypatch.setattr(identify, "FORMATS", (*CONTAINERS, Format("note", "notes", magic(b"NOTE"))))
+    formats = (*CONTAINERS, Format("note", "notes", Magic(b"NOTE")))
+    monkeypatch.setattr(identify, "BY_FIRST", identify.by_first(formats))
 
 
 def scanned(data: bytes, name: str = "file") -> Outcome:

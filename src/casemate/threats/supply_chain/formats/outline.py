@@ -5,8 +5,14 @@ Source: https://protobuf.dev/programming-guides/encoding
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from casemate.threats.supply_chain.stops import Malformed
 from casemate.threats.supply_chain.view import Buffer, View
+
+Fields: TypeAlias = dict[int, int]
+"""Wire types by field number."""
 
 
 def varint(data: Buffer, base: int, at: int, end: int) -> tuple[int, int, bool]:
@@ -15,6 +21,8 @@ def varint(data: Buffer, base: int, at: int, end: int) -> tuple[int, int, bool]:
     Raises:
         Malformed: it does not end before ``end``, or is longer than 64 bits.
     """
+    if at < end and data[base + at] < 128:  # most have one byte
+        return data[base + at], at + 1, True
     value = shift = 0
     for place in range(at, min(end, at + 10)):
         byte = data[base + place]
@@ -27,13 +35,13 @@ def varint(data: Buffer, base: int, at: int, end: int) -> tuple[int, int, bool]:
     raise Malformed("a number does not end", at)
 
 
-def outline(view: View, most: int = 4096) -> dict[int, int] | None:
+def outline(view: View, most: int = 4096) -> Fields | None:
     """Field numbers and wire types at the top of a view, read up to ``most`` fields; None if it is no message.
 
     Cheap enough for a sniff: no table is read, contents are stepped over. Of a field that stands there in two wire
     types the one with a length is told; the fields of a group are told like those around it.
     """
-    found: dict[int, int] = {}
+    found: Fields = {}
     at, end = 0, len(view)
     try:
         for _ in range(most):
@@ -56,3 +64,15 @@ def outline(view: View, most: int = 4096) -> dict[int, int] | None:
     except Malformed:
         return None
     return found
+
+
+class Message:
+    """A sniff for messages by the fields at their top, which are read once for all formats that ask for them."""
+
+    def __init__(self, fits: Callable[[Fields], bool]) -> None:
+        self.fits = fits
+
+    def __call__(self, view: View) -> bool:
+        """Whether the view is a message with the right fields."""
+        found = outline(view)
+        return found is not None and self.fits(found)

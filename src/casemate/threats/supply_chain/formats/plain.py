@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casemate.threats.supply_chain.format import Format, magic
+from casemate.threats.supply_chain.format import Format, Magic
 from casemate.threats.supply_chain.jsons import seems_json
 from casemate.threats.supply_chain.view import View
 
@@ -28,16 +28,16 @@ def _safetensors(view: View) -> bool:
 
 PLAIN: tuple[Format, ...] = (
     Format("safetensors", "formats.safetensors", _safetensors),
-    Format("npy", "formats.npy", magic(b"\x93NUMPY")),
-    Format("gguf", "formats.gguf", magic(b"GGUF")),
-    Format("parquet", "formats.parquet", magic(b"PAR1")),
-    Format("image", "formats.images", magic(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")),
-    Format("json", "formats.json_files", seems_json, family="text"),
-    Format("ubjson", "formats.ubjson", lambda view: view.begins(b"{")),
-    Format("catboost", "formats.catboost", magic(b"CBM1")),
-    Format("crfsuite", "formats.crfsuite", magic(b"lCRF")),
+    Format("npy", "formats.npy", Magic(b"\x93NUMPY")),
+    Format("gguf", "formats.gguf", Magic(b"GGUF")),
+    Format("parquet", "formats.parquet", Magic(b"PAR1")),
+    Format("image", "formats.images", Magic(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")),
+    Format("json", "formats.json_files", seems_json, family="text", first=b" \t\r\n{["),
+    Format("ubjson", "formats.ubjson", Magic(b"{")),
+    Format("catboost", "formats.catboost", Magic(b"CBM1")),
+    Format("crfsuite", "formats.crfsuite", Magic(b"lCRF")),
     Format("charsmap", "formats.charsmap", seems_charsmap),
-    Format("lightgbm", "formats.lightgbm", magic(b"tree\nversion="), family="text"),
-    Format("xml", "formats.xmls", seems_xml, family="text"),
+    Format("lightgbm", "formats.lightgbm", Magic(b"tree\nversion="), family="text"),
+    Format("xml", "formats.xmls", seems_xml, family="text", first=b" \t\r\n<\xef\xfe\xff"),
     Format("text", "formats.texts", lambda view: True, family="text", last=True),
 )

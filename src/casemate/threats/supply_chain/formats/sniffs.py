@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from casemate.threats.supply_chain.formats.outline import outline
+from casemate.threats.supply_chain.formats.outline import Fields
 from casemate.threats.supply_chain.view import View
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_MARKS = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
+MARKS = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
 
 
-def looks_like_onnx(view: View) -> bool:
+def looks_like_onnx(found: Fields) -> bool:
     """A ModelProto has a graph (7)."""
-    found = outline(view)
-    return found is not None and found.get(7) == 2
+    return found.get(7) == 2
 
 
-def looks_like_tensor(view: View) -> bool:
+def looks_like_tensor(found: Fields) -> bool:
     """A TensorProto has a type (2), and every field one that a tensor has."""
-    found = outline(view)
-    return found is not None and found.get(2) == 0 and all(_of_tensor(number, wire) for number, wire in found.items())
+    return found.get(2) == 0 and all(_of_tensor(number, wire) for number, wire in found.items())
 
 
 def _of_tensor(number: int, wire: int) -> bool:
@@ -44,19 +42,17 @@ def looks_like_hdf5(view: View) -> bool:
 
 def looks_like_keras(view: View) -> bool:
     """A JSON object in any encoding: a brace behind blanks and byte order marks."""
-    return view.raw(0, min(len(view), 64)).lstrip(_MARKS)[:1] == b"{"
+    return view.raw(0, min(len(view), 64)).lstrip(MARKS)[:1] == b"{"
 
 
-def looks_like_tensorflow(view: View) -> bool:
+def looks_like_tensorflow(found: Fields) -> bool:
     """A SavedModel has graphs (2), a MetaGraphDef a graph (2), a GraphDef nodes (1) or a library (2)."""
-    found = outline(view)
-    return found is not None and (found.get(1) == 2 or found.get(2) == 2)
+    return found.get(1) == 2 or found.get(2) == 2
 
 
-def looks_like_tensorflow_part(view: View) -> bool:
+def looks_like_tensorflow_part(found: Fields) -> bool:
     """A FingerprintDef has numbers (1, 2), a SavedMetadata nodes (1)."""
-    found = outline(view)
-    return found is not None and ((found.get(1) == 0 and found.get(2) == 0) or found.get(1) == 2)
+    return (found.get(1) == 0 and found.get(2) == 0) or found.get(1) == 2
 
 
 def looks_like_checkpoint(view: View) -> bool:
@@ -64,7 +60,6 @@ def looks_like_checkpoint(view: View) -> bool:
     return view.begins(b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", len(view) - 8)
 
 
-def looks_like_coreml(view: View) -> bool:
+def looks_like_coreml(found: Fields) -> bool:
     """A Model has a version (1), a description (2) and a kind, which is a number from 200 on."""
-    found = outline(view)
-    return found is not None and found.get(1) == 0 and found.get(2) == 2 and max(found) >= 200
+    return found.get(1) == 0 and found.get(2) == 2 and max(found) >= 200

@@ -35,6 +35,7 @@ _METHODS: Final = {
 _MASKED: Final = (("numpy.ma", "MaskedArray"), ("numpy.ma.core", "MaskedArray"))
 _SINGLE: Final = (("builtins", "Ellipsis"), ("builtins", "NotImplemented"))
 _TENSORS: Final = (("torch", "Tensor"), ("torch.nn.parameter", "Parameter"), ("torch.nn.parameter", "Buffer"))
+_RAW: Final = (Blob, Made, str)
 _FACTORIES: Final = frozenset({
     *(("builtins", name) for name in ("dict", "list", "set", "int", "float", "str", "tuple")),
     *(("collections", name) for name in ("Counter", "OrderedDict")),
@@ -67,7 +68,7 @@ def _factory(a: Arguments) -> bool:
 
 
 def _array(a: Arguments) -> bool:
-    return len(a) == 3 and pair(a[0]) in SUBCLASSES and shape_of(a[1]) == (0,) and isinstance(a[2], Blob | Made | str)
+    return len(a) == 3 and pair(a[0]) in SUBCLASSES and shape_of(a[1]) == (0,) and isinstance(a[2], _RAW)
 
 
 def _scalar(a: Arguments) -> bool:
@@ -126,7 +127,7 @@ def _bound_method(a: Arguments) -> bool:
 def _masked(a: Arguments) -> bool:
     if len(a) != 4 or pair(a[0]) not in _MASKED or pair(a[1]) not in SUBCLASSES:
         return False
-    return shape_of(a[2]) == (0,) and isinstance(a[3], Blob | Made | str)
+    return shape_of(a[2]) == (0,) and isinstance(a[3], _RAW)
 
 
 def _class_only(a: Arguments) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from casemate.threats.supply_chain.pickles.cursor import Cursor
 from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType, Global, Tup, Value, Wrapper
@@ -44,7 +44,7 @@ def shape_of(value: Value) -> tuple[int, ...] | None:
     """A constant shape, or None."""
     if not isinstance(value, Tup) or len(value.items) > MAX_DIMENSIONS:
         return None
-    return tuple(int(str(n)) for n in value.items) if all(is_count(n) for n in value.items) else None
+    return cast("tuple[int, ...]", value.items) if all(map(is_count, value.items)) else None
 
 
 def size_of(shape: tuple[int, ...], itemsize: int) -> int:
@@ -56,17 +56,17 @@ def size_of(shape: tuple[int, ...], itemsize: int) -> int:
 
 def pair(value: Value) -> tuple[str, str] | None:
     """Module and name, if this is a plain imported name."""
-    return (value.module, value.name) if isinstance(value, Global) and value.also is None else None
+    return value.pair if isinstance(value, Global) and value.also is None else None
 
 
 def wrapped(target: Value, argument: Value, at: int) -> DType | Wrapper | None:
     """What a call or construction makes, if it is a dtype or joblib's array wrapper; None for all else."""
-    items = argument.items if isinstance(argument, Tup) else ()
-    if pair(target) == DTYPE:
+    name, items = pair(target), argument.items if isinstance(argument, Tup) else ()
+    if name == DTYPE:
         return _dtype(items, at)
-    if pair(target) == WRAPPER and not items:
+    if name == WRAPPER and not items:
         return Wrapper()
-    if pair(target) == RECONSTRUCTOR and items and pair(items[0]) == WRAPPER:
+    if name == RECONSTRUCTOR and items and pair(items[0]) == WRAPPER:
         return Wrapper()
     return None
 

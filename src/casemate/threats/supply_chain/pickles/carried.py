@@ -88,13 +88,6 @@ def _segments(view: View, skip: Iterable[tuple[int, int]]) -> Iterator[tuple[int
         yield at, view.stop
 
 
-def _places(view: View, needle: bytes, start: int, stop: int) -> Iterator[int]:
-    at = view.data.find(needle, start, stop)
-    while at >= 0:
-        yield at
-        at = view.data.find(needle, at + 1, stop)
-
-
 def _candidates(view: View, start: int, stop: int) -> Iterator[tuple[int, View]]:
     """Places where a pickle might begin, as it is or as text, base64 or hexadecimal digits of it."""
     for found in _BINARY.finditer(view.data, start, stop):
@@ -133,7 +126,9 @@ def _walk(view: View, policy: Policy) -> tuple[str, bool, int]:
 
 def _program(view: View, start: int, stop: int, policy: Policy) -> None:
     for needle in _HINTS:
-        for at in _places(view, needle, start, stop):
+        at = view.data.find(needle, start, stop)
+        while at >= 0:
             if _PROGRAM.match(view.data[max(at - 1, start) : at + 64], 1 if at > start else 0):
                 policy.find("pickle.program", "text in the data is a program that runs others", at - view.start)
                 return
+            at = view.data.find(needle, at + 1, stop)

@@ -63,6 +63,7 @@ def _by_name() -> tuple[Mapping[tuple[str, str], str], Mapping[str, str]]:
     return exact, whole
 
 
+@functools.lru_cache(maxsize=256)
 def denied(module: str, name: str) -> str:
     """Why this name is known to be bad, or "". Below an imported name, what is reached through it counts too.
 
@@ -82,6 +83,7 @@ def denied(module: str, name: str) -> str:
     return exact.get((module, name)) or exact.get((module, first)) or ""
 
 
+@functools.lru_cache(maxsize=256)
 def is_standard(module: str) -> bool:
     """Whether this is a module of Python's standard library: of the Python that scans, of Python 2, or a later one."""
     top = module.partition(".")[0]

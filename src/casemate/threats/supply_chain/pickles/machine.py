@@ -33,6 +33,9 @@ FUEL: Final = 200_000
 LONG_TEXT: Final = 1 << 16
 """Bytes from which text is not kept but only checked."""
 
+_RARE: Final = {op: step for op, step in STEPS.items() if op not in b"pgI"}
+"""Those without a shorter way in ``walk``."""
+
 _I4: Final = struct.Struct("<i").unpack_from
 _U4: Final = struct.Struct("<I").unpack_from
 _U2: Final = struct.Struct("<H").unpack_from
@@ -63,7 +66,7 @@ class Machine(State):
 
     def _walk(self) -> Value:  # noqa: PLR0915 - one loop, so that its variables are local
         data, stack, marks, memo = self.data, self.stack, self.marks, self.memo
-        steps, pos, limit, at = STEPS, self.pos, self.limit, self.pos
+        rare, pos, limit, at = _RARE, self.pos, self.limit, self.pos
         begin, end = self.begin, self.end
         try:
             while True:
@@ -111,6 +114,10 @@ class Machine(State):
                         self.sparse(index)
                     memo[index] = stack[-1]
                     pos += 4
+                elif op in rare:
+                    self.at, self.pos, self.stack, self.limit = at, pos, stack, limit
+                    rare[op](self)
+                    pos, stack, limit = self.pos, self.stack, self.limit
                 elif op == 0x4A:  # BININT
                     stack.append(_I4(data, pos)[0])
                     pos += 4
@@ -196,15 +203,11 @@ class Machine(State):
                         pos = stop + 1
                     else:
                         self.at, self.pos, self.stack, self.limit = at, pos, stack, limit
-                        steps[op](self)
+                        STEPS[op](self)
                         pos, stack, limit = self.pos, self.stack, self.limit
                 elif op == 0x2E:  # STOP
                     self.at, self.pos, self.stack = at, pos, stack
                     return self._stop()
-                elif op in steps:
-                    self.at, self.pos, self.stack, self.limit = at, pos, stack, limit
-                    steps[op](self)
-                    pos, stack, limit = self.pos, self.stack, self.limit
                 else:
                     self.at = at
                     raise Malformed(f"0x{op:02x} is no opcode", self.place)

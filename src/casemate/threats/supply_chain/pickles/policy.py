@@ -33,6 +33,7 @@ Find: TypeAlias = Callable[[str, str, int | None, str], None]
 SCRIPTED: Final = "__torch__"
 """The module of TorchScript's classes: they exist only inside of their own archive, as data of its interpreter."""
 
+_NONE: Final[frozenset[Role]] = frozenset()
 _INERT: Final = frozenset({Role.CONSTRUCT, Role.STATE, Role.IMPORT})
 
 
@@ -59,7 +60,7 @@ class Policy:
         self.torch = torch
         self.storages: dict[str, int] = {}
         self.imported: set[Name] = set()
-        self._asked: dict[Name, frozenset[Role]] = {}
+        self._asked: dict[Global, frozenset[Role]] = {}
         self.acted = False
         self.inner: list[Blob] = []
         self.companions: list[str] = []
@@ -87,29 +88,29 @@ class Policy:
         """The roles that every loader's reading of this name has; none for what is no plain name."""
         if not isinstance(target, Global):
             return frozenset()
+        found = self._asked.get(target)
+        if found is None:
+            found = self._asked[target] = self._of(target)
+        return found
+
+    def _of(self, target: Global) -> frozenset[Role]:
         if self.torch and (target.module == SCRIPTED or target.module.startswith(SCRIPTED + ".")):
             return _INERT
-        roles = self._of((target.module, target.name))
-        return roles if target.also is None else roles & self._of(target.also)
-
-    def _of(self, name: Name) -> frozenset[Role]:
-        found = self._asked.get(name)
-        if found is None:
-            found = self._asked[name] = self.allowed.get(name) or frozenset()
-        return found
+        roles = self.allowed.get(target.pair, _NONE)
+        return roles if target.also is None else roles & self.allowed.get(target.also, _NONE)
 
     def _bad(self, target: Value) -> str:
         """Why this name is known to be bad, or ""."""
         if not self.deny or not isinstance(target, Global):
             return ""
-        names = [(target.module, target.name), *([target.also] if target.also else [])]
+        names = [target.pair, *([target.also] if target.also else [])]
         return next((reason for reason in (denied(*name) for name in names) if reason), "")
 
     def _import(self, fact: Fact) -> None:
         target = fact.target
         if not isinstance(target, Global):
             return
-        self.imported.add((target.module, target.name))
+        self.imported.add(target.pair)
         if Role.IMPORT in self._roles(target):
             return
         bad, name = self._bad(target), str(target)
@@ -230,7 +231,7 @@ def _maker(target: Made) -> Value:
 
 def _replaces(state: Value) -> bool:
     parts = state.items if isinstance(state, Tup) and len(state.items) == 2 else (state,)
-    return any(isinstance(key, str) and key in _PRIVATE for part in parts if isinstance(part, Dct) for key in part.keys)
+    return any(not _PRIVATE.isdisjoint(part.keys) for part in parts if isinstance(part, Dct))
 
 
 def _logical(value: Value) -> str:

@@ -19,6 +19,7 @@ _FORMULAS: Final = frozenset(
 )
 _FILE: Final = re.compile(r"[\w][\w.+-]{0,200}\.npy")
 _MT19937_WORDS: Final = 624
+_INERT: Final = (type(None), str, int, float, Array, Tup, Lst, Blob)
 _OWN_WORDS: Final = ("__doc__", "__name__")
 _TEMPLATE: Final = re.compile(
     r"(?:\s*\n"
@@ -35,23 +36,24 @@ def state_fits(made: Made, maker: Global, state: Value) -> bool:
     In general: a dictionary of attribute names that Python itself does not use, or constants. A second part for slots
     must be the same. Otherwise a state could replace ``__class__`` or ``__setstate__`` and so make a call of its own.
     """
-    name = (maker.module, maker.name)
     if maker.module in _DISTRIBUTIONS:
         return _distribution(state)
     if maker.module.startswith(_STATSMODELS):
         return _statsmodels(made, state)
-    rule = STATES.get(name)
+    rule = STATES.get(maker.pair)
     return rule(made, state) if rule else _general(state)
 
 
 def _attributes(state: Value) -> bool:
-    return isinstance(state, Dct) and all(
-        isinstance(k, str) and (k in _OWN_WORDS or not (k.startswith("__") and k.endswith("__"))) for k in state.keys
-    )
+    return isinstance(state, Dct) and all(map(_attribute, state.keys))
+
+
+def _attribute(key: Value) -> bool:
+    return isinstance(key, str) and (key[:2] != "__" or key[-2:] != "__" or key in _OWN_WORDS)
 
 
 def _inert(value: Value) -> bool:
-    return value is None or isinstance(value, str | int | float | Array | Tup | Lst | Blob)
+    return isinstance(value, _INERT)
 
 
 def _general(state: Value) -> bool:

@@ -27,16 +27,17 @@ class Global:
     """A name that loading would import.
 
     Attributes:
-        module, name: as Python resolves them.
+        module, name: as Python resolves them; both together are ``pair``.
         also: what an older loader would import instead.
         serial: how many objects the stream had made before, to tell them apart.
     """
 
-    __slots__ = ("also", "module", "name", "serial")
+    __slots__ = ("also", "module", "name", "pair", "serial")
 
     def __init__(self, module: str, name: str, also: tuple[str, str] | None = None, serial: int = 0) -> None:
         self.module = module
         self.name = name
+        self.pair = (module, name)
         self.also = also
         self.serial = serial
 
@@ -70,15 +71,17 @@ class Tup:
         self.weight = 1 + len(items)
         self.depth = 1
         self.hashable = True
-        for item in items:
-            if type(item) not in PLAIN:
-                self._add(item)
+        if not PLAIN.issuperset(map(type, items)):
+            self._add(items)
 
-    def _add(self, item: Value) -> None:
-        if isinstance(item, Tup):
-            self.weight = min(self.weight + item.weight, HASH_WEIGHT + 1)
-            self.depth = max(self.depth, min(item.depth + 1, HASH_DEPTH + 1))
-        self.hashable = self.hashable and can_hash(item)
+    def _add(self, items: tuple[Value, ...]) -> None:
+        for item in items:
+            if isinstance(item, Tup):
+                self.weight = min(self.weight + item.weight, HASH_WEIGHT + 1)
+                self.depth = max(self.depth, min(item.depth + 1, HASH_DEPTH + 1))
+                self.hashable = self.hashable and item.hashable
+            elif type(item) not in PLAIN and not can_hash(item):
+                self.hashable = False
 
 
 class Frozen(Tup):
@@ -190,13 +193,17 @@ UNKNOWN: Final = (Global, Made, Persistent, DType, Wrapper, Array)
 """Kinds of values whose methods are not known; every other value is one of Python's own constants or containers."""
 
 
+_SEQUENCES: Final = (Tup, Lst)  # named, because a union is made anew each time it is asked about
+_NEVER_HASHED: Final = (Lst, Dct, Array)
+
+
 def can_hash(value: Value) -> bool:
     """Whether Python can hash this; an object of an unknown class is taken to be able to."""
     if isinstance(value, Tup):
         return value.hashable
     if isinstance(value, Blob):
         return value.kind in ("bytes", "text")
-    return not isinstance(value, Lst | Dct | Array)
+    return not isinstance(value, _NEVER_HASHED)
 
 
 def hashable_cheaply(key: Value) -> bool:
@@ -208,7 +215,7 @@ def hashable_cheaply(key: Value) -> bool:
 
 def is_empty(value: Value) -> bool:
     """Whether Python takes this constant for false."""
-    if isinstance(value, Tup | Lst):
+    if isinstance(value, _SEQUENCES):
         return not value.items
     if isinstance(value, Dct):
         return not value.flat
@@ -219,13 +226,15 @@ def is_empty(value: Value) -> bool:
 
 def breadth(value: Value) -> int:
     """How many things a rule looks at that looks at a value, its items, and theirs."""
-    if isinstance(value, Tup | Lst):
+    if isinstance(value, _SEQUENCES):
         if not value.items:
             return 1
         few = value.items if len(value.items) <= 64 else ()
-        return 1 + len(value.items) + sum(len(i.items) if isinstance(i, Tup | Lst) else _pairs(i) for i in few)
-    return 1 + _pairs(value)
+        return 1 + len(value.items) + sum(map(_length, few))
+    return 1 + _length(value)
 
 
-def _pairs(value: Value) -> int:
-    return len(value.flat) // 2 if isinstance(value, Dct) else 0
+def _length(value: Value) -> int:
+    if isinstance(value, Dct):
+        return len(value.flat) // 2
+    return len(value.items) if isinstance(value, _SEQUENCES) else 0
