@@ -114,7 +114,7 @@ class Machine(State):
                         self.sparse(index)
                     memo[index] = stack[-1]
                     pos += 4
-                elif op in rare:
+                elif op in rare:  # behind what is frequent in all pickles, before what is so in dense ones only
                     self.at, self.pos, self.stack, self.limit = at, pos, stack, limit
                     rare[op](self)
                     pos, stack, limit = self.pos, self.stack, self.limit
