@@ -90,7 +90,7 @@ def main() -> None:
         sys.exit(0)
     print(
         f"{len(samples)} public samples and {len(honest)} honest files; {absent} listed files are absent. Our rules "
-        "were written with the samples and the seen half at hand, and mended after the unseen half was first looked at; "
+        "were written with the samples and the seen half at hand, and mended after a first look at the unseen half; "
         "peers have the optional parts that benchmarks/peers lists (their errors are files that they do not read), "
         f"and get {SECONDS} s each.\n"
     )
