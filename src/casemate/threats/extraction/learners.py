@@ -76,6 +76,8 @@ class Boosted:
     def __init__(self, space: InputSpace, *, hint: bool) -> None:
         self._hint = hint
         self._categories = [0 < len(field.levels) <= 255 for field in space.fields]
+        levels = [len(field.levels) for field, words in zip(space.fields, self._categories, strict=True) if words]
+        self._bins = max([QUANTILES + 1, *levels])  # every level of a category takes a bin
         self._models: list[Any] = []
         self._edges: list[Floats] = []
         self._classes = 0
@@ -88,7 +90,7 @@ class Boosted:
             "categorical_features": self._categories + [False] * (table.shape[1] - len(self._categories)),
             # Small, few and coarse trees copy SUPPORT2's models as well as larger ones at half of the cost.
             "max_leaf_nodes": 8,
-            "max_bins": QUANTILES + 1,
+            "max_bins": self._bins,
             "learning_rate": 0.1,
             # Exact answers carry no noise, so the more of them there are, the finer they may be fitted.
             "max_iter": 60 if answers.logits is None else int(np.clip(len(table) / 20, 60, 150)),
