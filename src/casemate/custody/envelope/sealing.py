@@ -9,14 +9,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from casemate.core.errors import UnreadableError, UsageError
 from casemate.core.observer import Observer
-from casemate.custody.envelope.layout import ANY_KEYS, JOURNAL, SEGMENT, SLOT, Head, Policy
+from casemate.custody.envelope.layout import ANY_KEYS, JOURNAL, SEGMENT, SLOT, TAG, Head, Policy
 from casemate.custody.envelope.publish import Draft, open_regular
 from casemate.custody.envelope.slots import Slot, check_wraps, encode_slot, room_for
 from casemate.custody.envelope.stream import WORKERS, Scratch, Stream, each_segment, read_fully, write_fully
 from casemate.keys.services import DEK_SIZE, KeyService
+
+
+RUN: Final = 4
+"""Segments that one thread seals and writes at a time: fewer hand-overs of the interpreter's lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class Sealer:
         except BaseException:
             self._draft.__exit__(None, None, None)
             raise
-        self._scratch = Scratch(segment)
+        self._scratch = Scratch(segment, RUN)
         self._workers = workers
         self._pool: ThreadPoolExecutor | None = None
         self._pending: list[Future[None]] = []
@@ -135,8 +140,8 @@ class Sealer:
                 self._start(memoryview(self._rest))
                 self._rest = bytearray()
         whole = len(data) - len(data) % segment
-        for at in range(0, whole, segment):
-            self._start(data[at : at + segment])
+        for at in range(0, whole, RUN * segment):
+            self._start(data[at : min(at + RUN * segment, whole)])
         self._rest += data[whole:]
 
     def drain(self) -> None:
@@ -178,16 +183,20 @@ class Sealer:
         self._draft.publish()
         return Sealed(self._draft.goal, self._head.name, self._head.size, self._head.total, self._keys)
 
-    def _start(self, piece: memoryview) -> None:
+    def _start(self, run: memoryview) -> None:
+        """Begin to seal the next segments, at most ``RUN``; only the file's last may be shorter, or empty."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._workers)
-        self._pending.append(self._pool.submit(self._seal, self._index, piece))
-        self._index += 1
+        self._pending.append(self._pool.submit(self._seal, self._index, run))
+        self._index += max(1, -(-len(run) // self._head.segment))
 
-    def _seal(self, index: int, piece: memoryview) -> None:
-        sealed = self._scratch.sealed[: len(piece) + 16]
-        self._stream.seal(index, piece, sealed)
-        write_fully(self._draft.descriptor, sealed, self._head.offset(index))
+    def _seal(self, first: int, run: memoryview) -> None:
+        segment, sealed, end = self._head.segment, self._scratch.sealed, 0
+        for index, at in enumerate(range(0, max(1, len(run)), segment), first):
+            piece = run[at : at + segment]
+            begin, end = end, end + len(piece) + TAG
+            self._stream.seal(index, piece, sealed[begin:end])
+        write_fully(self._draft.descriptor, sealed[:end], self._head.offset(first))
 
 
 def encrypt_file(

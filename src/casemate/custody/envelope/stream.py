@@ -61,10 +61,11 @@ class Stream:
 
 
 class Scratch(threading.local):
-    """Two buffers for each thread, made when they are first used and used again for each segment."""
+    """Two buffers for each thread, made when they are first used and used again for each run of segments."""
 
-    def __init__(self, segment: int) -> None:
+    def __init__(self, segment: int, run: int = 1) -> None:
         self._segment = segment
+        self._run = run
 
     @cached_property
     def plain(self) -> memoryview:
@@ -73,8 +74,8 @@ class Scratch(threading.local):
 
     @cached_property
     def sealed(self) -> memoryview:
-        """Room for a segment of ciphertext and its tag."""
-        return memoryview(bytearray(self._segment + TAG))
+        """Room for a run of segments of ciphertext and their tags."""
+        return memoryview(bytearray(self._run * (self._segment + TAG)))
 
 
 def each_segment(
