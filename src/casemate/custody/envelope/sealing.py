@@ -19,7 +19,6 @@ from casemate.custody.envelope.slots import Slot, check_wraps, encode_slot, room
 from casemate.custody.envelope.stream import WORKERS, Scratch, Stream, each_segment, read_fully, write_fully
 from casemate.keys.services import DEK_SIZE, KeyService
 
-
 RUN: Final = 4
 """Segments that one thread seals and writes at a time: fewer hand-overs of the interpreter's lock."""
 
