@@ -26,7 +26,9 @@ SMALL: Final = 8 << 20
 _INLINE: Final = 1 << 18
 """Hashing less than this is not worth a thread."""
 
-_PIECE: Final = 1 << 20
+_PIECE: Final = 1 << 17
+"""Bytes that are read at a time; they stay in a core's own cache until they are hashed."""
+
 _TELL: Final = 32 << 20
 _KINDS: Final = (
     (stat.S_ISDIR, "it is a folder"),
