@@ -56,5 +56,5 @@ clean:
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp
-	$(PIP) --editable '.[dev,torch,parquet,text,kms,lz4,zstd]'
+	$(PIP) --editable '.[dev,torch,parquet,text,kms,lz4,zstd,onnx]'
 	@touch $@

@@ -1,1 +1,37 @@
-"""Adversarial examples: small changes of an input that turn the model's answer, and what they cost the attacker."""
+"""Adversarial examples: small changes of an input that turn the model's answer, and what they cost the attacker.
+
+Attacks on tables need no torch; those on tensors do, so their names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from casemate.threats.evasion.attacks import APGD, FAB, FGSM, MIM, PGD, AutoAttack, Square
+    from casemate.threats.evasion.balls import L2, Linf
+    from casemate.threats.evasion.compat import fgsm
+    from casemate.threats.evasion.evaluation import Evaluation
+
+_HOMES: Final = {
+    "APGD": "attacks",
+    "FAB": "attacks",
+    "FGSM": "attacks",
+    "MIM": "attacks",
+    "PGD": "attacks",
+    "AutoAttack": "attacks",
+    "Square": "attacks",
+    "L2": "balls",
+    "Linf": "balls",
+    "Evaluation": "evaluation",
+    "fgsm": "compat",
+}
+
+__all__ = ["APGD", "FAB", "FGSM", "L2", "MIM", "PGD", "AutoAttack", "Evaluation", "Linf", "Square", "fgsm"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

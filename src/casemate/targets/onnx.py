@@ -1,0 +1,140 @@
+"""ONNX models as targets of attacks that see scores or labels: no gradients, and a faster forward pass than torch's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from casemate.core.errors import TargetError
+from casemate.core.optional import require
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = require("torch", extra="torch")
+
+from casemate.targets.differentiable import BATCH, TINY, Loss, Usage, arriving, checked
+
+
+class OnnxClassifier:
+    """A model in ONNX that maps (n, ...) float32 inputs within bounds to (n, classes) logits.
+
+    Args:
+        model: its bytes. Take them from ``casemate.custody.load``, which scans what it reads.
+        classes: how many there are, or their names.
+        bounds: least and greatest value of an input.
+        levels: number of values an input can have when it arrives; None for any.
+        batch: samples a pass.
+        name: what reports call it.
+
+    Raises:
+        TargetError: the model cannot be opened, or has not one input and at least one output.
+        MissingPartError: onnxruntime is not installed.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        classes: int | Sequence[str],
+        bounds: tuple[float, float] = (0.0, 1.0),
+        *,
+        levels: int | None = None,
+        batch: int = BATCH,
+        name: str = "model",
+    ) -> None:
+        runtime = require("onnxruntime", extra="onnx")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session: Any = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime's errors have no common base
+            raise TargetError(
+                "the ONNX model cannot be opened",
+                cause=str(error).splitlines()[0][:200],
+                next_step="check it with onnx.checker; operators of later versions need a later onnxruntime",
+            ) from error
+        if len(self._session.get_inputs()) != 1:
+            raise TargetError(
+                f"the ONNX model has {len(self._session.get_inputs())} inputs",
+                next_step="export a model with one input, the sample",
+            )
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+        self.names = tuple(str(each) for each in (range(classes) if isinstance(classes, int) else classes))
+        self.classes = len(self.names)
+        self.bounds = (float(bounds[0]), float(bounds[1]))
+        self.levels = levels
+        self.batch = batch
+        self.name = name
+        self.usage = Usage()
+        self.notes: tuple[str, ...] = ()
+        self._log = False
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """(n, classes) float32 logits; counted as forwards.
+
+        Raises:
+            TargetError: the model raised, or answered something else than (n, classes) numbers.
+        """
+        self.usage.forwards += len(inputs)
+        return self._run(inputs)
+
+    def confirm(self, inputs: Tensor) -> Tensor:
+        """(n, classes) float32 logits, inputs rounded to ``levels``; counted as confirmations."""
+        self.usage.confirmations += len(inputs)
+        return self._run(self.quantized(inputs))
+
+    def gradient(self, inputs: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+        """Refused.
+
+        Raises:
+            TargetError: always; an ONNX model has no gradients here.
+        """
+        raise TargetError(
+            f"target {self.name!r} has no gradients",
+            cause="it is an ONNX model",
+            next_step="use Square or a decision-based attack, or attack the torch module it came from",
+        )
+
+    def quantized(self, inputs: Tensor, origin: Tensor | None = None, *, inward: bool = False) -> Tensor:
+        """Inputs as they arrive at the deployed model; ``inward`` rounds their distance from ``origin`` down."""
+        return arriving(inputs, self.bounds, self.levels, origin if inward else None)
+
+    def tensor(self, inputs: Tensor | npt.ArrayLike) -> Tensor:
+        """Inputs as contiguous float32 within the bounds, checked."""
+        return checked(inputs, self.bounds)
+
+    def sense(self, inputs: Tensor) -> None:
+        """Look at answers to a few inputs; probabilities are noticed, and their logarithm is taken from then on."""
+        if self._log:
+            return
+        answers = self.confirm(inputs[: self.batch])
+        if bool((answers >= 0).all()) and bool(((answers.sum(dim=1) - 1).abs() < 1e-3).all()):
+            self._log = True
+            self.notes += ("the model answers probabilities; their logarithm was taken as logits",)
+
+    def _run(self, inputs: Tensor) -> Tensor:
+        parts = []
+        for part in torch.split(inputs, self.batch):
+            try:
+                (answer,) = self._session.run([self._output], {self._input: part.numpy()})
+            except Exception as error:  # the runtime's errors have no common base
+                raise TargetError(
+                    f"target {self.name!r} refused inputs of shape {tuple(part.shape)}",
+                    cause=str(error).splitlines()[0][:200],
+                    next_step="check the shape; the batch must be a free dimension of the model",
+                ) from error
+            if np.shape(answer) != (len(part), self.classes):
+                raise TargetError(
+                    f"target {self.name!r} answered {np.shape(answer)} for {len(part)} inputs",
+                    cause=f"({len(part)}, {self.classes}) logits are expected",
+                    next_step="give the right number of classes, and a model whose first output is one row a sample",
+                )
+            parts.append(torch.from_numpy(np.asarray(answer, dtype=np.float32)))
+        answers = torch.cat(parts)
+        return answers.clamp_min(TINY).log() if self._log else answers

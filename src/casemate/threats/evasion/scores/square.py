@@ -1,0 +1,131 @@
+"""Square: random search that sees scores only, and so is not fooled by gradients that lie.
+
+Reference:
+    Andriushchenko, Croce, Flammarion and Hein 2020, "Square Attack: a query-efficient black-box adversarial attack via
+    random search", algorithms 1 and 2 (arXiv 1912.00049).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from casemate.core.optional import require
+from casemate.targets.differentiable import Scored
+from casemate.threats.evasion.balls import Ball
+from casemate.threats.evasion.criteria import Criterion
+from casemate.threats.evasion.losses import margin
+from casemate.threats.evasion.noise import Noise
+from casemate.threats.evasion.pursuit import State, claim, fresh
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = require("torch", extra="torch")
+
+HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+"""Queries, of 10,000, after which the area of squares is halved."""
+
+
+@dataclass(frozen=True)
+class Squares:
+    """The walk of Square in Linf: a random square is set to plus or minus the radius, and kept if the margin grows.
+
+    Attributes:
+        target: gives scores.
+        ball: to stay in; Linf.
+        criterion: whose success is sought.
+        queries: forward passes a sample.
+        share: of the area that the first squares cover.
+        seed: of all that is random.
+    """
+
+    target: Scored
+    ball: Ball
+    criterion: Criterion
+    queries: int = 5000
+    share: float = 0.8
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """One a query."""
+        return self.queries
+
+    def begin(self, origin: Tensor, labels: Tensor, ids: Tensor) -> State:
+        """Vertical stripes of plus or minus the radius."""
+        state = fresh(origin, labels, ids)
+        images = _images(origin)
+        draw = Noise(self.seed, "square-stripes").uniform(ids.numpy(), (images.shape[1], images.shape[3]))
+        stripes = torch.from_numpy(np.where(draw < 0.5, -1, 1).astype(np.float32))[:, :, None, :] * self.ball.eps
+        current = self.ball.project((images + stripes).reshape(origin.shape), origin, self.target.bounds)
+        state |= {"current": current.clone(), "best": torch.full((len(origin),), float("-inf"))}
+        state["turn"] = torch.zeros(len(origin), dtype=torch.int64)
+        state["draws"] = self._draws(ids, images.shape[1], 0)
+        return state
+
+    def advance(self, state: State) -> None:
+        """One query a sample: the stripes first, then one square at a time."""
+        turn, labels = state["turn"], state["labels"]
+        tried = self._squared(state)
+        logits = self.target.logits(tried)
+        lead = self.criterion.sign * margin(logits, labels)
+        claim(state, tried, self.criterion.met(logits, labels))
+        better = ((lead > state["best"]) | (lead >= 0)).nonzero()[:, 0]
+        state["current"][better] = tried[better]
+        state["best"][better] = lead[better]
+        turn += 1
+        due = turn % BLOCK == 0
+        if bool(due.any()):
+            channels = state["draws"].shape[2] - 2
+            for block in sorted(set(turn[due].tolist())):
+                those = turn == block
+                state["draws"][those] = self._draws(state["ids"][those], channels, block // BLOCK)
+
+    def _draws(self, ids: Tensor, channels: int, block: int) -> Tensor:
+        """(n, BLOCK, 2 + channels): row, column and signs of the next squares."""
+        noise = Noise(self.seed, "square").uniform(ids.numpy(), (BLOCK, 2 + channels), block)
+        return torch.from_numpy(noise)
+
+    def _squared(self, state: State) -> Tensor:
+        """Current points, a square of each moved to the ball's surface. Samples at the same turn go together."""
+        turn, tried = state["turn"], state["current"].clone()
+        images, origin = _images(tried), _images(state["origin"])
+        high, wide = images.shape[2:]
+        sides = _sides(self.queries, self.share, high, wide)[turn]
+        draws = state["draws"][torch.arange(len(turn)), turn % BLOCK]
+        for side in sorted(set(sides[turn > 0].tolist())):
+            those = ((sides == side) & (turn > 0)).nonzero()[:, 0]
+            drawn = draws[those]
+            reach = torch.arange(side)
+            rows = ((drawn[:, 0] * (high - side + 1)).to(torch.int64)[:, None] + reach)[:, None, :, None]
+            columns = ((drawn[:, 1] * (wide - side + 1)).to(torch.int64)[:, None] + reach)[:, None, None, :]
+            where = those[:, None, None, None], torch.arange(images.shape[1])[None, :, None, None], rows, columns
+            push = torch.where(drawn[:, 2:] < 0.5, -self.ball.eps, self.ball.eps)[:, :, None, None]
+            images[where] = (origin[where] + push).clamp_(*self.target.bounds)
+        return tried
+
+
+BLOCK = 64
+"""Squares a sample draws at a time."""
+
+
+@cache
+def _sides(queries: int, share: float, high: int, wide: int) -> Tensor:
+    """(queries + 1,) sides of squares at each turn; their area halves on the paper's schedule."""
+    turn, marks = torch.arange(queries + 1), torch.tensor(HALVINGS) * queries / 10_000
+    halvings = (turn[:, None] > marks[None]).sum(1)
+    return (share / 2.0**halvings * high * wide).sqrt().round().to(torch.int64).clamp(1, min(high, wide))
+
+
+def _images(inputs: Tensor) -> Tensor:
+    """Inputs as (n, channels, height, width); what has no height and width is one row of pixels."""
+    if inputs.ndim == 4:
+        return inputs
+    if inputs.ndim == 2:
+        return inputs.reshape(len(inputs), 1, 1, -1)
+    return inputs.reshape(len(inputs), 1, inputs.shape[1], -1)

@@ -1,0 +1,43 @@
+"""Square."""
+
+from __future__ import annotations
+
+import torch
+from tests.threats.evasion.networks import digits
+
+from casemate.targets import TorchClassifier
+from casemate.threats.evasion import PGD, Linf, Square
+from casemate.threats.evasion.scores.square import _sides
+
+
+def test_sides_follow_the_schedule_of_the_paper() -> None:
+    sides = _sides(10_000, 0.8, 28, 28)
+    area = [0.8 / 2**k * 784 for k in range(10)]
+    marks = (1, 11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
+    assert [int(sides[mark]) for mark in marks] == [round(each**0.5) for each in area]
+    assert bool((sides.diff() <= 0).all())
+    assert int(_sides(100, 0.8, 1, 64).max()) == 1
+
+
+def test_it_asks_no_more_than_its_budget_and_stops_at_the_first_success() -> None:
+    scene = digits()
+    target = TorchClassifier(scene.module, 10)
+    found = Square(Linf(0.03), queries=60).evaluate(target, scene.x[:50], scene.y[:50])
+    attacked = int(found.correct.sum())
+    assert found.gradients == 0
+    assert int(found.robust.sum()) * 60 <= found.forwards <= attacked * 60
+
+
+def test_it_comes_near_the_gradient_attack_and_far_beyond_random_corners() -> None:
+    scene = digits()
+    target = TorchClassifier(scene.module, 10)
+    eps = 0.08
+    white = PGD(Linf(eps), restarts=3).evaluate(target, scene.x, scene.y)
+    black = Square(Linf(eps), queries=1000).evaluate(target, scene.x, scene.y)
+    torch.manual_seed(0)
+    standing = black.correct.clone()
+    for _ in range(300):
+        corner = (scene.x + eps * (torch.rand_like(scene.x) * 2 - 1).sign()).clamp(0, 1)
+        standing &= target.logits(corner).argmax(1) == scene.y
+    assert black.estimate <= white.estimate + 0.06
+    assert black.estimate <= float(standing.float().mean()) - 0.1
