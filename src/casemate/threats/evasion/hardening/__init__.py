@@ -1,0 +1,1 @@
+"""Training that makes networks harder to fool: module in, module out."""
