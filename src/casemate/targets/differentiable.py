@@ -100,6 +100,8 @@ class TorchClassifier:
         name: what reports call it.
 
     Attributes:
+        module: a frozen copy of the module, normalization included: what examples are confirmed on.
+        network: the same with a faster first layer: what gradients are taken of.
         notes: what a reader should know: the module was in training mode, it answers probabilities.
 
     Raises:
@@ -135,10 +137,12 @@ class TorchClassifier:
         self.notes: tuple[str, ...] = ()
         if any(each.training and isinstance(each, _CHANGED_BY_MODE) for each in module.modules()):
             self.notes += ("the module was in training mode; it was judged in evaluation mode",)
-        self._scale = None if mean is None and std is None else (mean or (0.0,), std or (1.0,))
-        self._original = frozen(module)
+        if mean is not None or std is not None:
+            module = nn.Sequential(Normalize(mean or (0.0,), std or (1.0,)), module)
+        self.module = frozen(module)
         self.network = frozen(module)
-        self.sped_up = faster(self.network) if self.network is not module else 0
+        if self.network is not module:
+            faster(self.network)
         self._log = False
 
     def logits(self, inputs: Tensor) -> Tensor:
@@ -159,7 +163,7 @@ class TorchClassifier:
         """
         self.usage.confirmations += len(inputs)
         with torch.no_grad():
-            return self._through(self._original, self.quantized(inputs))
+            return self._through(self.module, self.quantized(inputs))
 
     def gradient(self, inputs: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (n, classes), losses (n,) and the gradient of each loss by its own input (n, ...).
@@ -212,9 +216,6 @@ class TorchClassifier:
         return answers[0] if len(answers) == 1 else torch.cat(answers)
 
     def _pass(self, network: nn.Module, inputs: Tensor) -> Tensor:
-        if self._scale is not None:
-            mean, std = (torch.tensor(each).reshape(-1, *[1] * (inputs.ndim - 2)) for each in self._scale)
-            inputs = (inputs - mean) / std
         try:
             answer = network(inputs)
         except Exception as error:  # whatever a foreign module raises becomes one typed error
@@ -232,6 +233,24 @@ class TorchClassifier:
             )
         answer = answer.to(torch.float32)
         return answer.clamp_min(TINY).log() if self._log else answer
+
+
+class Normalize(nn.Module):
+    """(inputs - mean) / std, channel by channel, for (n, channels, height, width) inputs.
+
+    Args:
+        mean: one a channel, or one for all.
+        std: likewise.
+    """
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.mean = torch.tensor([float(each) for each in mean])[:, None, None]
+        self.std = torch.tensor([float(each) for each in std])[:, None, None]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Normalized inputs."""
+        return (inputs - self.mean) / self.std
 
 
 def frozen(module: nn.Module) -> nn.Module:

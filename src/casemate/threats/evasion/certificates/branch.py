@@ -239,9 +239,7 @@ class _Tree:
             for combination in itertools.product((1, -1), repeat=len(chosen)):
                 signs = parent.signs.clone()
                 signs[chosen] = torch.tensor(combination, dtype=torch.int8)
-                made.append(
-                    Domain(parent.bound, 0, parent.other, signs, parent.slopes, parent.pulls, parent.likely)
-                )
+                made.append(Domain(parent.bound, 0, parent.other, signs, parent.slopes, parent.pulls, parent.likely))
         return made
 
     @torch.no_grad()

@@ -20,7 +20,6 @@ from casemate.core.optional import require
 from casemate.threats.evasion.certificates.backward import Trace
 from casemate.threats.evasion.certificates.branch import Search, branch
 from casemate.threats.evasion.certificates.crown import intermediate
-from casemate.threats.evasion.certificates.graph import Graph
 from casemate.threats.evasion.certificates.intervals import Bounds
 from casemate.threats.evasion.certificates.margins import by_intervals, by_lines, by_slopes, differences, others
 from casemate.threats.evasion.certificates.read import read
@@ -291,4 +290,3 @@ def pick(bounds: Bounds, which: Tensor) -> Bounds:
     """Copies of the bounds of some samples."""
     box = {place: (low[which], high[which]) for place, (low, high) in bounds.box.items()}
     return Bounds(box, {place: lost[which] for place, lost in bounds.lost.items()})
-

@@ -100,9 +100,7 @@ def by_lines(graph: Graph, bounds: Bounds, labels: Tensor, wanted: Tensor, trace
     return least(problem, len(graph.nodes) - 1, rows, trace)
 
 
-def by_slopes(
-    pair: Pair, bounds: Bounds, labels: Tensor, wanted: Tensor, steps: int
-) -> tuple[Tensor, Tensor | None]:
+def by_slopes(pair: Pair, bounds: Bounds, labels: Tensor, wanted: Tensor, steps: int) -> tuple[Tensor, Tensor | None]:
     """(r,) margins with optimized slopes, and (r, *shape) the inputs' coefficients."""
     which = wanted.nonzero()
     rows = Rows(differences(labels, which, pair.exact.classes), which[:, 0])

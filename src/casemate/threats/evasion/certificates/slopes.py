@@ -99,7 +99,10 @@ def ascend(
     start = {at: relax(each).low for at, each in seen.items()} if slopes is None else dict(slopes)
     zero = {at: torch.zeros_like(each, dtype=torch.float32) for at, each in (signs or {}).items()}
     found = Found(
-        torch.full((len(rows.a),), -torch.inf), {at: each.float() for at, each in start.items()}, dict(pulls or zero), Trace()
+        torch.full((len(rows.a),), -torch.inf),
+        {at: each.float() for at, each in start.items()},
+        dict(pulls or zero),
+        Trace(),
     )
     if steps:
         _search(pair.fast, place, rows, box, seen, found, signs or {}, lost, steps, goal)
