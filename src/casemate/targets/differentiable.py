@@ -55,12 +55,29 @@ class Usage:
 class Scored(Protocol):
     """A classifier of tensors that answers with logits."""
 
-    name: str
-    bounds: tuple[float, float]
-    classes: int
-    batch: int
-    usage: Usage
-    notes: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and greatest value of an input."""
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+
+    @property
+    def batch(self) -> int:
+        """Samples a pass."""
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked so far."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know."""
 
     def tensor(self, inputs: Tensor | npt.ArrayLike) -> Tensor:
         """Inputs as contiguous float32 within the bounds, checked."""

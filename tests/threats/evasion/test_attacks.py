@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.threats.evasion.networks import digits, network
 from torch import nn
 
 from casemate.core.errors import DataError, TargetError, UsageError
 from casemate.stats.proportions import clopper_pearson
 from casemate.targets import TorchClassifier
 from casemate.threats.evasion import APGD, FAB, FGSM, L2, MIM, PGD, AutoAttack, Linf, Square
+from tests.threats.evasion.networks import digits, network
 
 EPS = 0.1
 ATTACKS = [

@@ -8,10 +8,10 @@ import torch
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.tree import DecisionTreeClassifier
-from tests.threats.evasion.networks import digits
 
 from casemate.core.errors import TargetError, UsageError
 from casemate.threats.evasion import fgsm
+from tests.threats.evasion.networks import digits
 
 
 def test_the_snippet_with_a_torch_model_and_a_numpy_array() -> None:

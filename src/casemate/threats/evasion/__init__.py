@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from casemate.threats.evasion.attacks import APGD, FAB, FGSM, MIM, PGD, AutoAttack, Square
     from casemate.threats.evasion.balls import L2, Linf
+    from casemate.threats.evasion.bracket import Bracket, Bracketed
     from casemate.threats.evasion.compat import fgsm
     from casemate.threats.evasion.evaluation import Evaluation
 
@@ -21,6 +22,8 @@ _HOMES: Final = {
     "MIM": "attacks",
     "PGD": "attacks",
     "AutoAttack": "attacks",
+    "Bracket": "bracket",
+    "Bracketed": "bracket",
     "Square": "attacks",
     "L2": "balls",
     "Linf": "balls",
@@ -28,7 +31,21 @@ _HOMES: Final = {
     "fgsm": "compat",
 }
 
-__all__ = ["APGD", "FAB", "FGSM", "L2", "MIM", "PGD", "AutoAttack", "Evaluation", "Linf", "Square", "fgsm"]
+__all__ = [
+    "APGD",
+    "FAB",
+    "FGSM",
+    "L2",
+    "MIM",
+    "PGD",
+    "AutoAttack",
+    "Bracket",
+    "Bracketed",
+    "Evaluation",
+    "Linf",
+    "Square",
+    "fgsm",
+]
 
 
 def __getattr__(name: str) -> Any:

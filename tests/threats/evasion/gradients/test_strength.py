@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.threats.evasion.networks import digits
 from torch import nn
 
 from casemate.targets import TorchClassifier
 from casemate.threats.evasion import APGD, FAB, L2, PGD, Linf
+from tests.threats.evasion.networks import digits
 
 
 def linear_scene() -> tuple[TorchClassifier, torch.Tensor, torch.Tensor]:

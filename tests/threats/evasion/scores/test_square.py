@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from tests.threats.evasion.networks import digits
 
 from casemate.targets import TorchClassifier
 from casemate.threats.evasion import PGD, Linf, Square
 from casemate.threats.evasion.scores.square import _sides
+from tests.threats.evasion.networks import digits
 
 
 def test_sides_follow_the_schedule_of_the_paper() -> None:
