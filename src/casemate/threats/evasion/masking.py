@@ -53,6 +53,9 @@ WORTH: Final = 0.04
 """Share of samples by which it must do so to matter."""
 WAVERS: Final = 1e-3
 """Change of probabilities from one question to the next."""
+DRAWS: Final = 8
+VOTES: Final = 40
+"""Draws for a gradient, and for a confirmation, of a target that answers at random."""
 
 
 @dataclass(frozen=True)
@@ -152,13 +155,14 @@ class _Examination:
         seed: int,
         queries: int,
     ) -> None:
-        self._given, self._x, self._ball, self._seed, self._queries = target, inputs, ball, seed, queries
+        self._given, self._x, self._ball, self._seed = target, inputs, ball, seed
         self._y = classes(labels, len(inputs), target.classes)
         target.sense(inputs)
         first, second = (target.confirm(inputs).softmax(1) for _ in range(2))
         self._wavers = float((first - second).abs().max())
         self.random = self._wavers > WAVERS
-        self._target: Differentiable = Drawn(target) if self.random else target
+        self._target: Differentiable = Drawn(target, DRAWS, VOTES) if self.random else target
+        self._queries = queries // DRAWS if self.random else queries
         self.correct = self._target.confirm(inputs).argmax(1) == self._y
         self.robust = self.correct.clone()
         self.evidence: dict[str, float] = {}
@@ -240,7 +244,7 @@ class _Examination:
         """Does the margin rise along its gradient as the gradient says? Over the distance that attacks step."""
         right = self.correct.nonzero()[:, 0]
         share = 0.0
-        if len(right):
+        if len(right) and not self.random:  # what a mean over draws wavers by would drown the difference
             points, labels = self._x[right], self._y[right]
             _, slope = self._slope(points, right)
             step = self._ball.eps / 8

@@ -116,27 +116,6 @@ def reversed_() -> nn.Module:
     return nn.Sequential(plain(), Layer(flatten))
 
 
-def shifted() -> nn.Module:
-    """A random shift by up to a pixel, and random contrast, with each question."""
-
-    def move(x: torch.Tensor) -> torch.Tensor:
-        across, down = torch.randint(-1, 2, (2,)).tolist()
-        return torch.roll(x, (down, across), (2, 3)) * (0.8 + 0.4 * torch.rand(1)) + 0.15 * torch.randn_like(x)
-
-    return nn.Sequential(Layer(move), plain())
-
-
-def winners() -> nn.Module:
-    """Only the five largest activations of the hidden layer pass (k-winners-take-all)."""
-    inner = list(plain().children())
-
-    def keep(x: torch.Tensor) -> torch.Tensor:
-        least = x.topk(3, dim=1).values[:, -1:]
-        return torch.where(x >= least, x, torch.zeros_like(x))
-
-    return nn.Sequential(*inner[:4], Layer(keep), inner[5])
-
-
 def detached() -> nn.Module:
     """A preprocessor outside of torch: no graph at all."""
     return nn.Sequential(Layer(lambda x: torch.from_numpy(x.detach().numpy().copy())), plain())
@@ -156,7 +135,5 @@ MASKED = {
     "thermometer": thermometer,
     "shattered": shattered,
     "reversed": reversed_,
-    "shifted": shifted,
     "detached": detached,
 }
-OTHER = {"winners": winners}
