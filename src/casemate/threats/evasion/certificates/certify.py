@@ -22,7 +22,7 @@ from casemate.threats.evasion.certificates.branch import Search, branch
 from casemate.threats.evasion.certificates.crown import intermediate
 from casemate.threats.evasion.certificates.graph import Graph
 from casemate.threats.evasion.certificates.intervals import Bounds
-from casemate.threats.evasion.certificates.margins import by_intervals, by_lines, by_slopes, differences, others
+from casemate.threats.evasion.certificates.margins import STEPS, by_intervals, by_lines, by_slopes, differences, others
 from casemate.threats.evasion.certificates.read import read
 from casemate.threats.evasion.certificates.slopes import Pair, refine
 from casemate.threats.evasion.certificates.suspects import Suspects
@@ -212,7 +212,7 @@ class _Batch:
 
     def sloped(self) -> None:
         """Optimized slopes for the margins still open."""
-        self.better(self.wanted(), lambda wanted: by_slopes(self.pair, self.bounds, *self.own(wanted), 20)[0])
+        self.better(self.wanted(), lambda wanted: by_slopes(self.pair, self.bounds, *self.own(wanted), STEPS, 0.0))
         self.drop("alpha-crown")
 
     def walked(self) -> None:
@@ -291,4 +291,3 @@ def pick(bounds: Bounds, which: Tensor) -> Bounds:
     """Copies of the bounds of some samples."""
     box = {place: (low[which], high[which]) for place, (low, high) in bounds.box.items()}
     return Bounds(box, {place: lost[which] for place, lost in bounds.lost.items()})
-

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from casemate.core.optional import require
-from casemate.threats.evasion.certificates.graph import Affine, Conv, Graph, Linear, Node, Relu, Reshape, Scale, Sum, gamma
+from casemate.threats.evasion.certificates.graph import (
+    Affine,
+    Conv,
+    Graph,
+    Linear,
+    Node,
+    Relu,
+    Reshape,
+    Scale,
+    Sum,
+    gamma,
+)
 from casemate.threats.evasion.certificates.read import read
 
 if TYPE_CHECKING:

@@ -75,9 +75,7 @@ def _convolution(
     dilation: Pair,
     groups: int,
 ) -> Conv:
-    room = [
-        shape[1 + axis] + 2 * padding[axis] - dilation[axis] * (weight.shape[2 + axis] - 1) - 1 for axis in (0, 1)
-    ]
+    room = [shape[1 + axis] + 2 * padding[axis] - dilation[axis] * (weight.shape[2 + axis] - 1) - 1 for axis in (0, 1)]
     if min(room) < 0:
         raise _wrong(name, f"its kernel does not fit into {shape[1:]}", "check the shape of the inputs")
     goal = (weight.shape[0], room[0] // stride[0] + 1, room[1] // stride[1] + 1)

@@ -58,7 +58,7 @@ def margins(
     wanted = others(labels, graph.classes)
     found[wanted] = torch.maximum(found[wanted], by_lines(graph, bounds, labels, wanted))
     if method == "alpha-crown":
-        found[wanted] = torch.maximum(found[wanted], by_slopes(Pair.of(graph), bounds, labels, wanted, steps)[0])
+        found[wanted] = torch.maximum(found[wanted], by_slopes(Pair.of(graph), bounds, labels, wanted, steps))
     return found
 
 
@@ -101,11 +101,11 @@ def by_lines(graph: Graph, bounds: Bounds, labels: Tensor, wanted: Tensor, trace
 
 
 def by_slopes(
-    pair: Pair, bounds: Bounds, labels: Tensor, wanted: Tensor, steps: int
-) -> tuple[Tensor, Tensor | None]:
-    """(r,) margins with optimized slopes, and (r, *shape) the inputs' coefficients."""
+    pair: Pair, bounds: Bounds, labels: Tensor, wanted: Tensor, steps: int, goal: float | None = None
+) -> Tensor:
+    """(r,) margins with optimized slopes; the ascent ends when all are above the goal."""
     which = wanted.nonzero()
     rows = Rows(differences(labels, which, pair.exact.classes), which[:, 0])
     boxes = {at: bounds.box[at] for at in pair.exact.rectified}
-    found = ascend(pair, len(pair.exact.nodes) - 1, rows, bounds.box[0], boxes, bounds.lost, steps=steps, goal=0.0)
-    return found.bound, found.trace.input
+    found = ascend(pair, len(pair.exact.nodes) - 1, rows, bounds.box[0], boxes, bounds.lost, steps=steps, goal=goal)
+    return found.bound

@@ -144,7 +144,7 @@ def _transposed(a: Tensor, node: Conv, padding: Pair, rest: Pair) -> Tensor:
 
     A product and a fold are faster than torch's transposed convolution in float64 and for few input channels.
     """
-    if a.shape[2:] == (1, 1) and node.groups == 1 and padding == (0, 0):
+    if a.shape[2:] == (1, 1) and node.groups == 1 and padding == rest == (0, 0):
         return (a.flatten(1) @ node.weight.flatten(1)).reshape(len(a), *node.weight.shape[1:])
     if node.groups == 1 and (a.dtype == torch.float64 or node.weight.shape[1] <= FEW):
         size = [

@@ -27,6 +27,8 @@ else:
 ByPlace: TypeAlias = "Mapping[int, Tensor]"
 RATE, FADE = 0.25, 0.95
 """Of slopes: the first step, and what is left of it after each."""
+FIRST, SECOND = 0.9, 0.99
+"""How long the mean of gradients and that of their squares remember."""
 PULL = 0.1
 """The first step of multipliers."""
 AT_ONCE = 1 << 19
@@ -99,7 +101,10 @@ def ascend(
     start = {at: relax(each).low for at, each in seen.items()} if slopes is None else dict(slopes)
     zero = {at: torch.zeros_like(each, dtype=torch.float32) for at, each in (signs or {}).items()}
     found = Found(
-        torch.full((len(rows.a),), -torch.inf), {at: each.float() for at, each in start.items()}, dict(pulls or zero), Trace()
+        torch.full((len(rows.a),), -torch.inf),
+        {at: each.float() for at, each in start.items()},
+        dict(pulls or zero),
+        Trace(),
     )
     if steps:
         _search(pair.fast, place, rows, box, seen, found, signs or {}, lost, steps, goal)
@@ -138,8 +143,7 @@ def _search(
     sign = {at: each.float() for at, each in signs.items()}
     slope = {at: each.clone().requires_grad_() for at, each in found.slopes.items()}
     pull = {at: each.clone().requires_grad_() for at, each in found.pulls.items()}
-    groups = [{"params": list(slope.values()), "lr": RATE}, {"params": list(pull.values()), "lr": PULL}]
-    adam = torch.optim.Adam([group for group in groups if group["params"]], betas=(0.9, 0.99))
+    climb = _Climb([(each, RATE) for each in slope.values()] + [(each, PULL) for each in pull.values()])
     best = found.bound.float()
     for step in range(steps + 1):
         lines = {
@@ -155,16 +159,39 @@ def _search(
                 kept[at] = torch.where(better.reshape(-1, *[1] * (each.ndim - 1)), each.detach(), kept[at])
         if step == steps or (goal is not None and bool((best > goal).all())):
             return
-        adam.zero_grad(set_to_none=True)
-        (-bound.sum()).backward()
-        adam.step()
+        climb.step(bound.sum())
         with torch.no_grad():
             for each in slope.values():
                 each.clamp_(0, 1)
             for each in pull.values():
                 each.clamp_(min=0)
-        for group in adam.param_groups:
-            group["lr"] *= FADE
+
+
+class _Climb:
+    """Adam uphill with fading steps. torch's own takes seconds to import what it needs, and as long as a pass to start.
+
+    Reference:
+        Kingma & Ba 2015, arXiv:1412.6980, algorithm 1.
+    """
+
+    def __init__(self, variables: list[tuple[Tensor, float]]) -> None:
+        self.variables = variables
+        self.mean = [torch.zeros_like(each) for each, _ in variables]
+        self.square = [torch.zeros_like(each) for each, _ in variables]
+        self.turn = 0
+
+    def step(self, value: Tensor) -> None:
+        """One step along the gradient of ``value``."""
+        slopes = torch.autograd.grad(value, [each for each, _ in self.variables], allow_unused=True)
+        self.turn += 1
+        grown, flat = 1 - FIRST**self.turn, 1 - SECOND**self.turn
+        for (each, rate), slope, mean, square in zip(self.variables, slopes, self.mean, self.square, strict=True):
+            if slope is not None:
+                mean.mul_(FIRST).add_(slope, alpha=1 - FIRST)
+                square.mul_(SECOND).addcmul_(slope, slope, value=1 - SECOND)
+                length = rate * FADE**self.turn / grown
+                with torch.no_grad():
+                    each.addcdiv_(mean, (square / flat).sqrt_().add_(1e-8), value=length)
 
 
 def refine(pair: Pair, bounds: Bounds, place: int, steps: int) -> None:
