@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from unittest import mock
 
 import pytest
 import torch
+from tests.threats.evasion.certificates.networks import KINDS, corners, inside, made
 from torch import nn
 
 from casemate.threats.evasion.certificates import crown as crown_module
@@ -13,7 +15,6 @@ from casemate.threats.evasion.certificates.crown import crown, intermediate
 from casemate.threats.evasion.certificates.intervals import ibp
 from casemate.threats.evasion.certificates.margins import margins
 from casemate.threats.evasion.certificates.read import read
-from tests.threats.evasion.certificates.networks import KINDS, corners, inside, made
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -34,7 +35,7 @@ def test_each_method_is_at_least_as_tight_as_the_one_before_and_sound(kind: obje
     x, low, high = corners(8, 0.1)
     labels = module(x).argmax(1)
     found = [margins(module, low, high, labels, method) for method in ("ibp", "crown", "alpha-crown")]
-    for looser, tighter in zip(found, found[1:], strict=False):
+    for looser, tighter in pairwise(found):
         assert bool((tighter >= looser).all())
     assert bool((found[1] > found[0]).any())
     assert bool((found[2] > found[1]).any())
@@ -70,7 +71,7 @@ def test_windows_and_whole_rows_give_the_same_bounds(kind: object) -> None:
     _, low, high = corners(3, 0.1)
     box = (low.double(), high.double())
     by_windows = intermediate(graph, box)
-    with mock.patch.object(crown_module, "windowed", lambda graph, place: False):
+    with mock.patch.object(crown_module, "windowed", return_value=False):
         by_rows = intermediate(graph, box)
     for place in graph.rectified:
         for one, other in zip(by_windows.box[place], by_rows.box[place], strict=True):
@@ -93,8 +94,12 @@ def test_linear_bounds_of_a_linear_network_are_exact() -> None:
 def test_a_point_is_bounded_by_what_float32_may_round() -> None:
     """The slack is real: it covers float32 in any order of summation, and is small."""
     torch.manual_seed(0)
-    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 3))
-    exact = nn.Sequential(nn.Flatten(), nn.Linear(64, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 3))
+    module = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 3)
+    )
+    exact = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 3)
+    )
     exact.load_state_dict(module.state_dict())
     exact.double()
     x, _, _ = corners(2000, 0.0)

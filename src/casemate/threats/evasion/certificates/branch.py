@@ -5,8 +5,8 @@ splits; its bound holds for all inputs in the box that obey the splits. The doma
 next, into two whose union it is, so at every moment the lowest bound in the heap, with those already proven, is a sound
 bound of the margin. A domain whose bound is above zero is proven and dropped. The search ends when the heap is empty
 (certified), when an input is found that the module itself answers with another class, when no rectifier is open in the
-lowest domain (which gets one long ascent first), or when the time or the number of domains is used up; each turn splits at least one rectifier of a
-domain, and there are finitely many.
+lowest domain (which gets one long ascent first), or when the time or the number of domains is used up; each turn splits
+at least one rectifier of a domain, and there are finitely many.
 """
 
 from __future__ import annotations
@@ -182,7 +182,6 @@ class _Tree:
 
     def worst(self, found: Found) -> Tensor:
         """(r, *shape) inputs at which the linear bounds are lowest."""
-        assert found.trace.input is not None
         return torch.where(found.trace.input > 0, self.input[0], self.input[1])
 
     def keep(self, others: Tensor, floor: Tensor, found: Found, *, polished: bool = False) -> None:

@@ -20,7 +20,6 @@ from casemate.core.optional import require
 from casemate.threats.evasion.certificates.backward import Trace
 from casemate.threats.evasion.certificates.branch import Search, branch
 from casemate.threats.evasion.certificates.crown import intermediate
-from casemate.threats.evasion.certificates.graph import Graph
 from casemate.threats.evasion.certificates.intervals import Bounds
 from casemate.threats.evasion.certificates.margins import STEPS, by_intervals, by_lines, by_slopes, differences, others
 from casemate.threats.evasion.certificates.read import read
@@ -221,7 +220,6 @@ class _Batch:
         wanted = self.wanted()
         by_lines(self.graph, self.bounds, *self.own(wanted), trace)
         which = wanted.nonzero()
-        assert trace.input is not None
         for at, example in self.suspects.walk(self.open[which[:, 0]], which[:, 1], trace.input).items():
             self.broken(at, example)
 

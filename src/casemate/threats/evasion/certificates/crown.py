@@ -31,7 +31,8 @@ def crown(module: Any, lower: Tensor, upper: Tensor) -> Box:
 
     Args:
         module: a module in evaluation mode, see :func:`casemate.threats.evasion.certificates.read.read`.
-        lower, upper: (n, *shape) corners of the boxes that inputs lie in.
+        lower: (n, *shape) lower corners of the boxes that inputs lie in.
+        upper: (n, *shape) upper corners.
 
     Returns:
         (n, classes) lower and upper bounds, float64.
@@ -51,9 +52,7 @@ def crown(module: Any, lower: Tensor, upper: Tensor) -> Box:
     graph = read(module, tuple(lower.shape[1:]))
     bounds = intermediate(graph, (lower.double(), upper.double()))
     last = len(graph.nodes) - 1
-    low, high = bounds.box[last]
-    every = torch.ones_like(low, dtype=torch.bool)
-    tighten(graph, bounds, last, every)
+    tighten(graph, bounds, last, torch.ones_like(bounds.box[last][0], dtype=torch.bool))
     return bounds.box[last]
 
 
@@ -92,7 +91,7 @@ def tighten(graph: Graph, bounds: Bounds, place: int, chosen: Tensor) -> None:
     low, high = bounds.box[place]
     problem = Problem(graph, bounds.box[0], lines_of(Graph(graph.nodes[:place]), bounds), bounds.lost)
     which = chosen.nonzero()
-    for part in which.split(_at_once(graph, place)):
+    for part in torch.split(which, _at_once(graph, place)):
         at = tuple(part.T)
         rows = select(graph, place, part)
         floor = least(problem, place, rows)

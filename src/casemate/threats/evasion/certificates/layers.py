@@ -136,8 +136,8 @@ def _evaluating(layer: Any, name: str) -> None:
         raise _wrong(name, f"{type(layer).__name__} is in training mode", "call module.eval() first")
 
 
-def _pair(value: int | tuple[int, int]) -> Pair:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+def _pair(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def _wrong(name: str, cause: str, next_step: str) -> TargetError:

@@ -32,7 +32,8 @@ def margins(
 
     Args:
         module: a module in evaluation mode, see :func:`casemate.threats.evasion.certificates.read.read`.
-        lower, upper: (n, *shape) corners of the boxes that inputs lie in.
+        lower: (n, *shape) lower corners of the boxes that inputs lie in.
+        upper: (n, *shape) upper corners.
         labels: (n,) codes.
         method: "ibp", "crown" or "alpha-crown".
         steps: of alpha-crown.

@@ -209,7 +209,7 @@ def refine(pair: Pair, bounds: Bounds, place: int, steps: int) -> None:
     if not len(which) or not boxes:
         return
     wide = max(sum(each[0][0].numel() for each in boxes.values()), 1)
-    for part in which.split(max(8, AT_ONCE // wide)):
+    for part in torch.split(which, max(8, AT_ONCE // wide)):
         at = tuple(part.T)
         for turn in (1.0, -1.0):
             rows = select(pair.exact, place, part)

@@ -178,5 +178,6 @@ def average_radius(certificates: tuple[SmoothCertificate, ...], labels: Any) -> 
 def _positive(n0: int, n: int, alpha: float) -> None:
     if n0 < 1 or n < 1 or not 0 < alpha < 0.5:
         raise UsageError(
-            f"{n0} and {n} noisy copies, alpha {alpha}", next_step="give 1 or more copies and an alpha between 0 and 1/2"
+            f"{n0} and {n} noisy copies, alpha {alpha}",
+            next_step="give 1 or more copies and an alpha between 0 and 1/2",
         )
