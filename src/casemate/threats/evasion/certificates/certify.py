@@ -106,6 +106,8 @@ def certify(
     if effort not in EFFORTS:
         raise UsageError(f"there is no effort {effort!r}", next_step=f"use one of {', '.join(map(repr, EFFORTS))}")
     graph = read(module, tuple(inputs.shape[1:]))
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < graph.classes:
+        raise UsageError(f"labels outside 0 to {graph.classes - 1}", next_step="give codes of the module's classes")
     pair = Pair.of(graph)
     made: list[Certificate] = []
     for start in range(0, len(inputs), BATCH):
@@ -155,7 +157,7 @@ class _Batch:
         self.step(self.intervals)
         if self.effort >= EFFORTS.index("crown"):
             self.step(self.linear)
-        if self.effort >= EFFORTS.index("alpha-crown"):
+        if self.effort >= EFFORTS.index("alpha-crown") and self.graph.rectified:
             self.step(self.sloped)
         if self.effort >= EFFORTS.index("branch and bound"):
             self.step(self.walked)

@@ -134,7 +134,7 @@ class _Reader:
             self.found[step] = value.detach() if isinstance(value, torch.Tensor) else value
         elif step.op == "output":
             if not isinstance(known[0], _At):
-                self.refuse(step, "it returns something else than one tensor")
+                self.refuse(step, "it returns something that does not depend on its input, or more than one tensor")
             self.result = known[0]
         elif not touched:
             self.found[step] = self.compute(step, known, named)

@@ -66,5 +66,6 @@ def attack_smoothed(
             if box is not None:
                 move = (origin + move).clamp(*box) - origin
         # Rounding must not carry the result over the edge that a certificate speaks about.
-        made.append(origin + move.detach() * (1 - 1e-6))
+        moved = origin + move.detach() * (1 - 1e-6)
+        made.append(moved if box is None else moved.clamp(*box))
     return torch.stack(made)
