@@ -72,7 +72,8 @@ def bracket(name: str, module: nn.Module, data: Images, eps: float, seconds: flo
     print(
         f"| {name} | {eps:g} | {n} | {certified.sum()} ({low.low:.1%} or more) | {(~broken).sum()} | {standing.sum()} "
         f"({high.high:.1%} or less) | {100 * (standing.sum() - certified.sum()) / n:.1f} points | "
-        f"{100 * np.mean(certified | ~standing):.1f} % | {(certified & ~standing).sum()} | {seconds:g} | {spent(found)} |",
+        f"{100 * np.mean(certified | ~standing):.1f} % | {(certified & ~standing).sum()} | {seconds:g} | "
+        f"{spent(found)} |",
         flush=True,
     )
     counted = Counter(each.method for each in found)
@@ -134,10 +135,8 @@ def main() -> None:
     for name in ("ibp", "pgd"):
         methods(name, nets[name][0], test.first(100 // share), 0.1)
     print("\nCPU seconds an image are median, mean and largest; decided means certified or broken.\n")
-    print(
-        "| network | eps | images | certified | PGD leaves | all attacks leave | gap | decided | both | limit, s | CPU s |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    head = "network | eps | images | certified | PGD leaves | all attacks leave | gap | decided | both | limit | CPU s"
+    print(f"| {head} |\n{'|---' * 11}|")
     bracket("ibp", nets["ibp"][0], test.first(500 // share), 0.1, 10.0)
     bracket("pgd", nets["pgd"][0], test.first(200 // share), 0.1, 60.0)
     bracket("pgd", nets["pgd"][0], test.first(50 // share), 0.3, 5.0)

@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from casemate.core.errors import UsageError
 from casemate.core.optional import require
-from casemate.threats.evasion.certificates.backward import Trace
 from casemate.threats.evasion.certificates.branch import Search, branch
 from casemate.threats.evasion.certificates.crown import intermediate
 from casemate.threats.evasion.certificates.intervals import Bounds
@@ -218,11 +217,10 @@ class _Batch:
 
     def walked(self) -> None:
         """A short walk for a counterexample, from the corners where the linear bounds are lowest."""
-        trace = Trace()
         wanted = self.wanted()
-        by_lines(self.graph, self.bounds, *self.own(wanted), trace)
+        _, slopes = by_lines(self.graph, self.bounds, *self.own(wanted))
         which = wanted.nonzero()
-        for at, example in self.suspects.walk(self.open[which[:, 0]], which[:, 1], trace.input).items():
+        for at, example in self.suspects.walk(self.open[which[:, 0]], which[:, 1], slopes).items():
             self.broken(at, example)
 
     def branched(self, sample: int, how: Search) -> None:
@@ -231,8 +229,7 @@ class _Batch:
         at = int((self.open == sample).nonzero())
         bounds = pick(self.bounds, torch.tensor([at]))
         for place in self.graph.rectified:
-            if time.process_time() - clock < how.seconds / 4:
-                refine(self.pair, bounds, place, 10)
+            refine(self.pair, bounds, place, 10, clock + how.seconds / 4)
         which = (self.margin[sample] <= 0).nonzero()
         margins = differences(self.labels[sample : sample + 1], torch.cat([which * 0, which], 1), self.graph.classes)
         left = replace(how, seconds=how.seconds - (time.process_time() - clock))
@@ -257,7 +254,7 @@ class _Batch:
 
     def lines(self, wanted: Tensor) -> Tensor:
         """Margins by linear relaxation over the bounds at hand."""
-        return by_lines(self.graph, self.bounds, *self.own(wanted))
+        return by_lines(self.graph, self.bounds, *self.own(wanted))[0]
 
     def better(self, wanted: Tensor, method: Callable[[Tensor], Tensor] | None) -> None:
         """Keep margins that are higher than those known; no method means intervals."""

@@ -97,7 +97,7 @@ def tighten(graph: Graph, bounds: Bounds, place: int, chosen: Tensor) -> None:
     else:  # rows of one sample share its lines, which then need not be copied for each of them
         groups = [
             (of_sample(whole, sample), part)
-            for sample in which[:, 0].unique().tolist()
+            for sample in sorted(set(which[:, 0].tolist()))
             for part in torch.split(which[which[:, 0] == sample], _at_once(graph, place))
         ]
     for problem, part in groups:

@@ -6,6 +6,8 @@ the bound is computed once more in float64 with the best ones found: float32 pro
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -32,7 +34,7 @@ FIRST, SECOND = 0.9, 0.99
 PULL = 0.1
 """The first step of multipliers."""
 AT_ONCE = 1 << 19
-"""Coefficients of one node held at once: 2 MB of float32, some twenty times over for gradients."""
+"""Coefficients of all rectifiers held at once: 2 MB of float32, some twenty times over for gradients."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,12 @@ class _Climb:
                     each.addcdiv_(mean, (square / flat).sqrt_().add_(1e-8), value=length)
 
 
-def refine(pair: Pair, bounds: Bounds, place: int, steps: int) -> None:
+def at_once(boxes: Mapping[int, Box]) -> int:
+    """Rows of one ascent, so that memory stays bounded."""
+    return max(8, AT_ONCE // max(sum(low[0].numel() for low, _ in boxes.values()), 1))
+
+
+def refine(pair: Pair, bounds: Bounds, place: int, steps: int, until: float = math.inf) -> None:
     """Bound the open neurons of one node again, each with slopes of its own, and keep what is better.
 
     Args:
@@ -202,14 +209,16 @@ def refine(pair: Pair, bounds: Bounds, place: int, steps: int) -> None:
         bounds: of this node and all before it; changed.
         place: of a node that goes into a rectifier.
         steps: of the ascent.
+        until: reading of ``time.process_time`` after which no further neurons are begun.
     """
     low, high = bounds.box[place]
     which = ((low < 0) & (high > 0)).nonzero()
     boxes = {at: bounds.box[at] for at in lines_of(Graph(pair.exact.nodes[:place]), bounds)}
     if not len(which) or not boxes:
         return
-    wide = max(sum(each[0][0].numel() for each in boxes.values()), 1)
-    for part in torch.split(which, max(8, AT_ONCE // wide)):
+    for part in torch.split(which, at_once(boxes)):
+        if time.process_time() >= until:
+            return
         at = tuple(part.T)
         for turn in (1.0, -1.0):
             rows = select(pair.exact, place, part)
