@@ -62,6 +62,21 @@ def uneven() -> nn.Module:
     )
 
 
+class Pooled(nn.Module):
+    """Maximum pooling as a layer and as a function, windows that overlap and windows of odd size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2))
+        self.second = nn.Conv2d(3, 4, 2)
+        self.last = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.second(self.first(x)))
+        x = F.max_pool2d(x, (2, 1), 1)
+        return self.last(torch.flatten(F.avg_pool2d(x, kernel_size=(1, 2)), 1))
+
+
 def made(build: object, seed: int, gain: float = 1.0) -> nn.Module:
     """A network with weights of this seed; batch statistics are moved away from 0 and 1."""
     torch.manual_seed(seed)
@@ -88,7 +103,7 @@ def balanced(module: nn.Module, x: Tensor) -> nn.Module:
     return module
 
 
-KINDS = (plain, convolutional, uneven, Normalized)
+KINDS = (plain, convolutional, uneven, Normalized, Pooled)
 
 
 def corners(n: int, eps: float, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:

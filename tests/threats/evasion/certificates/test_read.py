@@ -39,6 +39,16 @@ def test_arithmetic_with_constants_is_read() -> None:
     assert torch.allclose(read(module, (4,)).logits(x.double()), module(x).double(), atol=1e-5)
 
 
+@pytest.mark.parametrize("window", [(2, 2), (3, 3), (1, 5), (1, 1), (2, 3)])
+def test_maximum_pooling_is_a_tournament_of_rectifiers(window: tuple[int, int]) -> None:
+    module = nn.Sequential(nn.MaxPool2d(window, (2, 1)), nn.Flatten(), nn.LazyLinear(3))
+    x = torch.randn(20, 2, 8, 8)
+    wanted = module(x)
+    for trainable in (False, True):
+        graph = read(module.eval(), (2, 8, 8), trainable=trainable)
+        assert torch.allclose(graph.logits(x if trainable else x.double()).float(), wanted, atol=1e-5)
+
+
 def test_one_layer_alone_is_a_network() -> None:
     assert read(nn.Linear(4, 3), (4,)).classes == 3
 
@@ -85,7 +95,8 @@ def broken() -> nn.Module:
         (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), (4,), "Softmax"),
         (nn.Sequential(nn.Linear(4, 4), nn.Sigmoid(), nn.Linear(4, 3)), (4,), "'1', because Sigmoid"),
         (nn.Sequential(nn.Sequential(nn.Linear(4, 4), nn.GELU()), nn.Linear(4, 3)), (4,), "'0.1', because GELU"),
-        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2)), SHAPE, "MaxPool2d"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2, padding=1)), SHAPE, "MaxPool2d with padding"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.LPPool2d(2, 2)), SHAPE, "LPPool2d"),
         (nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 3)), (4,), "LayerNorm"),
         (nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect")), SHAPE, "padding_mode"),
         (nn.Sequential(nn.Conv2d(1, 2, 2, padding="same")), SHAPE, "even kernel"),
