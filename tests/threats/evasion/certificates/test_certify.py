@@ -82,6 +82,7 @@ def test_inputs_of_other_kinds_are_taken_as_they_are() -> None:
     wanted = verdicts(certify(module, X, labels, 0.03))
     assert verdicts(certify(module, X.numpy().astype(np.float64), labels.numpy(), 0.03)) == wanted
     assert verdicts(certify(module, X.transpose(2, 3).contiguous().transpose(2, 3), labels, 0.03)) == wanted
+    assert verdicts(certify(made(KINDS[0], 1).double(), X, labels, 0.03)) == wanted
     assert certify(module, X[:0], labels[:0], 0.03) == ()
 
 

@@ -188,7 +188,8 @@ class _Batch:
 
     def answers(self) -> None:
         """Samples that the module answers wrongly as they are leave first."""
-        logits = self.suspects.logits(self.suspects.x)
+        with torch.no_grad():
+            logits = self.suspects.logits(self.suspects.x)
         wrong = logits.argmax(1) != self.labels
         own = logits.gather(1, self.labels[:, None])
         self.margin[wrong] = (own - logits).double().scatter(1, self.labels[:, None], torch.inf)[wrong]

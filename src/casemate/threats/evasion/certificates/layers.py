@@ -39,6 +39,10 @@ def build(layer: Any, name: str, at: int, shape: Shape, trainable: bool) -> Node
         if len(shape) != 1:
             raise _wrong(name, f"Linear over the last of {len(shape)} dimensions", "flatten its input first")
         weight, bias = _weights(layer, name, trainable)
+        if weight.shape[1] != shape[0]:
+            raise _wrong(
+                name, f"it takes {weight.shape[1]} values and gets {shape[0]}", "check the shape of the inputs"
+            )
         return Linear(name, (at,), (weight.shape[0],), weight, bias)
     if type(layer) is nn.Conv2d:
         return _conv(layer, name, at, shape, trainable)
@@ -61,6 +65,8 @@ def _conv(layer: Any, name: str, at: int, shape: Shape, trainable: bool) -> Conv
             raise _wrong(name, "padding is 'same' with an even kernel", "use an odd kernel, or padding in numbers")
         padding = (wide[0] // 2, wide[1] // 2) if padding == "same" else (0, 0)
     weight, bias = _weights(layer, name, trainable)
+    if weight.shape[1] * layer.groups != shape[0]:
+        raise _wrong(name, f"its input has {shape[0]} channels", "check the shape of the inputs")
     return _convolution(name, at, shape, weight, bias, layer.stride, padding, layer.dilation, layer.groups)
 
 
@@ -176,6 +182,8 @@ def _normalize(layer: Any, name: str, at: int, shape: Shape, trainable: bool) ->
 
 def _weights(layer: Any, name: str, trainable: bool) -> tuple[Tensor, Tensor]:
     weight, bias = layer.weight, layer.bias
+    if weight.dtype not in (torch.float32, torch.float64):
+        raise _wrong(name, f"its weights are {weight.dtype}, whose rounding the bounds do not cover", "use float32")
     if bias is None:
         bias = torch.zeros(weight.shape[0], dtype=weight.dtype)
     if not trainable:
