@@ -49,7 +49,7 @@ class Trace:
     """What a pass leaves behind: rows of each rectifier's value, by place of what goes into it, and of the input."""
 
     rectifiers: dict[int, Rows] = field(default_factory=dict)
-    input: Tensor | None = None
+    input: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
 def least(problem: Problem, place: int, rows: Rows, trace: Trace | None = None) -> Tensor:

@@ -5,8 +5,8 @@ splits; its bound holds for all inputs in the box that obey the splits. The doma
 next, into two whose union it is, so at every moment the lowest bound in the heap, with those already proven, is a sound
 bound of the margin. A domain whose bound is above zero is proven and dropped. The search ends when the heap is empty
 (certified), when an input is found that the module itself answers with another class, when no rectifier is open in the
-lowest domain, or when the time or the number of domains is used up; each turn splits at least one rectifier of a
-domain, and there are finitely many.
+lowest domain (which gets one long ascent first), or when the time or the number of domains is used up; each turn splits
+at least one rectifier of a domain, and there are finitely many.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", extra="torch")
 
+POLISH = 200
+"""Steps for a domain in which no rectifier is open: its bound is a linear program, and the ascent solves it."""
+
 
 @dataclass(order=True)
 class Domain:
@@ -44,6 +47,7 @@ class Domain:
         signs: (t,) int8 splits over all rectifiers.
         slopes, pulls: (t,) float16, where to begin.
         likely: rectifiers worth splitting, best first; none when all are decided.
+        polished: a long ascent has been made; nothing more can be done for a domain without open rectifiers.
     """
 
     bound: float
@@ -53,6 +57,7 @@ class Domain:
     slopes: Tensor = field(compare=False)
     pulls: Tensor = field(compare=False)
     likely: list[int] = field(compare=False)
+    polished: bool = field(compare=False, default=False)
 
 
 @dataclass(frozen=True)
@@ -119,16 +124,16 @@ def branch(
     tree.keep(torch.arange(len(margins)), torch.full((len(margins),), -torch.inf, dtype=torch.float64), found)
     while tree.heap:
         spent = time.process_time() >= until or tree.count >= how.domains or len(tree.heap) >= how.open
-        if spent or not tree.heap[0].likely:
+        leaf = not tree.heap[0].likely
+        if spent or (leaf and tree.heap[0].polished):
             break
-        parents = tree.take()
-        children = tree.split(parents)
+        children = tree.leaves() if leaf else tree.split(tree.take())
         floor = torch.tensor([each.bound for each in children], dtype=torch.float64)
         others = torch.tensor([each.other for each in children])
-        found = tree.bound(others, children, steps=how.steps)
+        found = tree.bound(others, children, steps=POLISH if leaf else how.steps)
         if (example := broken(tree.worst(found))) is not None:
             return Outcome(tree.least(float(floor.min())), example, tree.count)
-        tree.keep(others, floor, found)
+        tree.keep(others, floor, found, polished=leaf)
     return Outcome(tree.least(), None, tree.count)
 
 
@@ -177,10 +182,9 @@ class _Tree:
 
     def worst(self, found: Found) -> Tensor:
         """(r, *shape) inputs at which the linear bounds are lowest."""
-        assert found.trace.input is not None
         return torch.where(found.trace.input > 0, self.input[0], self.input[1])
 
-    def keep(self, others: Tensor, floor: Tensor, found: Found) -> None:
+    def keep(self, others: Tensor, floor: Tensor, found: Found, *, polished: bool = False) -> None:
         """Put the domains that are not proven on the heap."""
         bound = torch.maximum(found.bound, floor)
         slopes = self.layout.pack(found.slopes).clamp(0, 1).half()
@@ -198,6 +202,7 @@ class _Tree:
                 slopes[row].clone(),
                 pulls[row].clone(),
                 likely[row],
+                polished,
             )
             heapq.heappush(self.heap, domain)
 
@@ -209,6 +214,13 @@ class _Tree:
         """The lowest domains that can be split, at most half a batch."""
         taken = [heapq.heappop(self.heap)]
         while self.heap and len(taken) < self.how.batch // 2 and self.heap[0].likely:
+            taken.append(heapq.heappop(self.heap))
+        return taken
+
+    def leaves(self) -> list[Domain]:
+        """The lowest domains, as far as they have no open rectifier and were not polished, at most a batch."""
+        taken = [heapq.heappop(self.heap)]
+        while self.heap and len(taken) < self.how.batch and not (self.heap[0].likely or self.heap[0].polished):
             taken.append(heapq.heappop(self.heap))
         return taken
 

@@ -17,11 +17,10 @@ import numpy.typing as npt
 
 from casemate.core.errors import UsageError
 from casemate.core.optional import require
-from casemate.threats.evasion.certificates.backward import Trace
 from casemate.threats.evasion.certificates.branch import Search, branch
 from casemate.threats.evasion.certificates.crown import intermediate
 from casemate.threats.evasion.certificates.intervals import Bounds
-from casemate.threats.evasion.certificates.margins import by_intervals, by_lines, by_slopes, differences, others
+from casemate.threats.evasion.certificates.margins import STEPS, by_intervals, by_lines, by_slopes, differences, others
 from casemate.threats.evasion.certificates.read import read
 from casemate.threats.evasion.certificates.slopes import Pair, refine
 from casemate.threats.evasion.certificates.suspects import Suspects
@@ -106,6 +105,8 @@ def certify(
     if effort not in EFFORTS:
         raise UsageError(f"there is no effort {effort!r}", next_step=f"use one of {', '.join(map(repr, EFFORTS))}")
     graph = read(module, tuple(inputs.shape[1:]))
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < graph.classes:
+        raise UsageError(f"labels outside 0 to {graph.classes - 1}", next_step="give codes of the module's classes")
     pair = Pair.of(graph)
     made: list[Certificate] = []
     for start in range(0, len(inputs), BATCH):
@@ -155,7 +156,7 @@ class _Batch:
         self.step(self.intervals)
         if self.effort >= EFFORTS.index("crown"):
             self.step(self.linear)
-        if self.effort >= EFFORTS.index("alpha-crown"):
+        if self.effort >= EFFORTS.index("alpha-crown") and self.graph.rectified:
             self.step(self.sloped)
         if self.effort >= EFFORTS.index("branch and bound"):
             self.step(self.walked)
@@ -187,7 +188,8 @@ class _Batch:
 
     def answers(self) -> None:
         """Samples that the module answers wrongly as they are leave first."""
-        logits = self.suspects.logits(self.suspects.x)
+        with torch.no_grad():
+            logits = self.suspects.logits(self.suspects.x)
         wrong = logits.argmax(1) != self.labels
         own = logits.gather(1, self.labels[:, None])
         self.margin[wrong] = (own - logits).double().scatter(1, self.labels[:, None], torch.inf)[wrong]
@@ -211,17 +213,15 @@ class _Batch:
 
     def sloped(self) -> None:
         """Optimized slopes for the margins still open."""
-        self.better(self.wanted(), lambda wanted: by_slopes(self.pair, self.bounds, *self.own(wanted), 20)[0])
+        self.better(self.wanted(), lambda wanted: by_slopes(self.pair, self.bounds, *self.own(wanted), STEPS, 0.0))
         self.drop("alpha-crown")
 
     def walked(self) -> None:
         """A short walk for a counterexample, from the corners where the linear bounds are lowest."""
-        trace = Trace()
         wanted = self.wanted()
-        by_lines(self.graph, self.bounds, *self.own(wanted), trace)
+        _, slopes = by_lines(self.graph, self.bounds, *self.own(wanted))
         which = wanted.nonzero()
-        assert trace.input is not None
-        for at, example in self.suspects.walk(self.open[which[:, 0]], which[:, 1], trace.input).items():
+        for at, example in self.suspects.walk(self.open[which[:, 0]], which[:, 1], slopes).items():
             self.broken(at, example)
 
     def branched(self, sample: int, how: Search) -> None:
@@ -230,8 +230,7 @@ class _Batch:
         at = int((self.open == sample).nonzero())
         bounds = pick(self.bounds, torch.tensor([at]))
         for place in self.graph.rectified:
-            if time.process_time() - clock < how.seconds / 4:
-                refine(self.pair, bounds, place, 10)
+            refine(self.pair, bounds, place, 10, clock + how.seconds / 4)
         which = (self.margin[sample] <= 0).nonzero()
         margins = differences(self.labels[sample : sample + 1], torch.cat([which * 0, which], 1), self.graph.classes)
         left = replace(how, seconds=how.seconds - (time.process_time() - clock))
@@ -256,7 +255,7 @@ class _Batch:
 
     def lines(self, wanted: Tensor) -> Tensor:
         """Margins by linear relaxation over the bounds at hand."""
-        return by_lines(self.graph, self.bounds, *self.own(wanted))
+        return by_lines(self.graph, self.bounds, *self.own(wanted))[0]
 
     def better(self, wanted: Tensor, method: Callable[[Tensor], Tensor] | None) -> None:
         """Keep margins that are higher than those known; no method means intervals."""

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", extra="torch")
 
-CHUNK = 1 << 18
-"""Coefficients held at once in one pass: 2 MB of float64, a few times over."""
+CHUNK = 1 << 19
+"""Coefficients held at once in one pass: 4 MB of float64, a few times over."""
 
 
 def crown(module: Any, lower: Tensor, upper: Tensor) -> Box:
@@ -31,7 +31,8 @@ def crown(module: Any, lower: Tensor, upper: Tensor) -> Box:
 
     Args:
         module: a module in evaluation mode, see :func:`casemate.threats.evasion.certificates.read.read`.
-        lower, upper: (n, *shape) corners of the boxes that inputs lie in.
+        lower: (n, *shape) lower corners of the boxes that inputs lie in.
+        upper: (n, *shape) upper corners.
 
     Returns:
         (n, classes) lower and upper bounds, float64.
@@ -51,9 +52,7 @@ def crown(module: Any, lower: Tensor, upper: Tensor) -> Box:
     graph = read(module, tuple(lower.shape[1:]))
     bounds = intermediate(graph, (lower.double(), upper.double()))
     last = len(graph.nodes) - 1
-    low, high = bounds.box[last]
-    every = torch.ones_like(low, dtype=torch.bool)
-    tighten(graph, bounds, last, every)
+    tighten(graph, bounds, last, torch.ones_like(bounds.box[last][0], dtype=torch.bool))
     return bounds.box[last]
 
 
@@ -90,15 +89,34 @@ def tighten(graph: Graph, bounds: Bounds, place: int, chosen: Tensor) -> None:
         chosen: (n, *shape) flags.
     """
     low, high = bounds.box[place]
-    problem = Problem(graph, bounds.box[0], lines_of(Graph(graph.nodes[:place]), bounds), bounds.lost)
+    lines = lines_of(Graph(graph.nodes[:place]), bounds)
+    whole = Problem(graph, bounds.box[0], lines, bounds.lost)
     which = chosen.nonzero()
-    for part in which.split(_at_once(graph, place)):
+    if windowed(graph, place):
+        groups = [(whole, part) for part in torch.split(which, _at_once(graph, place))]
+    else:  # rows of one sample share its lines, which then need not be copied for each of them
+        groups = [
+            (of_sample(whole, sample), part)
+            for sample in sorted(set(which[:, 0].tolist()))
+            for part in torch.split(which[which[:, 0] == sample], _at_once(graph, place))
+        ]
+    for problem, part in groups:
         at = tuple(part.T)
         rows = select(graph, place, part)
+        if problem is not whole:
+            rows = Rows(rows.a, None)
         floor = least(problem, place, rows)
         ceiling = -least(problem, place, Rows(-rows.a, rows.owner, rows.window))
         low[at] = torch.maximum(low[at], floor)
         high[at] = torch.minimum(high[at], ceiling)
+
+
+def of_sample(problem: Problem, sample: int) -> Problem:
+    """The problem of one sample."""
+    own = slice(sample, sample + 1)
+    lines = {at: Relaxation(each.low[own], each.high[own], each.shift[own]) for at, each in problem.lines.items()}
+    lost = {at: each[own] for at, each in problem.lost.items()}
+    return Problem(problem.graph, (problem.box[0][own], problem.box[1][own]), lines, lost)
 
 
 def select(graph: Graph, place: int, which: Tensor) -> Rows:

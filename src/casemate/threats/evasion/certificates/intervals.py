@@ -50,7 +50,8 @@ def ibp(module: Any, lower: Tensor, upper: Tensor) -> Box:
 
     Args:
         module: a module in evaluation mode, see :func:`casemate.threats.evasion.certificates.read.read`.
-        lower, upper: (n, *shape) corners of the boxes that inputs lie in.
+        lower: (n, *shape) lower corners of the boxes that inputs lie in.
+        upper: (n, *shape) upper corners.
 
     Returns:
         (n, classes) lower and upper bounds, float64.
@@ -102,18 +103,8 @@ def rounding(node: Affine, low: Tensor, high: Tensor) -> Tensor:
     return 1.01 * gamma(node.terms) * (node.absolute(_largest(low, high)) + node.constant())
 
 
-def differentiable(graph: Graph, lower: Tensor, upper: Tensor) -> Box:
-    """Interval bounds of the last node through which gradients flow, without rounding: for training.
-
-    Args:
-        graph: read with ``trainable=True``.
-        lower, upper: (n, *shape) corners.
-    """
-    return boxes(graph, lower, upper)[-1]
-
-
 def boxes(graph: Graph, lower: Tensor, upper: Tensor) -> list[Box]:
-    """Interval bounds of every node through which gradients flow, without rounding."""
+    """Interval bounds of every node, without rounding, through which gradients flow: for training."""
     found = [(lower, upper)]
     for node in graph.nodes[1:]:
         found.append(_passed(node, found))

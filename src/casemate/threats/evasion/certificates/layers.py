@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from casemate.core.errors import TargetError
 from casemate.core.optional import require
-from casemate.threats.evasion.certificates.graph import Conv, Linear, Node, Pair, Scale, Shape
+from casemate.threats.evasion.certificates.graph import Conv, Linear, Node, Pair, Relu, Scale, Shape, Sum
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +39,10 @@ def build(layer: Any, name: str, at: int, shape: Shape, trainable: bool) -> Node
         if len(shape) != 1:
             raise _wrong(name, f"Linear over the last of {len(shape)} dimensions", "flatten its input first")
         weight, bias = _weights(layer, name, trainable)
+        if weight.shape[1] != shape[0]:
+            raise _wrong(
+                name, f"it takes {weight.shape[1]} values and gets {shape[0]}", "check the shape of the inputs"
+            )
         return Linear(name, (at,), (weight.shape[0],), weight, bias)
     if type(layer) is nn.Conv2d:
         return _conv(layer, name, at, shape, trainable)
@@ -61,6 +65,8 @@ def _conv(layer: Any, name: str, at: int, shape: Shape, trainable: bool) -> Conv
             raise _wrong(name, "padding is 'same' with an even kernel", "use an odd kernel, or padding in numbers")
         padding = (wide[0] // 2, wide[1] // 2) if padding == "same" else (0, 0)
     weight, bias = _weights(layer, name, trainable)
+    if weight.shape[1] * layer.groups != shape[0]:
+        raise _wrong(name, f"its input has {shape[0]} channels", "check the shape of the inputs")
     return _convolution(name, at, shape, weight, bias, layer.stride, padding, layer.dilation, layer.groups)
 
 
@@ -102,6 +108,60 @@ def _pool(layer: Any, name: str, at: int, shape: Shape, trainable: bool) -> Conv
     return _convolution(name, at, shape, weight, bias, stride, padding, (1, 1), shape[0])
 
 
+def max_pool(layer: Any, name: str, at: int, shape: Shape, place: int, trainable: bool) -> list[Node]:
+    """Maximum pooling as nodes: max(a, b) = a + relu(b - a), in a knock-out tournament over the window.
+
+    Args:
+        layer: a ``torch.nn.MaxPool2d``.
+        name: of the layer.
+        at: place of its input.
+        shape: of its input, without the batch.
+        place: that the first of the nodes will have.
+        trainable: see :func:`casemate.threats.evasion.certificates.read.read`.
+
+    Raises:
+        TargetError: it pads, dilates, rounds up or returns indices.
+    """
+    kernel, stride = _pair(layer.kernel_size), _pair(layer.stride)
+    plain = _pair(layer.padding) == (0, 0) and _pair(layer.dilation) == (1, 1)
+    if not plain or layer.ceil_mode or layer.return_indices or len(shape) != 3:
+        raise _wrong(name, "MaxPool2d with padding, dilation, ceil_mode or return_indices", "pool without them")
+    dtype = torch.float32 if trainable else torch.float64
+    made: list[Node] = []
+
+    def add(node: Node) -> int:
+        made.append(node)
+        return place + len(made) - 1
+
+    def picked(*taps: tuple[int, float]) -> int:
+        """A convolution that takes the window's entries, by number and with a factor."""
+        weight = torch.zeros(shape[0], 1, kernel[0] * kernel[1], dtype=dtype)
+        for tap, factor in taps:
+            weight[:, 0, tap] += factor
+        bias = torch.zeros(shape[0], dtype=dtype)
+        square = weight.reshape(shape[0], 1, *kernel)
+        return add(_convolution(name, at, shape, square, bias, stride, (0, 0), (1, 1), shape[0]))
+
+    def larger(first: int, difference: int) -> int:
+        goal = made[first - place].shape
+        return add(Sum(name, (first, add(Relu(name, (difference,), goal))), goal))
+
+    count = kernel[0] * kernel[1]
+    standing = [
+        larger(picked((tap, 1.0)), picked((tap + 1, 1.0), (tap, -1.0))) if tap + 1 < count else picked((tap, 1.0))
+        for tap in range(0, count, 2)
+    ]
+    while len(standing) > 1:  # each round halves them
+        first, second, *rest = standing
+        goal = made[first - place].shape
+        minus = -torch.ones(goal, dtype=dtype)
+        zero = torch.zeros(goal, dtype=dtype)
+        negative = add(Scale(name, (first,), goal, minus, zero, zero))
+        difference = add(Sum(name, (second, negative), goal))
+        standing = [*rest, larger(first, difference)]
+    return made
+
+
 def _normalize(layer: Any, name: str, at: int, shape: Shape, trainable: bool) -> Scale:
     _evaluating(layer, name)
     if layer.running_mean is None:
@@ -122,6 +182,8 @@ def _normalize(layer: Any, name: str, at: int, shape: Shape, trainable: bool) ->
 
 def _weights(layer: Any, name: str, trainable: bool) -> tuple[Tensor, Tensor]:
     weight, bias = layer.weight, layer.bias
+    if weight.dtype not in (torch.float32, torch.float64):
+        raise _wrong(name, f"its weights are {weight.dtype}, whose rounding the bounds do not cover", "use float32")
     if bias is None:
         bias = torch.zeros(weight.shape[0], dtype=weight.dtype)
     if not trainable:
@@ -136,8 +198,8 @@ def _evaluating(layer: Any, name: str) -> None:
         raise _wrong(name, f"{type(layer).__name__} is in training mode", "call module.eval() first")
 
 
-def _pair(value: int | tuple[int, int]) -> Pair:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
+def _pair(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def _wrong(name: str, cause: str, next_step: str) -> TargetError:

@@ -43,7 +43,7 @@ class Layout:
 
     def unpack(self, vectors: Tensor) -> dict[int, Tensor]:
         """(r, *shape) a place from (r, size)."""
-        parts = vectors.split([math.prod(shape) for shape in self.shapes.values()], dim=1)
+        parts = torch.split(vectors, [math.prod(shape) for shape in self.shapes.values()], dim=1)
         return {
             place: part.reshape(len(vectors), *shape)
             for (place, shape), part in zip(self.shapes.items(), parts, strict=True)

@@ -11,7 +11,7 @@ from casemate.threats.evasion.certificates.graph import Graph, Linear
 from casemate.threats.evasion.certificates.intervals import Bounds
 from casemate.threats.evasion.certificates.read import read
 from casemate.threats.evasion.certificates.rows import Rows
-from casemate.threats.evasion.certificates.slopes import Pair, ascend
+from casemate.threats.evasion.certificates.slopes import Pair, ascend, at_once
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +32,8 @@ def margins(
 
     Args:
         module: a module in evaluation mode, see :func:`casemate.threats.evasion.certificates.read.read`.
-        lower, upper: (n, *shape) corners of the boxes that inputs lie in.
+        lower: (n, *shape) lower corners of the boxes that inputs lie in.
+        upper: (n, *shape) upper corners.
         labels: (n,) codes.
         method: "ibp", "crown" or "alpha-crown".
         steps: of alpha-crown.
@@ -56,9 +57,9 @@ def margins(
     if method == "ibp":
         return found
     wanted = others(labels, graph.classes)
-    found[wanted] = torch.maximum(found[wanted], by_lines(graph, bounds, labels, wanted))
+    found[wanted] = torch.maximum(found[wanted], by_lines(graph, bounds, labels, wanted)[0])
     if method == "alpha-crown":
-        found[wanted] = torch.maximum(found[wanted], by_slopes(Pair.of(graph), bounds, labels, wanted, steps)[0])
+        found[wanted] = torch.maximum(found[wanted], by_slopes(Pair.of(graph), bounds, labels, wanted, steps))
     return found
 
 
@@ -92,18 +93,31 @@ def by_intervals(graph: Graph, bounds: Bounds, labels: Tensor) -> Tensor:
     return found.scatter(1, labels[:, None], torch.inf)
 
 
-def by_lines(graph: Graph, bounds: Bounds, labels: Tensor, wanted: Tensor, trace: Trace | None = None) -> Tensor:
-    """(r,) margins, by linear relaxation, of the pairs of sample and class flagged in ``wanted``."""
-    which = wanted.nonzero()
-    rows = Rows(differences(labels, which, graph.classes), which[:, 0])
+def by_lines(graph: Graph, bounds: Bounds, labels: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Margins, by linear relaxation, of the pairs of sample and class flagged in ``wanted``.
+
+    Returns:
+        (r,) bounds, and (r, *shape) the input's coefficients in them.
+    """
     problem = Problem(graph, bounds.box[0], lines_of(graph, bounds), bounds.lost)
-    return least(problem, len(graph.nodes) - 1, rows, trace)
+    boxes = {at: bounds.box[at] for at in graph.rectified}
+    found, slopes = [], []
+    for part in torch.split(wanted.nonzero(), at_once(boxes)):
+        trace = Trace()
+        rows = Rows(differences(labels, part, graph.classes), part[:, 0])
+        found.append(least(problem, len(graph.nodes) - 1, rows, trace))
+        slopes.append(trace.input)
+    return torch.cat(found), torch.cat(slopes)
 
 
-def by_slopes(pair: Pair, bounds: Bounds, labels: Tensor, wanted: Tensor, steps: int) -> tuple[Tensor, Tensor | None]:
-    """(r,) margins with optimized slopes, and (r, *shape) the inputs' coefficients."""
-    which = wanted.nonzero()
-    rows = Rows(differences(labels, which, pair.exact.classes), which[:, 0])
+def by_slopes(
+    pair: Pair, bounds: Bounds, labels: Tensor, wanted: Tensor, steps: int, goal: float | None = None
+) -> Tensor:
+    """(r,) margins with optimized slopes; the ascent ends when all are above the goal."""
     boxes = {at: bounds.box[at] for at in pair.exact.rectified}
-    found = ascend(pair, len(pair.exact.nodes) - 1, rows, bounds.box[0], boxes, bounds.lost, steps=steps, goal=0.0)
-    return found.bound, found.trace.input
+    found = []
+    for part in torch.split(wanted.nonzero(), at_once(boxes)):
+        rows = Rows(differences(labels, part, pair.exact.classes), part[:, 0])
+        last = len(pair.exact.nodes) - 1
+        found.append(ascend(pair, last, rows, bounds.box[0], boxes, bounds.lost, steps=steps, goal=goal).bound)
+    return torch.cat(found)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from casemate.core.errors import TargetError
 from casemate.core.optional import require
 from casemate.threats.evasion.certificates.graph import Graph, Node, Relu, Reshape, Scale, Shape, Sum
-from casemate.threats.evasion.certificates.layers import build
+from casemate.threats.evasion.certificates.layers import build, max_pool
 
 if TYPE_CHECKING:
     import torch
@@ -27,13 +27,18 @@ else:
     F = require("torch.nn.functional", extra="torch")
 
 SUPPORTED = (
-    "Linear, Conv2d, ReLU, AvgPool2d, AdaptiveAvgPool2d, BatchNorm (evaluation mode), Flatten, Dropout (evaluation "
-    "mode), Identity, + and - of two paths, and + - * / with constants"
+    "Linear, Conv2d, ReLU, AvgPool2d, AdaptiveAvgPool2d, MaxPool2d, BatchNorm (evaluation mode), Flatten, Dropout "
+    "(evaluation mode), Identity, + and - of two paths, and + - * / with constants"
 )
 _SAME = {torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze}
 _SAME_METHODS = {"flatten", "view", "reshape", "contiguous", "squeeze", "unsqueeze", "float", "clone"}
 _RELU = {torch.relu, torch.relu_, F.relu, F.relu_}
 _RELU_METHODS = {"relu", "relu_"}
+_POOLS: dict[Any, Any] = {
+    F.avg_pool2d: nn.AvgPool2d,
+    F.max_pool2d: nn.MaxPool2d,
+    F.adaptive_avg_pool2d: nn.AdaptiveAvgPool2d,
+}
 _BINARY: dict[Any, str] = {
     operator.add: "+",
     operator.iadd: "+",
@@ -134,7 +139,7 @@ class _Reader:
             self.found[step] = value.detach() if isinstance(value, torch.Tensor) else value
         elif step.op == "output":
             if not isinstance(known[0], _At):
-                self.refuse(step, "it returns something else than one tensor")
+                self.refuse(step, "it returns something that does not depend on its input, or more than one tensor")
             self.result = known[0]
         elif not touched:
             self.found[step] = self.compute(step, known, named)
@@ -162,7 +167,16 @@ class _Reader:
             return self.add(Relu(step.target, (at.place,), self.nodes[at.place].shape))
         if isinstance(layer, nn.Identity):
             return at
-        node = build(layer, step.target, at.place, self.nodes[at.place].shape, self.trainable)
+        return self.built(step, at, layer)
+
+    def built(self, step: Any, at: _At, layer: Any) -> _At:
+        """A layer with weights, or a pool."""
+        if isinstance(layer, nn.MaxPool2d):
+            shape, place = self.nodes[at.place].shape, len(self.nodes)
+            for part in max_pool(layer, str(step.target), at.place, shape, place, self.trainable):
+                at = self.add(part)
+            return at
+        node = build(layer, str(step.target), at.place, self.nodes[at.place].shape, self.trainable)
         if node is None:
             self.refuse(step, type(layer).__name__)
         return at if node.inputs == () else self.add(node)
@@ -179,6 +193,9 @@ class _Reader:
         if name in _SAME or (step.op == "call_method" and name in _SAME_METHODS):
             call = name if callable(name) else operator.methodcaller(name, *known[1:], **named)
             return self.reshaped(step, known[0], call if not callable(name) else lambda x: name(x, *known[1:], **named))
+        if name in _POOLS:
+            # what the functions take beyond the layers' arguments (return_indices) is refused by the layer
+            return self.built(step, known[0], _POOLS[name](*known[1:], **named))
         if name == "size" or (name is getattr and known[1] == "shape"):
             size = torch.Size((2, *self.nodes[known[0].place].shape))
             return size[known[1]] if name == "size" and len(known) > 1 else size

@@ -117,22 +117,20 @@ class Rows:
         """The sum of functions of one node that came along two paths."""
         if self.window is None or other.window is None:
             return replace(self, a=self.a + other.a)
-        pads: list[int] = []
         padding = [max(self.window.padding[axis], other.window.padding[axis]) for axis in (0, 1)]
         size = [
             max(each.a.shape[2 + axis] + padding[axis] - w.padding[axis] for each, w in _pairs(self, other))
             for axis in (0, 1)
         ]
-        total = None
+        grown = []
         for each, window in _pairs(self, other):
-            pads = []
+            pads: list[int] = []
             for axis in (1, 0):
                 before = padding[axis] - window.padding[axis]
                 pads += [before, size[axis] - before - each.a.shape[2 + axis]]
-            grown = F.pad(each.a, pads)
-            total = grown if total is None else total + grown
-        assert total is not None
-        return Rows(total, self.owner, Window(self.window.place, self.window.stride, (padding[0], padding[1])))
+            grown.append(F.pad(each.a, pads))
+        window = Window(self.window.place, self.window.stride, (padding[0], padding[1]))
+        return Rows(grown[0] + grown[1], self.owner, window)
 
 
 def _pairs(*rows: Rows) -> list[tuple[Rows, Window]]:
@@ -144,17 +142,17 @@ def _transposed(a: Tensor, node: Conv, padding: Pair, rest: Pair) -> Tensor:
 
     A product and a fold are faster than torch's transposed convolution in float64 and for few input channels.
     """
-    if a.shape[2:] == (1, 1) and node.groups == 1 and padding == (0, 0):
+    if a.shape[2:] == (1, 1) and node.groups == 1 and padding == rest == (0, 0):
         return (a.flatten(1) @ node.weight.flatten(1)).reshape(len(a), *node.weight.shape[1:])
     if node.groups == 1 and (a.dtype == torch.float64 or node.weight.shape[1] <= FEW):
-        size = [
+        size = tuple(
             (a.shape[2 + axis] - 1) * node.stride[axis]
             - 2 * padding[axis]
             + node.dilation[axis] * (node.weight.shape[2 + axis] - 1)
             + 1
             + rest[axis]
             for axis in (0, 1)
-        ]
+        )
         columns = node.weight.flatten(1).T @ a.flatten(2)
-        return F.fold(columns, size, node.weight.shape[2:], node.dilation, padding, node.stride)
+        return F.fold(columns, size, (node.weight.shape[2], node.weight.shape[3]), node.dilation, padding, node.stride)
     return F.conv_transpose2d(a, node.weight, None, node.stride, padding, rest, node.groups, node.dilation)

@@ -6,6 +6,8 @@ the bound is computed once more in float64 with the best ones found: float32 pro
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -27,10 +29,12 @@ else:
 ByPlace: TypeAlias = "Mapping[int, Tensor]"
 RATE, FADE = 0.25, 0.95
 """Of slopes: the first step, and what is left of it after each."""
+FIRST, SECOND = 0.9, 0.99
+"""How long the mean of gradients and that of their squares remember."""
 PULL = 0.1
 """The first step of multipliers."""
 AT_ONCE = 1 << 19
-"""Coefficients of one node held at once: 2 MB of float32, some twenty times over for gradients."""
+"""Coefficients of all rectifiers held at once: 2 MB of float32, some twenty times over for gradients."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,7 @@ def _search(
     sign = {at: each.float() for at, each in signs.items()}
     slope = {at: each.clone().requires_grad_() for at, each in found.slopes.items()}
     pull = {at: each.clone().requires_grad_() for at, each in found.pulls.items()}
-    groups = [{"params": list(slope.values()), "lr": RATE}, {"params": list(pull.values()), "lr": PULL}]
-    adam = torch.optim.Adam([group for group in groups if group["params"]], betas=(0.9, 0.99))
+    climb = _Climb([(each, RATE) for each in slope.values()] + [(each, PULL) for each in pull.values()])
     best = found.bound.float()
     for step in range(steps + 1):
         lines = {
@@ -158,19 +161,47 @@ def _search(
                 kept[at] = torch.where(better.reshape(-1, *[1] * (each.ndim - 1)), each.detach(), kept[at])
         if step == steps or (goal is not None and bool((best > goal).all())):
             return
-        adam.zero_grad(set_to_none=True)
-        (-bound.sum()).backward()
-        adam.step()
+        climb.step(bound.sum())
         with torch.no_grad():
             for each in slope.values():
                 each.clamp_(0, 1)
             for each in pull.values():
                 each.clamp_(min=0)
-        for group in adam.param_groups:
-            group["lr"] *= FADE
 
 
-def refine(pair: Pair, bounds: Bounds, place: int, steps: int) -> None:
+class _Climb:
+    """Adam uphill with fading steps. torch's own takes seconds to import what it needs, and as long as a pass to start.
+
+    Reference:
+        Kingma & Ba 2015, arXiv:1412.6980, algorithm 1.
+    """
+
+    def __init__(self, variables: list[tuple[Tensor, float]]) -> None:
+        self.variables = variables
+        self.mean = [torch.zeros_like(each) for each, _ in variables]
+        self.square = [torch.zeros_like(each) for each, _ in variables]
+        self.turn = 0
+
+    def step(self, value: Tensor) -> None:
+        """One step along the gradient of ``value``."""
+        slopes = torch.autograd.grad(value, [each for each, _ in self.variables], allow_unused=True)
+        self.turn += 1
+        grown, flat = 1 - FIRST**self.turn, 1 - SECOND**self.turn
+        for (each, rate), slope, mean, square in zip(self.variables, slopes, self.mean, self.square, strict=True):
+            if slope is not None:
+                mean.mul_(FIRST).add_(slope, alpha=1 - FIRST)
+                square.mul_(SECOND).addcmul_(slope, slope, value=1 - SECOND)
+                length = rate * FADE**self.turn / grown
+                with torch.no_grad():
+                    each.addcdiv_(mean, (square / flat).sqrt_().add_(1e-8), value=length)
+
+
+def at_once(boxes: Mapping[int, Box]) -> int:
+    """Rows of one ascent, so that memory stays bounded."""
+    return max(8, AT_ONCE // max(sum(low[0].numel() for low, _ in boxes.values()), 1))
+
+
+def refine(pair: Pair, bounds: Bounds, place: int, steps: int, until: float = math.inf) -> None:
     """Bound the open neurons of one node again, each with slopes of its own, and keep what is better.
 
     Args:
@@ -178,14 +209,16 @@ def refine(pair: Pair, bounds: Bounds, place: int, steps: int) -> None:
         bounds: of this node and all before it; changed.
         place: of a node that goes into a rectifier.
         steps: of the ascent.
+        until: reading of ``time.process_time`` after which no further neurons are begun.
     """
     low, high = bounds.box[place]
     which = ((low < 0) & (high > 0)).nonzero()
     boxes = {at: bounds.box[at] for at in lines_of(Graph(pair.exact.nodes[:place]), bounds)}
     if not len(which) or not boxes:
         return
-    wide = max(sum(each[0][0].numel() for each in boxes.values()), 1)
-    for part in which.split(max(8, AT_ONCE // wide)):
+    for part in torch.split(which, at_once(boxes)):
+        if time.process_time() >= until:
+            return
         at = tuple(part.T)
         for turn in (1.0, -1.0):
             rows = select(pair.exact, place, part)

@@ -55,15 +55,16 @@ class Suspects:
         """Float64 corners for some samples."""
         return self.wide[0][samples], self.wide[1][samples]
 
-    @torch.no_grad()
     def logits(self, x: Tensor) -> Tensor:
-        """(n, classes) the module's own answers."""
-        answer: Tensor = self.module(x)
+        """(n, classes) the module's own answers, asked in the type of its parameters."""
+        first = next(self.module.parameters(), x)
+        answer: Tensor = self.module(x.to(first.device, first.dtype)).cpu()
         return answer
 
     def checker(self, sample: int) -> Callable[[Tensor], Tensor | None]:
         """Judge of candidates for one sample: they are cut to its ball, and the module is asked."""
 
+        @torch.no_grad()
         def broken(candidates: Tensor) -> Tensor | None:
             moved = candidates.float().clamp(self.low[sample], self.high[sample])
             wrong = self.logits(moved).argmax(1) != self.y[sample]
@@ -87,8 +88,8 @@ class Suspects:
         found: dict[int, Tensor] = {}
         rows = torch.arange(len(samples))
         for step in range(WALK + 1):
-            moved.requires_grad_(step < WALK)
-            logits = self.module(moved) if step < WALK else self.logits(moved)
+            moved.requires_grad_()
+            logits = self.logits(moved)
             for row in (logits.argmax(1) != labels).nonzero().flatten().tolist():
                 found.setdefault(int(samples[row]), moved[row].detach().clone())
             if step == WALK or len(found) == len(set(samples.tolist())):

@@ -19,7 +19,7 @@ else:
     F = require("torch.nn.functional", extra="torch")
 
 WARM = 0.2
-"""Share of the steps over which the radius grows to its full size; from the first step on, a large one teaches nothing."""
+"""Share of the steps over which the radius grows to its full size: a large one teaches an untrained network nothing."""
 
 
 def train_pgd(

@@ -61,17 +61,20 @@ def train_ibp(
         Gowal et al. 2018, arXiv:1810.12715, equation 12; initial weights as in Shi et al. 2021, arXiv:2103.17268,
         section 3.1.
     """
-    start = _small(module, tuple(pixels.shape[1:]), schedule or Schedule())
+    shape = tuple(pixels.shape[1:])
+    start = _small(module, shape, schedule or Schedule())
+    read_once: list[Graph] = []
 
     def loss(made: Any, x: Tensor, y: Tensor, now: Moment) -> Tensor:
         grown = min(1.0, max(0.0, now.share - warm) / ramp)
         if grown == 0.0:
             answer: Tensor = F.cross_entropy(made(x), y)
             return answer
-        made.eval()
-        graph = read(made, tuple(x.shape[1:]), trainable=True)
-        made.train()
-        worst = worst_logits(graph, x, y, eps * grown, box)
+        if not read_once:  # it holds the parameters themselves, which descend in place
+            made.eval()
+            read_once.append(read(made, shape, trainable=True))
+            made.train()
+        worst = worst_logits(read_once[0], x, y, eps * grown, box)
         clean = 1.0 - (1.0 - keep) * grown
         mixed = (1.0 - clean) * F.cross_entropy(worst, y)
         answer = mixed + clean * F.cross_entropy(made(x), y) if clean > 0 else mixed

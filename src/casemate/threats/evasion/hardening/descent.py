@@ -94,7 +94,7 @@ def descend(module: Any, pixels: Any, labels: Any, loss: Loss, schedule: Schedul
         adam.param_groups[0]["lr"] = schedule.rate * min(1.0, 10 * share + 0.01, (1 - share) / 0.9)
         value = loss(made, x[chosen], y[chosen], Moment(share, step, generator))
         adam.zero_grad(set_to_none=True)
-        value.backward()
+        torch.autograd.backward(value)
         torch.nn.utils.clip_grad_norm_(made.parameters(), schedule.clip)
         adam.step()
     return made.eval()
