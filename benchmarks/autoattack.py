@@ -62,7 +62,7 @@ def main() -> None:
         )
         ratios.append(kinds["standard"][-1])
     print(
-        f"\nRobust images left, all networks: reference {strength[0]}, AutoAttack {strength[1]}, Bracket {strength[2]}. "
+        f"\nRobust images left in all: reference {strength[0]}, AutoAttack {strength[1]}, Bracket {strength[2]}. "
         f"CPU, median over networks: AutoAttack {statistics.median(kinds['standard']):.2f}x (goal 1.3), least "
         f"{min(kinds['standard']):.2f}x; Bracket {statistics.median(kinds['bracket']):.2f}x (goal 2.5), "
         f"{min(kinds['certified']):.1f}x and more on the certifiably trained (goal 8); "

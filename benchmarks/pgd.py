@@ -45,9 +45,7 @@ def main() -> None:
         print(f"SKIPPED: not all peers are there ({', '.join(peers) or 'none'}).\n")
         return
     test = images(COUNT)
-    print(
-        f"{COUNT} MNIST images, {STEPS} steps of {STEP}; CPU s, median of {ROUNDS} alternating rounds (robust accuracy).\n"
-    )
+    print(f"{COUNT} MNIST images, {STEPS} steps of {STEP}; CPU s (robust accuracy), median of {ROUNDS} rounds.\n")
     print(
         "| network | parameters | "
         + " | ".join(("casemate", *(each.split("_")[0] for each in peers)))

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from casemate.threats.evasion.attacks import APGD, FAB, FGSM, MIM, PGD, AutoAttack, Square
     from casemate.threats.evasion.balls import L2, Linf
     from casemate.threats.evasion.bracket import Bracket, Bracketed
+    from casemate.threats.evasion.certificates.certify import Certificate, certify
+    from casemate.threats.evasion.certificates.smoothing import Smoothed
     from casemate.threats.evasion.compat import fgsm
     from casemate.threats.evasion.evaluation import Evaluation
+    from casemate.threats.evasion.masking import Trust, examine
 
 _HOMES: Final = {
     "APGD": "attacks",
@@ -27,7 +30,12 @@ _HOMES: Final = {
     "Square": "attacks",
     "L2": "balls",
     "Linf": "balls",
+    "Certificate": "certificates.certify",
     "Evaluation": "evaluation",
+    "Smoothed": "certificates.smoothing",
+    "Trust": "masking",
+    "certify": "certificates.certify",
+    "examine": "masking",
     "fgsm": "compat",
 }
 
@@ -41,9 +49,14 @@ __all__ = [
     "AutoAttack",
     "Bracket",
     "Bracketed",
+    "Certificate",
     "Evaluation",
     "Linf",
+    "Smoothed",
     "Square",
+    "Trust",
+    "certify",
+    "examine",
     "fgsm",
 ]
 

@@ -1,6 +1,6 @@
 """Defenses of a small network: some honest, some that only hide its gradients.
 
-Each takes the plain network of `tests.threats.evasion.networks` (the honest ones may train their own) and gives a module.
+Each takes the plain network of `tests.threats.evasion.networks` (honest ones may train their own) and gives a module.
 What is masked is as easily broken as the plain network by whoever looks behind the mask.
 """
 
