@@ -98,7 +98,9 @@ def answers(target: Target, texts: Sequence[str], labels: Sequence[int], scored:
         return [Answer(bool(yes), -1.0 if yes else 1.0) for yes in turned]
     scores = target.scores(as_rows(texts))
     codes = scores.argmax(axis=1)
-    return [Answer(int(code) != label, margin(row, label)) for row, code, label in zip(scores, codes, labels, strict=True)]
+    return [
+        Answer(int(code) != label, margin(row, label)) for row, code, label in zip(scores, codes, labels, strict=True)
+    ]
 
 
 def margin(scores: npt.NDArray[np.float64], label: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +69,7 @@ class TextAttack:
     """
 
     writers: tuple[Writer, ...] = (Typos(),)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     budget: int = 200
     scores: bool = True
     prior: TextPrior | None = None
@@ -129,7 +129,9 @@ class TextAttack:
     def _menu(self, layout: Layout, label: int, stream: np.random.Generator) -> Menu:
         lists = proposals(layout, self.writers, stream)
         menu = Menu.of(lists)
-        return menu if self.prior is None else Menu(menu.changes, menu.word, self.prior.hint(layout, menu.changes, label))
+        return (
+            menu if self.prior is None else Menu(menu.changes, menu.word, self.prior.hint(layout, menu.changes, label))
+        )
 
     def _unconfirmed(self, target: Target, victims: dict[int, Victim], count: int) -> npt.NDArray[np.bool_]:
         """Ask once more about everything that is going to be claimed."""
@@ -143,12 +145,12 @@ class TextAttack:
 
     @staticmethod
     def _check(target: Target, texts: int, labels: Counts, numbers: int) -> None:
-        if not texts == len(labels) == numbers:
+        if len({texts, len(labels), numbers}) > 1:
             raise UsageError(
                 f"{texts} texts came with {len(labels)} labels and {numbers} numbers",
                 next_step="give one label (and one number, or none) a text",
             )
-        if len(labels) and not (0 <= labels.min() and labels.max() < len(target.classes)):
+        if len(labels) and not (labels.min() >= 0 and labels.max() < len(target.classes)):
             raise UsageError(
                 "a label is no class of the target",
                 cause=f"labels are codes from 0 to {len(target.classes) - 1}",
@@ -164,7 +166,8 @@ def _collect(
     wrong: npt.NDArray[np.bool_],
 ) -> TextExamples:
     first, queries = np.zeros(len(texts), dtype=np.int64), np.ones(len(texts), dtype=np.int64)
-    written, changes = list(texts), [()] * len(texts)
+    written = list(texts)
+    changes: list[tuple[Change, ...]] = [()] * len(texts)
     for at, victim in victims.items():
         queries[at] = victim.used
         if victim.best is not None and not wrong[at]:

@@ -1,4 +1,4 @@
-"""The order in which characters are displayed, so that a text stored in one order and shown in another is read as shown.
+"""The order in which characters are displayed, so that text stored in one order and shown in another reads as shown.
 
 The Unicode Bidirectional Algorithm (Unicode Standard Annex 9), rules P2 to L2 without N0 (paired brackets) and L3, L4.
 Every loop runs over the characters of one line a bounded number of times; nesting is cut at 125 as the annex says.
@@ -138,9 +138,7 @@ def _explicit(kinds: list[str], partner: dict[int, int], base: int) -> tuple[lis
     return levels, found
 
 
-def _sequences(
-    kept: list[int], levels: list[int], kinds: list[str], partner: dict[int, int]
-) -> Iterator[list[int]]:
+def _sequences(kept: list[int], levels: list[int], kinds: list[str], partner: dict[int, int]) -> Iterator[list[int]]:
     """BD13: level runs, joined across isolates."""
     runs: list[list[int]] = []
     for at in kept:

@@ -21,7 +21,14 @@ _ERASERS = frozenset("\b\x7f")
 _BREAKS = frozenset("\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029")
 _HAIRLINES = frozenset("\u2006\u2009\u200a\u202f\u205f")
 # Default_Ignorable_Code_Point of the Unicode Character Database, as far as `invisible` does not name it already.
-_IGNORABLE = ((0x180B, 0x180F), (0x2060, 0x206F), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF))
+_IGNORABLE = (
+    (0x180B, 0x180F),
+    (0x2060, 0x206F),
+    (0xFFF0, 0xFFF8),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+)
 _INNER = re.compile(r"(?<=[a-z])[I|1](?=[a-z])|(?<=[a-z][a-z])[I|](?![^\W_])|(?<=[a-z])0(?=[a-z])")
 _ROUNDS = 12
 
@@ -61,7 +68,7 @@ def canonicalize(text: str, *, marks: bool = True) -> Canonical:
 
     Args:
         text: any text.
-        marks: whether to take marks off ASCII letters, as in "grèat"; wrong for classifiers of languages that need them.
+        marks: whether to take marks off ASCII letters, as in "grèat"; wrong for languages that need them.
 
     Example:
         >>> canonicalize("g\u200br\u0435at \u202emlif\u202c").text
@@ -71,7 +78,7 @@ def canonicalize(text: str, *, marks: bool = True) -> Canonical:
     """
     numbers = tuple(range(len(text) + 1))
     found = Canonical(text, numbers[:-1], numbers[1:])
-    if text.isascii() and not any(letter < " " and letter not in _BREAKS or letter == "\x7f" for letter in text):
+    if text.isascii() and not any(_unseen(letter) for letter in text):
         return _plain(found)
     for _ in range(_ROUNDS):
         again = _plain(_folded(_displayed(_erased(found)), marks))
@@ -123,10 +130,14 @@ def _displayed(found: Canonical) -> Canonical:
     inside = [
         at
         for at, letter in enumerate(text)
-        if letter in _HAIRLINES and text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isalpha()
+        if letter in _HAIRLINES and _inner(text[at - 1 : at]) and _inner(text[at + 1 : at + 2])
     ]
     gaps = set(inside)
     return _take(found, [place for at, place in enumerate(order) if at not in gaps])
+
+
+def _inner(letter: str) -> bool:
+    return letter.isalpha() or letter in {"'", "’"}
 
 
 def _unseen(letter: str) -> bool:
@@ -170,11 +181,7 @@ def _fold(chunk: str, marks: bool) -> list[tuple[str, int, int]]:
     foreign = any(letter.isalpha() and not letter.isascii() for letter, _, _ in folded)
     if native or not foreign:
         return folded
-    return [
-        (plain, at, at + 1)
-        for at, letter in enumerate(chunk)
-        for plain in unicodedata.normalize("NFKC", letter)
-    ]
+    return [(plain, at, at + 1) for at, letter in enumerate(chunk) for plain in unicodedata.normalize("NFKC", letter)]
 
 
 def _bare(letter: str, marks: bool) -> str:
@@ -198,6 +205,6 @@ def _latin(letter: str) -> bool:
 
 
 def _plain(found: Canonical) -> Canonical:
-    """ASCII that looks like other ASCII, inside words of small letters: a capital i or a one for an l, a zero for an o."""
+    """ASCII that looks like other ASCII, in words of small letters: a capital i or a one for an l, a zero for an o."""
     text = _INNER.sub(lambda match: "o" if match[0] == "0" else "l", found.text)
     return found if text == found.text else replace(found, text=text)

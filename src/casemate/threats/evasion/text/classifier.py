@@ -15,7 +15,7 @@ import pandas as pd
 
 from casemate.core.errors import TargetError
 from casemate.targets.answers import Scores
-from casemate.targets.sklearn import SklearnBackend, classifier
+from casemate.targets.sklearn import classifier
 from casemate.targets.target import Backend, Codes, Target
 
 COLUMN = "text"
@@ -117,9 +117,9 @@ def sklearn_text(model: Any, name: str = "text model", batch: int = 256) -> Targ
         TargetError: it is not a fitted classifier, or knows one class only.
     """
     inner = classifier(model, name).backend
-    assert isinstance(inner, SklearnBackend)  # noqa: S101  what classifier makes
     scores = model.predict_proba if inner.gives_scores else None
-    return _checked(Target(name, TextBackend(inner.classes, scores, lambda texts: inner.labels(texts), batch)))
+    codes: Answer = lambda texts: np.searchsorted(model.classes_, model.predict(texts))  # noqa: E731
+    return _checked(Target(name, TextBackend(inner.classes, scores, codes, batch)))
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 from casemate.patterns.normalize import confusables
 from casemate.threats.evasion.text.lookalikes import lookalikes
 
-INVISIBLE = frozenset({"zero-width", "deletion", "bidi"})
-"""Kinds of changes that no reader sees."""
+HIDDEN = "hidden"
+"""The kind of the changes that no reader sees."""
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\u00ad\u034f\u2063\ufe0f\u180e\u115f\U000e0061\u200a\x01\u180b"
 _ASCII = {"l": "I1", "I": "l", "O": "0", "o": "0"}
 
@@ -85,7 +85,7 @@ class Hidden:
     deletion: bool = True
     bidi: bool = True
     most: int = 8
-    kind: str = "zero-width"
+    kind: str = HIDDEN
     visible: bool = False
 
     def __call__(self, word: str, before: str, draw: np.random.Generator) -> list[str]:

@@ -1,7 +1,7 @@
-"""Characters that look like ASCII letters, beyond the table that all text in casemate goes through.
+"""Characters that look like ASCII letters, beyond the table that all of casemate uses.
 
-Written from the Unicode charts: small capitals, Coptic, Lisu, Cherokee, Canadian syllabics, Deseret, Old Italic, Carian,
-Lycian, Osage, Warang Citi, digits that are circles, and signs. Case follows the shape, not the alphabet.
+Written from the Unicode charts: small capitals, Coptic, Lisu, Cherokee, Canadian syllabics, Deseret, Old Italic,
+Carian, Lycian, Osage, Warang Citi, digits that are circles, and signs. Case follows the shape, not the alphabet.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _LIKE = {
     "f": "ꬵꞙẝքꜰ",
     "g": "ᶃƍɢꮐ",
     "h": "Ꮒʜꮋ",
-    "i": "˛⍳ɪͺꭵᎥ𑣃ι",
+    "i": "⍳ɪꭵᎥ𑣃ι",
     "j": "ᴊ",
     "k": "ᴋⲕꮶ",
-    "l": "∣⏽￨۱𐌠ƖⲒⵏᛁꓲ𖼨𐊊𐌉ʟꙇ",
+    "l": "∣⏽│۱𐌠ƖⲒⵏᛁꓲ𖼨𐊊𐌉ʟꙇ",
     "m": "ᴍꮇ",
     "n": "ռɴη",
     "o": "ంಂംං०੦૦௦౦೦൦๐໐၀۵ᴏᴑꬽσⲟჿഠဝ𐓪𑣈𑣗𐐬০୦〇𑓐𑣠ⵔଠ",

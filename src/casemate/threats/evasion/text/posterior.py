@@ -68,16 +68,19 @@ class Posterior:
             return self.mean + boldness * self.first * sample
         made, root, moved = self._made[: self.count], self._root[: self.count, : self.count], self._moved[: self.count]
         whitened = _solve(root, moved)
-        scale = np.sqrt((4.0 * self.first**2 + whitened @ whitened) / (4.0 + self.count))
+        scale = float(np.sqrt((4.0 * self.first**2 + whitened @ whitened) / (4.0 + self.count)))
         imagined = made @ sample + self.noise * stream.standard_normal(self.count)
         weights = _solve(root, whitened - boldness * scale * _solve(root, imagined), trans=1)
         touched = self._touched[: self.count]
         effects: Floats = self.way * (weights @ made) + self.own * (weights @ touched)[self.word]
-        return self.mean + boldness * scale * sample + effects + self.common * float(weights @ touched.sum(axis=1))
+        shared = self.common * float(weights @ touched.sum(axis=1))
+        found: Floats = self.mean + boldness * scale * sample + effects + shared
+        return found
 
     def _effects(self, shared: float, words: Floats, ways: Floats) -> Floats:
-        effects: Floats = np.sqrt(self.own) * words[self.word] + np.sqrt(self.way) * ways
-        return effects + np.sqrt(self.common) * shared
+        own, way = np.sqrt(self.own) * words[self.word], np.sqrt(self.way) * ways
+        effects: Floats = own + way + np.sqrt(self.common) * shared
+        return effects
 
     def _grow(self) -> None:
         size = len(self._moved)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from casemate.threats.evasion.text.asking import Answer, Search, Victim
 from casemate.threats.evasion.text.changes import Change
+from casemate.threats.evasion.text.limits import Room
 from casemate.threats.evasion.text.posterior import Floats, Positions, Posterior
 
 
@@ -44,7 +45,8 @@ class Menu:
         """
         order = np.lexsort((np.arange(len(value)), value))
         leaders = order[np.sort(np.unique(self.word[order], return_index=True)[1])]
-        words, edits, chosen = victim.room.words, victim.room.edits, []
+        words, edits = victim.room.words, victim.room.edits
+        chosen: list[int] = []
         for at in leaders:
             if len(chosen) == words or (value[at] >= 0 and chosen):
                 break
@@ -111,27 +113,28 @@ def take_back(victim: Victim, ranked: Sequence[Change], queries: int) -> Search:
 
 
 def by_labels(victim: Victim, menu: Menu, stream: np.random.Generator, *, trim: int) -> Search:
-    """Change every word until the answer turns, within the limits or not; then take back what is not needed.
+    """Change words until the answer turns, within the limits or not; then take back what is not needed.
 
-    Probes may leave the limits, examples may not. Without a turned answer labels say nothing, so the ways are drawn anew
-    each time.
+    Probes may leave the limits, examples may not. Without a turned answer labels say nothing, so which words, how many
+    and how is drawn anew each time, around the hint where there is one. It ends with the budget: each turn counts.
     """
     hint = np.zeros(len(menu.word)) if menu.hint is None else menu.hint
-    spread = float(np.abs(hint).max()) * 0.5 or 1.0
-    wide = Victim(victim.layout, type(victim.room)(len(victim.layout.spans), 10**9), victim.label, 0)
+    spread = float(hint.std()) or 1.0
+    wide = replace(victim, room=Room(len(victim.layout.spans), 10**9))
     asked: set[tuple[int, ...]] = {()}
     for turn in range(victim.budget):
-        noise = stream.standard_normal(len(hint)) * (spread if turn else 0.0)
-        room = victim if turn % 2 == 0 else wide
-        chosen = menu.pick(hint + noise - (0.0 if menu.hint is not None else 10.0 * spread), room)
+        share = 1.0 if turn < 2 else stream.random()  # of the words, roughly; all of them first
+        value = hint + spread * stream.standard_normal(len(hint)) * (turn > 0 or menu.hint is None)
+        value = value - np.quantile(value, share) - 1e-9
+        chosen = menu.pick(value, victim if turn % 2 == 0 else wide)
         if tuple(chosen) in asked:
             continue
         asked.add(tuple(chosen))
         answer: list[Answer] = yield [menu.take(chosen)]
         if answer[0].turned:
-            value = dict(zip(menu.changes, hint, strict=True))
+            known = dict(zip(menu.changes, hint, strict=True))
             tie = {change: stream.random() for change in menu.take(chosen)}
-            ranked = sorted(menu.take(chosen), key=lambda change: (-value[change], tie[change]))
+            ranked = sorted(menu.take(chosen), key=lambda change: (-known[change], tie[change]))
             yield from take_back(victim, ranked, victim.budget if victim.best is None else trim)
             if victim.best is not None:
                 return

@@ -18,8 +18,12 @@ _RULES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "r": (),
 }  # fmt: skip
 """Detachment rules (morphy(7WN)): ending, what the lemma has instead, and the form that this is."""
-_BEFORE_NOUN = frozenset({"a", "an", "the", "this", "that", "these", "those", "my", "your", "his", "her", "its", "our", "their"})
-_BEFORE_VERB = frozenset({"to", "will", "would", "can", "could", "should", "must", "may", "might", "not", "don't", "doesn't"})
+_BEFORE_NOUN = frozenset(
+    {"a", "an", "the", "this", "that", "these", "those", "my", "your", "his", "her", "its", "our", "their"}
+)
+_BEFORE_VERB = frozenset(
+    {"to", "will", "would", "can", "could", "should", "must", "may", "might", "not", "don't", "doesn't"}
+)
 _VOWELS = "aeiou"
 
 
@@ -59,6 +63,8 @@ class Synonyms:
                 for other in net.sense(entry.part, offset).words:
                     if "_" in other or "-" in other or other.lower() == lemma or not other.isalpha():
                         continue
+                    if form in {"er", "est"} and len(other) > 6:
+                        continue  # compared with "more"; one word does not do
                     written = _case(word, inflect(other, form, _irregular(net, entry.part, other.lower())))
                     if written.lower() != word.lower():
                         found.setdefault(written)
@@ -72,7 +78,11 @@ def _readings(net: WordNet, word: str, before: str) -> list[tuple[Entry, str, st
     for part, rules in _RULES.items():
         lemmas = [(word, "")]
         lemmas += [(net.exceptions[part][word], _irregular_form(part, word))] if word in net.exceptions[part] else []
-        lemmas += [(word[: -len(end)] + new, form) for end, new, form in rules if word.endswith(end) and len(word) > len(end) + 1]
+        lemmas += [
+            (word[: -len(end)] + new, form)
+            for end, new, form in rules
+            if word.endswith(end) and len(word) > len(end) + 1
+        ]
         for lemma, form in lemmas:
             entry = next((each for each in net.entries(lemma) if each.part == part), None)
             if entry is not None:
@@ -104,8 +114,8 @@ def inflect(lemma: str, form: str, irregular: dict[str, str]) -> str:
     """A lemma in a form: "s", "ed", "ing", "er", "est" or "" as it is.
 
     Example:
-        >>> inflect("bore", "ing", {}), inflect("carry", "ed", {}), inflect("match", "s", {}), inflect("go", "ed", {"ed": "went"})
-        ('boring', 'carried', 'matches', 'went')
+        >>> inflect("bore", "ing", {}), inflect("carry", "ed", {}), inflect("go", "ed", {"ed": "went"})
+        ('boring', 'carried', 'went')
     """
     if not form or form in irregular:
         return irregular.get(form, lemma) if form else lemma

@@ -46,7 +46,12 @@ class WordNet:
         Raises:
             MissingPartError: it is not there.
         """
-        missing = [name for part in PARTS.values() for name in (f"index.{part}", f"data.{part}") if not (folder / name).is_file()]
+        missing = [
+            name
+            for part in PARTS.values()
+            for name in (f"index.{part}", f"data.{part}")
+            if not (folder / name).is_file()
+        ]
         if missing:
             raise MissingPartError(
                 "synonyms need the WordNet database",

@@ -8,21 +8,20 @@ from dataclasses import dataclass
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
-STOP_WORDS: frozenset[str] = frozenset(
-    """
-    a about above after again against all am an and any are as at be because been before being below between both but by
-    can could did do does doing down during each few for from further had has have having he her here hers herself him
-    himself his how i if in into is it its itself just me more most my myself no nor not now of off on once only or
-    other our ours ourselves out over own same she should so some such than that the their theirs them themselves then
-    there these they this those through to too under until up very was we were what when where which while who whom why
-    will with would you your yours yourself yourselves
-    ain't aren't can't couldn't didn't doesn't don't hadn't hasn't haven't he'd he'll he's i'd i'll i'm i've isn't it's
-    let's shan't she'd she'll she's shouldn't that's they'd they'll they're they've wasn't we'd we'll we're we've weren't
-    what's who's won't wouldn't you'd you'll you're you've
-    d ll m o re s t ve y don ain aren couldn didn doesn hadn hasn haven isn ma mightn mustn needn shan shouldn wasn weren
-    won wouldn
-    """.split()
-)
+_FUNCTION = """
+    a about above after again against all am an and any are as at be because been before being below between both
+    but by can could did do does doing down during each few for from further had has have having he her here hers
+    herself him himself his how i if in into is it its itself just me more most my myself no nor not now of off on
+    once only or other our ours ourselves out over own same she should so some such than that the their theirs them
+    themselves then there these they this those through to too under until up very was we were what when where which
+    while who whom why will with would you your yours yourself yourselves ain't aren't can't couldn't didn't doesn't
+    don't hadn't hasn't haven't he'd he'll he's i'd i'll i'm i've isn't it's let's shan't she'd she'll she's
+    shouldn't that's they'd they'll they're they've wasn't we'd we'll we're we've weren't what's who's won't
+    wouldn't you'd you'll you're you've d ll m o re s t ve y don ain aren couldn didn doesn hadn hasn haven isn ma
+    mightn mustn needn shan shouldn wasn weren won wouldn
+"""
+
+STOP_WORDS: frozenset[str] = frozenset(_FUNCTION.split())
 """English function words: changing them changes the sentence more than the reader's word count says."""
 
 
