@@ -36,7 +36,9 @@ def sentences(count: int, seed: int) -> tuple[list[str], list[int]]:
 @functools.cache
 def model(kind: str) -> Any:
     features = (
-        TfidfVectorizer() if kind == "word" else TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=4000)
+        TfidfVectorizer()
+        if kind == "word"
+        else TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=4000)
     )
     return make_pipeline(features, LogisticRegression(C=5.0)).fit(*sentences(600, 0))
 

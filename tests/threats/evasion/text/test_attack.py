@@ -240,7 +240,9 @@ def test_the_posterior_is_that_of_the_dense_formula() -> None:
     belief = Posterior(word, np.full(15, -0.3), 0.7)
     rows, moved = [], []
     for _ in range(20):
-        chosen = np.array(sorted(3 * at + int(draw.integers(3)) for at in draw.permutation(5)[: 1 + int(draw.integers(4))]))
+        chosen = np.array(
+            sorted(3 * at + int(draw.integers(3)) for at in draw.permutation(5)[: 1 + int(draw.integers(4))])
+        )
         rows.append(np.isin(np.arange(15), chosen).astype(float))
         moved.append(float(draw.standard_normal()))
         belief.learn(chosen, moved[-1])

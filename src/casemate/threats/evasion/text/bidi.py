@@ -29,15 +29,19 @@ def as_displayed(text: str) -> list[int]:
         >>> "".join(text[at] for at in as_displayed(text))
         'a bad day'
     """
+    if CONTROLS.isdisjoint(text):
+        return list(range(len(text)))
     order: list[int] = []
     for start, stop in _lines(text):
         line = text[start:stop]
         if CONTROLS.isdisjoint(line):
             order += range(start, stop)
             continue
-        shown = _visual(line)
+        kinds = [unicodedata.bidirectional(letter) for letter in line]
+        base = _direction(kinds, _isolates(kinds), 0, len(kinds))
+        shown = _visual(line, base)
         if any(unicodedata.bidirectional(line[at]) in {"R", "AL", "AN"} for at in shown):
-            shown = [shown[at] for at in _visual([line[at] for at in shown])]
+            shown = [shown[at] for at in _visual([line[at] for at in shown], base)]
         order += [start + at for at in shown]
     return order
 
@@ -52,14 +56,18 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _visual(line: Sequence[str]) -> list[int]:
+def _visual(line: Sequence[str], base: int) -> list[int]:
     kinds = [unicodedata.bidirectional(letter) or "L" for letter in line]
     partner = _isolates(kinds)
-    base = _direction(kinds, partner, 0, len(kinds))
     levels, kinds = _explicit(kinds, partner, base)
     kept = [at for at, level in enumerate(levels) if level >= 0]
-    for run in _sequences(kept, levels, kinds, partner):
-        _resolve(run, levels, kinds, base)
+    given = [levels[at] for at in kept]
+    rank = {at: number for number, at in enumerate(kept)}
+    for run in list(_sequences(kept, levels, kinds, partner)):
+        first, last = rank[run[0]], rank[run[-1]]
+        left = given[first - 1] if first else base
+        open_ended = last + 1 == len(kept) or kinds[run[-1]] in {"LRI", "RLI", "FSI"}
+        _resolve(run, levels, kinds, (left, base if open_ended else given[last + 1]))
     _trailing(kept, levels, line, base)
     shown = list(kept)
     for level in range(max((levels[at] for at in shown), default=0), 0, -1):  # L2
@@ -156,14 +164,10 @@ def _sequences(kept: list[int], levels: list[int], kinds: list[str], partner: di
         yield whole
 
 
-def _resolve(run: list[int], levels: list[int], kinds: list[str], base: int) -> None:
-    """W1 to W7, N1, N2, I1, I2 for one isolating run sequence."""
+def _resolve(run: list[int], levels: list[int], kinds: list[str], sides: tuple[int, int]) -> None:
+    """W1 to W7, N1, N2, I1, I2 for one isolating run sequence between the levels at its sides."""
     level = levels[run[0]]
-    everyone = [at for at, each in enumerate(levels) if each >= 0]
-    left = levels[everyone[everyone.index(run[0]) - 1]] if everyone.index(run[0]) else base
-    after = everyone.index(run[-1]) + 1
-    right = base if after == len(everyone) or kinds[run[-1]] in {"LRI", "RLI", "FSI"} else levels[everyone[after]]
-    before, behind = ("R" if max(each, level) % 2 else "L" for each in (left, right))
+    before, behind = ("R" if max(each, level) % 2 else "L" for each in sides)
     kind = [kinds[at] for at in run]
     _weak(kind, before)
     at = 0
@@ -174,8 +178,8 @@ def _resolve(run: list[int], levels: list[int], kinds: list[str], base: int) -> 
         stop = at
         while stop < len(kind) and kind[stop] in _NEUTRAL:
             stop += 1
-        sides = [before if at == 0 else kind[at - 1], behind if stop == len(kind) else kind[stop]]
-        strong = {"R" if side in {"R", "EN", "AN"} else "L" for side in sides}
+        around = [before if at == 0 else kind[at - 1], behind if stop == len(kind) else kind[stop]]
+        strong = {"R" if side in {"R", "EN", "AN"} else "L" for side in around}
         fill = strong.pop() if len(strong) == 1 else "R" if level % 2 else "L"
         kind[at:stop] = [fill] * (stop - at)
         at = stop

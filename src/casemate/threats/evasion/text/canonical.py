@@ -6,6 +6,7 @@ that look like ASCII, marks on ASCII letters. What is left of an attack is what 
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -31,6 +32,8 @@ _IGNORABLE = (
 )
 _INNER = re.compile(r"(?<=[a-z])[I|1](?=[a-z])|(?<=[a-z][a-z])[I|](?![^\W_])|(?<=[a-z])0(?=[a-z])")
 _ROUNDS = 12
+Letter = tuple[str, int, int]
+"""A character, and where in the text before it comes from."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,9 @@ def canonicalize(text: str, *, marks: bool = True) -> Canonical:
     """
     numbers = tuple(range(len(text) + 1))
     found = Canonical(text, numbers[:-1], numbers[1:])
-    if text.isascii() and not any(_unseen(letter) for letter in text):
-        return _plain(found)
     for _ in range(_ROUNDS):
+        if found.text.isascii() and not any(map(_unseen, found.text)):
+            return _plain(found)
         again = _plain(_folded(_displayed(_erased(found)), marks))
         if again.text == found.text:
             return again
@@ -111,6 +114,8 @@ def _take(found: Canonical, order: list[int]) -> Canonical:
 
 def _erased(found: Canonical) -> Canonical:
     """A backspace takes back the character before it, itself invisible ones left out; it never crosses a line."""
+    if _ERASERS.isdisjoint(found.text):
+        return found
     kept: list[int] = []
     for at, letter in enumerate(found.text):
         if letter not in _ERASERS:
@@ -140,6 +145,7 @@ def _inner(letter: str) -> bool:
     return letter.isalpha() or letter in {"'", "’"}
 
 
+@functools.lru_cache(4096)
 def _unseen(letter: str) -> bool:
     code = ord(letter)
     return (
@@ -153,6 +159,11 @@ def _folded(found: Canonical, marks: bool) -> Canonical:
     """Compatibility forms and look-alikes, word by word; a word that is wholly in another script stays in it."""
     made, starts, stops = [], [], []
     for begin, end in _chunks(found.text):
+        if found.text[begin:end].isascii():
+            made.append(found.text[begin:end])
+            starts += found.starts[begin:end]
+            stops += found.stops[begin:end]
+            continue
         for letter, start, stop in _fold(found.text[begin:end], marks):
             made.append(letter)
             starts.append(min(found.starts[begin + start : begin + stop]))
@@ -168,15 +179,12 @@ def _chunks(text: str) -> Iterator[tuple[int, int]]:
             start = at
 
 
-def _fold(chunk: str, marks: bool) -> list[tuple[str, int, int]]:
+def _fold(chunk: str, marks: bool) -> list[Letter]:
     normal = normalize(chunk)
     letters = [(letter, *normal.original(at, at + 1)) for at, letter in enumerate(normal.text)]
     folded = [(plain, start, stop) for letter, start, stop in letters for plain in _bare(letter, marks)]
-    folded = [
-        each
-        for at, each in enumerate(folded)
-        if not (marks and unicodedata.category(each[0]) == "Mn" and _based(folded, at))
-    ]
+    if marks:
+        folded = _unmarked(folded)
     native = any(_latin(letter) for letter in unicodedata.normalize("NFKD", chunk))
     foreign = any(letter.isalpha() and not letter.isascii() for letter, _, _ in folded)
     if native or not foreign:
@@ -193,11 +201,15 @@ def _bare(letter: str, marks: bool) -> str:
     return base[0] if base[0].isascii() and base[0].isalpha() and len(base) > 1 else letter
 
 
-def _based(letters: list[tuple[str, int, int]], at: int) -> bool:
-    """Whether the mark at this place stands on an ASCII character."""
-    while at and unicodedata.category(letters[at][0]) == "Mn":
-        at -= 1
-    return letters[at][0].isascii()
+def _unmarked(letters: list[Letter]) -> list[Letter]:
+    """Without the marks that stand on ASCII characters, or on nothing."""
+    kept, plain = [], True
+    for each in letters:
+        mark = unicodedata.category(each[0]) == "Mn"
+        plain = plain if mark else each[0].isascii()
+        if not (mark and plain):
+            kept.append(each)
+    return kept
 
 
 def _latin(letter: str) -> bool:
