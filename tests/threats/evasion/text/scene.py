@@ -13,9 +13,10 @@ from sklearn.pipeline import make_pipeline
 from casemate.targets.target import Target
 from casemate.threats.evasion.text.classifier import as_rows, sklearn_text
 
-GOOD = "wonderful charming brilliant moving superb delightful clever warm honest thrilling".split()
-BAD = "terrible boring dreadful clumsy tedious hollow shallow dull lifeless awkward".split()
-PLAIN = "plot actor scene camera music story ending script director costume dialogue studio hour weekend cinema".split()
+GOOD = ["wonderful", "charming", "brilliant", "moving", "superb", "delightful", "clever", "warm", "honest", "thrilling"]
+BAD = ["terrible", "boring", "dreadful", "clumsy", "tedious", "hollow", "shallow", "dull", "lifeless", "awkward"]
+PLAIN = ["plot", "actor", "scene", "camera", "music", "story", "ending", "script", "director", "costume", "dialogue"]
+PLAIN += ["studio", "hour", "weekend", "cinema"]
 
 
 def sentences(count: int, seed: int) -> tuple[list[str], list[int]]:

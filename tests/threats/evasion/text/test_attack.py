@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.threats.evasion.text.scene import scene, sentences
 
 from casemate.core.errors import AccessError, TargetError, UsageError
 from casemate.core.threat import Access
 from casemate.targets.target import Target
-from casemate.threats.evasion.text.attack import TextAttack, TextExamples
 from casemate.threats.evasion.text.asking import answers, write
+from casemate.threats.evasion.text.attack import TextAttack, TextExamples
 from casemate.threats.evasion.text.changes import Change, Typos, Writer, neighbors, proposals
 from casemate.threats.evasion.text.classifier import as_rows, text_classifier
 from casemate.threats.evasion.text.disguises import Hidden, Homoglyphs
@@ -20,7 +21,6 @@ from casemate.threats.evasion.text.limits import Limits
 from casemate.threats.evasion.text.posterior import Posterior
 from casemate.threats.evasion.text.prior import TextPrior
 from casemate.threats.evasion.text.words import STOP_WORDS, Layout, distance
-from tests.threats.evasion.text.scene import scene, sentences
 
 SMALL = Limits(words=0.25, edits=6)
 

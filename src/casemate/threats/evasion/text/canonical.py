@@ -157,7 +157,9 @@ def _unseen(letter: str) -> bool:
 
 def _folded(found: Canonical, marks: bool) -> Canonical:
     """Compatibility forms and look-alikes, word by word; a word that is wholly in another script stays in it."""
-    made, starts, stops = [], [], []
+    made: list[str] = []
+    starts: list[int] = []
+    stops: list[int] = []
     for begin, end in _chunks(found.text):
         if found.text[begin:end].isascii():
             made.append(found.text[begin:end])
