@@ -50,6 +50,7 @@ TRICKY = st.text(
         ("terribIe and beautifuI", "terrible and beautiful"),
         ("g00d b0red", "g00d bored"),
         ("pl\u200aot, p\u2009lot", "plot, plot"),
+        ("19\u200a80s mp\u20093", "1980s mp3"),  # attacked again on film reviews, this got through once
         ("plot\u2003twist", "plot twist"),
         ("ｐｌｏｔ", "plot"),
     ],
@@ -141,7 +142,7 @@ def test_display_loses_only_controls(text: str) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_every_hidden_way_to_write_a_word_reads_as_the_word(seed: int) -> None:
     draw = np.random.default_rng(seed)
-    for word in ("terrible", "it's", "Film", "ab"):
+    for word in ("terrible", "it's", "Film", "ab", "1980s", "mp3"):
         for written in Hidden(most=60)(word, "", draw):
             assert canonicalize(f"a {written}, b").text == f"a {word}, b", ascii(written)
 

@@ -142,7 +142,7 @@ def _displayed(found: Canonical) -> Canonical:
 
 
 def _inner(letter: str) -> bool:
-    return letter.isalpha() or letter in {"'", "’"}
+    return letter.isalnum() or letter in {"'", "’"}
 
 
 @functools.lru_cache(4096)
