@@ -8,7 +8,8 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test test-all check bench fuzz peers data docs clean
 
-demo: .venv/run.stamp data
+demo: .venv/run.stamp
+	@$(BIN)/python tools/fetch_data.py .data support2.csv
 	$(BIN)/python $(CLINICAL)/train.py .data/support2.csv $(CLINICAL)
 	@echo
 	$(BIN)/casemate audit $(CLINICAL) || test $$? -le 2

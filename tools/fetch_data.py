@@ -137,11 +137,14 @@ def _keep(goal: Path, content: bytes, sha256: str, package: str) -> None:
 
 
 def main() -> None:
-    """Fetch every source into the folder given, or ``.data``."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".data")
+    """Fetch every source into the folder given, or ``.data``; with names, only those tables."""
+    folder, names = Path(sys.argv[1] if len(sys.argv) > 1 else ".data"), sys.argv[2:]
     folder.mkdir(parents=True, exist_ok=True)
     for source in SOURCES:
-        print(fetch(source, folder))
+        if not names or source.name in names:
+            print(fetch(source, folder))
+    if names:
+        return
     for made in (fetch_mnist(folder / "mnist"), copy_fashion(folder / "fashion-mnist")):
         if made is not None:
             print(made)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.threats.evasion.text.scene import scene, sentences
 
 from casemate.core.errors import AccessError, TargetError, UsageError
 from casemate.core.threat import Access
@@ -21,6 +20,7 @@ from casemate.threats.evasion.text.limits import Limits
 from casemate.threats.evasion.text.posterior import Posterior
 from casemate.threats.evasion.text.prior import TextPrior
 from casemate.threats.evasion.text.words import STOP_WORDS, Layout, distance
+from tests.threats.evasion.text.scene import scene, sentences
 
 SMALL = Limits(words=0.25, edits=6)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.threats.evasion.text.scene import scene, sentences
 
 from casemate.core.threat import Access
 from casemate.threats.evasion.text.attack import TextAttack
@@ -18,6 +17,7 @@ from casemate.threats.evasion.text.classifier import as_rows
 from casemate.threats.evasion.text.disguises import HIDDEN, Hidden, Homoglyphs, glyphs
 from casemate.threats.evasion.text.limits import Limits
 from casemate.threats.evasion.text.lookalikes import lookalikes
+from tests.threats.evasion.text.scene import scene, sentences
 
 ROOM = Limits(words=0.4, edits=400)
 CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
