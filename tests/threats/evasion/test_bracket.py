@@ -78,8 +78,8 @@ def test_it_is_as_strong_as_the_standard_at_a_fraction_of_its_passes() -> None:
 
 def test_branch_and_bound_settles_what_was_left() -> None:
     scene = digits()
-    first = Bracket(Linf(0.05), queries=50).evaluate(target(), scene.x[:60], scene.y[:60])
-    more = Bracket(Linf(0.05), queries=50, seconds=3.0).evaluate(target(), scene.x[:60], scene.y[:60])
+    first = Bracket(Linf(0.06), queries=50, effort="ibp").evaluate(target(), scene.x[:60], scene.y[:60])
+    more = Bracket(Linf(0.06), queries=50, effort="ibp", seconds=3.0).evaluate(target(), scene.x[:60], scene.y[:60])
     assert int(first.undecided.sum()) >= 3
     assert int(more.undecided.sum()) < int(first.undecided.sum())
     assert more.lower >= first.lower
