@@ -93,22 +93,24 @@ class TreeAttack:
             TargetError: the model cannot be read, or answers otherwise than its trees say.
             DataError: rows do not fit the model or break the constraints.
         """
-        asked = Model.of(model, x)
+        return self.run(Model.of(model, x))
+
+    def run(self, asked: Model) -> TreeRadius:
+        """Attack every row of a model that was read before."""
         rows = as_rows(asked.rows, asked.ensemble)
         self.constraints.admit(rows)
         prepared = _Prepared(asked, self.constraints, "float32" if asked.rows.dtype == np.float32 else "float64")
-        codes = asked.codes(rows)
+        codes = asked.codes(rows) if len(rows) else np.empty(0, dtype=np.int64)
         found = [self._row(prepared, row, int(code)) for row, code in zip(rows, codes, strict=True)]
         lower, upper = np.array([each[0] for each in found]), np.array([each[1] for each in found])
         examples = np.stack([each[2] for each in found]) if found else rows.copy()
         hit = np.isfinite(upper)
-        if hit.any():
-            if (asked.codes(examples[hit]) == codes[hit]).any():
-                raise TargetError(
-                    f"{asked.ensemble.kind} answers otherwise than its trees say",
-                    cause="an example beyond all rounding did not change its answer",
-                    next_step="report it with the versions of the libraries; until then use evasion.decision",
-                )
+        if hit.any() and (asked.codes(examples[hit]) == codes[hit]).any():
+            raise TargetError(
+                f"{asked.ensemble.kind} answers otherwise than its trees say",
+                cause="an example beyond all rounding did not change its answer",
+                next_step="report it with the versions of the libraries; until then use evasion.decision",
+            )
         return TreeRadius(
             lower,
             upper,
@@ -140,7 +142,9 @@ class TreeAttack:
             search = searches.get(at)
             if search is None:
                 radius = min(FIRST_WINDOW * roots[at], upper, start.farthest)
-                search = Search(start, prepared.stand, prepared.cuts, contests[at], judge, max(radius, roots[at]), upper)
+                search = Search(
+                    start, prepared.stand, prepared.cuts, contests[at], judge, max(radius, roots[at]), upper
+                )
                 searches[at] = search
             else:
                 judged -= search.judged

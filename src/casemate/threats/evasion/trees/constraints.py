@@ -161,7 +161,8 @@ class Constraints:
             wrong |= (np.sort(block, axis=1)[:, :-1] != 0).any(axis=1) | (block.max(axis=1) != 1)
         if self.check is not None:
             wrong |= np.array([not self.check(one, two) for one, two in zip(old, new, strict=True)], dtype=bool)
-        return wrong
+        result: Flags = wrong
+        return result
 
     def distance(self, before: npt.ArrayLike, after: npt.ArrayLike) -> Floats:
         """(n,) largest change of a column times its cost, in float64."""

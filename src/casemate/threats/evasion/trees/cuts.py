@@ -87,17 +87,19 @@ def make(ensemble: Ensemble, rules: Sequence[Feature], grid: Number, grouped: Se
     leaves = 0
     for number, (tree, edges) in enumerate(zip(ensemble.trees, right, strict=True)):
         numbers = np.full(len(edges), -1, dtype=np.int64)
-        for node in np.flatnonzero(tree.feature != LEAF):
-            column = tree.feature[node]
-            lowest, highest = firsts[column], firsts[column + 1]
-            numbers[node] = lowest + np.searchsorted(value[lowest:highest], edges[node])
+        for inner in np.flatnonzero(tree.feature != LEAF):
+            column = int(tree.feature[inner])
+            lowest, highest = int(firsts[column]), int(firsts[column + 1])
+            numbers[inner] = lowest + np.searchsorted(value[lowest:highest], edges[inner])
         none = len(value)
         stack: list[tuple[int, dict[int, tuple[int, int, bool]]]] = [(0, {})]
         while stack:  # ends: readers admit trees only
             node, box = stack.pop()
             column = int(tree.feature[node])
             if column == LEAF:
-                parts += [(leaves, at, low, high, nan) for at, (low, high, nan) in (box or {0: (none, none, True)}).items()]
+                parts += [
+                    (leaves, at, low, high, nan) for at, (low, high, nan) in (box or {0: (none, none, True)}).items()
+                ]
                 owners.append(number)
                 values.append(tree.value[node])
                 leaves += 1
@@ -141,7 +143,7 @@ def _boxes(table: Whole, leaves: int, columns: int, none: int) -> tuple[Bounds, 
 
 def _open(low: int, high: int, nan: bool, none: int) -> bool:
     """Whether any value, or a missing one, lies right of ``low`` and left of ``high``."""
-    return nan or low == none or high == none or low < high
+    return nan or none in {low, high} or low < high
 
 
 def _right_of(threshold: Floats, rule: Rule) -> Floats:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from casemate.core.errors import DataError
 from casemate.targets.target import Target
+from casemate.threats.evasion.trees.ask import answers, column_names
 from casemate.threats.evasion.trees.form import Ensemble, Floats, Whole
 from casemate.threats.evasion.trees.read import read
 
@@ -50,20 +50,10 @@ class Model:
                 cause=str(error),
                 next_step="encode them as for the model; constraints can keep one-hot groups together",
             ) from error
-        names = tuple(x.columns) if hasattr(x, "columns") else _names(original)
+        names = tuple(x.columns) if hasattr(x, "columns") else column_names(original)
         return cls(original, read(original), rows, names)
 
     def codes(self, rows: Floats) -> Whole:
         """(n,) codes of the original's answers."""
-        asked = rows.astype(self.rows.dtype)
-        table = asked if self.names is None else pd.DataFrame(asked, columns=list(self.names))
-        return np.searchsorted(self.ensemble.classes, np.asarray(self.original.predict(table))).astype(np.int64)
-
-
-def _names(model: Any) -> tuple[str, ...] | None:
-    """Names that the model knows its columns by and would miss."""
-    try:
-        names = getattr(model, "feature_names_in_", None)
-    except AttributeError:
-        return None
-    return None if names is None else tuple(str(name) for name in names)
+        said = answers(self.original, rows.astype(self.rows.dtype), self.names)
+        return np.searchsorted(self.ensemble.classes, said).astype(np.int64)

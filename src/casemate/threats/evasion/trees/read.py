@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from casemate.core.errors import TargetError
+from casemate.threats.evasion.trees.ask import answers, column_names
 from casemate.threats.evasion.trees.form import Ensemble
 from casemate.threats.evasion.trees.readers import lightgbm, sklearn, xgboost
+from casemate.threats.evasion.trees.readers.build import unsupported
 
 PROBES = 64
 
@@ -32,6 +34,8 @@ def read(model: Any) -> Ensemble:
     for reader in (sklearn.read, xgboost.read, lightgbm.read):
         ensemble = reader(model)
         if ensemble is not None:
+            if len(ensemble.classes) < 2:
+                raise unsupported(model, "it knows one class only, and nothing turns it")
             _compare(model, ensemble)
             return ensemble
     raise TargetError(
@@ -47,6 +51,7 @@ def _compare(model: Any, ensemble: Ensemble) -> None:
     for column in range(ensemble.features):
         cuts = [tree.threshold[tree.feature == column] for tree in ensemble.trees]
         known = np.concatenate([*cuts, [0.0]])
+        known = known[np.isfinite(known)]
         rows[:, column] = rng.choice(known, PROBES) + rng.choice([-1e-3, 0.0, 1e-3], PROBES)
     raw = ensemble.raw(rows)
     if ensemble.outputs > 1:
@@ -55,7 +60,7 @@ def _compare(model: Any, ensemble: Ensemble) -> None:
     else:
         margin = np.abs(raw[:, 0])
     clear = margin > 2 * ensemble.rounding.max() + 1e-6
-    if (np.asarray(model.predict(rows))[clear] != ensemble.classes[ensemble.decide(raw)][clear]).any():
+    if (answers(model, rows, column_names(model))[clear] != ensemble.classes[ensemble.decide(raw)][clear]).any():
         raise TargetError(
             f"{type(model).__name__} answers otherwise than its trees say",
             cause="its library's version computes something that this reader does not know",

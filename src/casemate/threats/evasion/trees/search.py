@@ -7,8 +7,8 @@ a nearest one. Else two trees want different sides of a cut, and the node is spl
 which most is lost. Several nodes are opened at a time, for numpy's sake.
 
 Kantchelian, Tygar & Joseph 2016 (arXiv:1509.07892) state the problem; Chen et al. 2019 (arXiv:1906.03849) bound it at
-one radius, and Devos, Meert & Davis 2021 (arXiv:2011.07553) search for the largest output at one radius. Here the radius
-itself is searched for: nothing proven at one radius is proven again at another.
+one radius; Devos, Meert & Davis 2021 (arXiv:2011.07553) search for the largest output at one radius. Here the radius is
+searched for: nothing proven at one radius is proven again at another.
 
 Every opening replaces a box by two smaller ones, and there are finitely many boxes: the search ends.
 """
@@ -40,7 +40,7 @@ OPEN = 200_000
 """A search holds at most this many boxes; with more it stops, and its bounds stay apart."""
 
 Judge = Callable[[Floats, Flags], list[bool | None]]
-"""Told rows and which of them lead beyond all rounding: whether each is an example, or None where a check refuses it."""
+"""Told rows, and which of them lead beyond all rounding: whether each is an example, or None where a check refuses."""
 
 
 NOTHING = np.empty(0, dtype=np.uint8)
@@ -77,7 +77,7 @@ class Search:
     Attributes:
         upper: distance of the nearest example known, whoever found it; callers lower it.
         found: that example, if it was found here.
-        doubted: least distance at which ``judge`` refused an example for a reason of its own; nothing is claimed beyond.
+        doubted: least distance at which a check refused an example; nothing is claimed beyond.
         judged: boxes judged so far.
     """
 
@@ -207,7 +207,7 @@ class Search:
             if len(inside):
                 box.split = int(np.searchsorted(self.window.cut, inside[0]))
                 rest.append(box)
-            elif len(bounds):
+            elif self.window.radius < self.start.farthest:  # more of it may be told apart by farther leaves
                 self._later.append(box)
         return rest
 
@@ -239,7 +239,9 @@ class Search:
         """Judge boxes and put them where they belong."""
         if self.stand.groups:
             held = [self.stand.propagate(self.start, box.low, box.high, box.near) for box in boxes]
-            boxes = [replace(box, low=new[0], high=new[1], near=new[2]) for box, new in zip(boxes, held, strict=True) if new]
+            boxes = [
+                replace(box, low=new[0], high=new[1], near=new[2]) for box, new in zip(boxes, held, strict=True) if new
+            ]
             alive = alive[[new is not None for new in held]]
             if not boxes:
                 return

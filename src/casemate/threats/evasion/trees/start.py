@@ -104,7 +104,7 @@ class Stand:
         return moved
 
     def propagate(self, start: Start, low: Bounds, high: Bounds, near: float) -> tuple[Bounds, Bounds, float] | None:
-        """What one-hot groups make of a box: the box, smaller, and what it costs to get there; None where it is empty."""
+        """What one-hot groups make of a box: a smaller one, and what it costs to get there; None where it is empty."""
         low, high = low.copy(), high.copy()
         for group in self.groups:
             ones = [self.one(column) for column in group]

@@ -29,6 +29,7 @@ class Contest:
         base: where the lead starts, likewise.
         least: the rival may win where the sum exceeds this; between two multiples of the step.
         exact: (leaves,) the lead without any allowance.
+        parts: (1 or 2, leaves) the sums that it is made of.
         start: where that starts.
         slack: a lead beyond this is a win whatever is rounded.
         level: distance between the levels on which trees are laid; a power of two above twice the largest gain.
@@ -39,6 +40,7 @@ class Contest:
     base: float
     least: float
     exact: Floats
+    parts: Floats
     start: float
     slack: float
     level: float
@@ -66,7 +68,17 @@ def contest(ensemble: Ensemble, cuts: Cuts, code: int, rival: int) -> Contest:
     safe = rounds or bool((base[parts] % step != 0).any())
     lead = float(np.ceil((start + slack) / step + 1) * step) if safe else start
     least = -step / 2 if tie_wins else step / 2
-    return Contest(rival, gain, lead, float(least), exact, start, slack + 2.0**-40 * most * trees, float(level))
+    return Contest(
+        rival,
+        gain,
+        lead,
+        float(least),
+        exact,
+        value[:, parts].T.copy(),
+        start,
+        slack + 2.0**-40 * most * trees,
+        float(level),
+    )
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,10 @@ class Window:
         tree, gain = cuts.tree[near], contest.gain[near]
         first = _firsts(tree)
         highest, lowest = np.maximum.reduceat(gain, first), np.minimum.reduceat(gain, first)
-        constant = highest == lowest
+        alike = [
+            np.maximum.reduceat(each, first) == np.minimum.reduceat(each, first) for each in contest.parts[:, near]
+        ]
+        constant = np.logical_and.reduce(alike)
         self.base = contest.base + float(highest[constant].sum())
         self.lead = contest.start + float(contest.exact[near[first[constant]]].sum())
         near = near[np.repeat(~constant, np.diff(first, append=len(near)))]
@@ -116,7 +131,7 @@ class Window:
         place = np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=len(near)))
         # each tree on a level of its own, so that one running maximum serves all; dead leaves lie between levels
         self.lifted: Floats = contest.gain[near] + place * contest.level
-        self.floor: Floats = (place - 0.5) * contest.level
+        self.floor = np.asarray((place - 0.5) * contest.level, dtype=np.float64)
         self.needed = contest.least - (self.base - 0.5 * contest.level * len(self.starts))
         self.order: Whole = np.argsort(self.reach, kind="stable")
         self.ranked = self.reach[self.order]

@@ -22,8 +22,11 @@ def tree(
 
     Args:
         feature: (nodes,) column compared, ``LEAF`` at leaves.
-        threshold, left, right, nan_left: (nodes,).
-        value: (nodes, outputs).
+        threshold: (nodes,) what it is compared with.
+        left: (nodes,) child of rows on the left.
+        right: (nodes,) child of rows on the right.
+        nan_left: (nodes,) whether missing values go left.
+        value: (nodes, outputs) what a leaf adds.
         features: number of columns of the model.
 
     Raises:
@@ -46,7 +49,8 @@ def tree(
         and sorted(children.tolist()) == list(range(1, nodes))
         and bool((np.minimum(made.left[inner], made.right[inner]) > inner).all())
         and bool(((made.feature[inner] >= 0) & (made.feature[inner] < features)).all())
-        and bool(np.isfinite(made.threshold[inner]).all() and np.isfinite(made.value[made.feature == LEAF]).all())
+        and bool((made.threshold[inner] > -np.inf).all())  # all but missing values go left of infinity
+        and bool(np.isfinite(made.value[made.feature == LEAF]).all())
     )
     if not sound:
         raise TargetError(

@@ -78,7 +78,7 @@ def _histogram(model: Any) -> Ensemble:
             trees.append(
                 tree(
                     np.where(leaf, LEAF, nodes["feature_idx"]),
-                    np.where(leaf, 0.0, np.minimum(nodes["num_threshold"], np.finfo(np.float64).max)),
+                    np.where(leaf, 0.0, nodes["num_threshold"]),
                     nodes["left"],
                     nodes["right"],
                     nodes["missing_go_to_left"],
