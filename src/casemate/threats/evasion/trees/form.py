@@ -121,19 +121,32 @@ class Ensemble:
 
     @cached_property
     def rounding(self) -> Floats:
-        """(outputs,) largest error of each sum of leaves, whatever the leaves.
+        """(outputs,) largest error of each sum, whatever the leaves."""
+        leaves = [tree.value[tree.feature == LEAF] for tree in self.trees]
+        low, high = (np.stack([part(each, axis=0) for each in leaves], axis=1) for part in (np.min, np.max))
+        return rounding(low, high, self.base, self.rule)
 
-        The error of adding numbers one by one is at most the unit roundoff times the sum of the sizes of the partial
-        sums (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 4.2). Sums in which every number is
-        a multiple of one power of two, and which fit the type's digits, have no error; the search knows those.
-        """
-        unit = float(np.finfo(self.rule.sums).eps) / 2
-        sizes = np.stack(
-            [np.abs(self.base), *(np.abs(tree.value[tree.feature == LEAF]).max(axis=0) for tree in self.trees)]
-        )
-        # the last term: a start known to a neighbor only, division, and probabilities that tie
-        errors: Floats = 1.01 * unit * (np.cumsum(sizes, axis=0).sum(axis=0) + 4 * sizes.sum(axis=0))
-        return errors + 8 * unit if self.rule.soft else errors
+
+def rounding(low: Floats, high: Floats, base: Floats, rule: Rule) -> Floats:
+    """(outputs,) bound of the error of sums whose terms are only known to lie between two numbers.
+
+    Adding numbers one by one is wrong by at most the unit roundoff times the sum of the sizes of the partial sums
+    (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 4.2). Sums in which every number is a
+    multiple of one power of two, and which fit the type's digits, are not wrong at all; the search knows those.
+
+    Args:
+        low: (outputs, trees) least that each tree adds.
+        high: (outputs, trees) most that each tree adds.
+        base: (outputs,) what sums start from.
+        rule: type of the sums, and what is done with them.
+    """
+    unit = float(np.finfo(rule.sums).eps) / 2
+    start = base[:, None]
+    sizes = np.maximum(np.abs(start + np.cumsum(low, axis=1)), np.abs(start + np.cumsum(high, axis=1)))
+    adds = (low != 0) | (high != 0)  # adding zero is exact
+    # the last terms: a start known to a neighbor only, division, and probabilities that tie where scores do not
+    errors: Floats = (np.where(adds, sizes, 0.0).sum(axis=1) + 4 * sizes.max(axis=1) + 4 * np.abs(base)) * 1.01 * unit
+    return errors + 8 * unit if rule.soft else errors
 
 
 def as_rows(x: npt.ArrayLike, ensemble: Ensemble) -> Floats:

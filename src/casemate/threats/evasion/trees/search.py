@@ -177,7 +177,7 @@ class Search:
             row = self.stand.nearest(self.start, low, high)
             if row is not None:
                 lead = window.lead + float(self.contest.exact[window.leaf[best]].sum())
-                asked.append((len(done) - 1, self._distance(row), row, lead > self.contest.slack))
+                asked.append((len(done) - 1, self._distance(row), row, lead > window.slack))
         asked = [each for each in asked if each[1] < self.upper]
         if asked:
             said = self.judge(np.stack([row for _, _, row, _ in asked]), np.array([sure for *_, sure in asked]))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from casemate.threats.evasion.trees.cuts import Bounds, Cuts
-from casemate.threats.evasion.trees.form import Ensemble, Flags, Floats, Whole
+from casemate.threats.evasion.trees.form import Ensemble, Flags, Floats, Rule, Whole, rounding
 from casemate.threats.evasion.trees.start import Start
 
 FAINT = np.float32(1e-30)
@@ -25,60 +25,69 @@ class Contest:
 
     Attributes:
         rival: code of the rival.
-        gain: (leaves,) what each leaf adds to the rival's lead, rounding of the model included, rounded up.
-        base: where the lead starts, likewise.
-        least: the rival may win where the sum exceeds this; between two multiples of the step.
-        exact: (leaves,) the lead without any allowance.
-        parts: (1 or 2, leaves) the sums that it is made of.
-        start: where that starts.
-        slack: a lead beyond this is a win whatever is rounded.
+        parts: (1 or 2, leaves) what each leaf adds to the sums that the lead is made of, with the lead's sign.
+        starts: (1 or 2,) where those sums start.
+        rule: the model's arithmetic.
+        exact: (leaves,) what each leaf adds to the lead.
+        start: where the lead starts.
+        doubt: (leaves,) whether adding it may round.
+        doubtful: whether the start may.
+        step: gains are multiples of it.
+        least: the rival may win where the sum of gains exceeds this; between two multiples of the step.
         level: distance between the levels on which trees are laid; a power of two above twice the largest gain.
     """
 
     rival: int
-    gain: Floats
-    base: float
-    least: float
-    exact: Floats
     parts: Floats
+    starts: Floats
+    rule: Rule
+    exact: Floats
     start: float
-    slack: float
+    doubt: Flags
+    doubtful: bool
+    step: float
+    least: float
     level: float
+
+    def gains(self, leaves: Whole, first: Whole) -> tuple[Floats, float, float]:
+        """Leads with an allowance for all that the model may round, as long as only some leaves are in play.
+
+        Args:
+            leaves: (m,) leaves in play, by tree; every tree has one.
+            first: (trees,) place of the first of each tree.
+
+        Returns:
+            (m,) what leaves add, where the lead starts, and a lead that is a win whatever is rounded.
+        """
+        known = self.parts[:, leaves]
+        low, high = np.minimum.reduceat(known, first, axis=1), np.maximum.reduceat(known, first, axis=1)
+        slack = float(rounding(low, high, self.starts, self.rule).sum())
+        exact = self.exact[leaves]
+        gain = np.where(self.doubt[leaves], np.ceil((exact + slack) / self.step + 1) * self.step, exact)
+        base = float(np.ceil((self.start + slack) / self.step + 1) * self.step) if self.doubtful else self.start
+        return gain, base, slack + 2.0**-40 * self.level * len(first)
 
 
 def contest(ensemble: Ensemble, cuts: Cuts, code: int, rival: int) -> Contest:
     """The rival's lead over the class ``code``, leaf by leaf."""
-    value, base = cuts.leaf_value, ensemble.base
+    value, base, rule = cuts.leaf_value, ensemble.base, ensemble.rule
     if ensemble.outputs == 1:
         sign = 1.0 if rival == 1 else -1.0
-        exact, start, parts = sign * value[:, 0], sign * float(base[0]), [0]
-        tie_wins = ensemble.rule.even == rival
+        parts, starts, tie_wins = sign * value[:, :1].T, sign * base, rule.even == rival
     else:
-        exact, start, parts = value[:, rival] - value[:, code], float(base[rival] - base[code]), [rival, code]
-        tie_wins = rival < code
-    slack = float(ensemble.rounding[parts].sum())
-    most = float(np.abs(exact).max(initial=0.0)) + slack + 2.0**-900
+        parts = np.stack([value[:, rival], -value[:, code]])
+        starts, tie_wins = np.array([base[rival], -base[code]]), rival < code
+    exact, start = parts.sum(axis=0), float(starts.sum())
+    slack = float(ensemble.rounding.sum())
+    most = float(np.abs(parts).sum(axis=0).max(initial=0.0)) + slack + 2.0**-900
     level = 2.0 ** np.ceil(np.log2(4 * most))
-    trees = len(ensemble.trees) + 1
-    step = 2.0 ** (np.ceil(np.log2(trees * level + abs(start) + slack)) - 50)
+    step = 2.0 ** (np.ceil(np.log2((len(ensemble.trees) + 1) * level + abs(start) + slack)) - 50)
     # numbers that are multiples of the step are added without error by the model too, if it adds in float64
-    rounds = ensemble.rule.soft or ensemble.rule.sums != "float64"
-    doubt = np.ones(len(exact), dtype=bool) if rounds else (value[:, parts] % step != 0).any(axis=1)
-    gain = np.where(doubt, np.ceil((exact + slack) / step + 1) * step, exact)
-    safe = rounds or bool((base[parts] % step != 0).any())
-    lead = float(np.ceil((start + slack) / step + 1) * step) if safe else start
-    least = -step / 2 if tie_wins else step / 2
-    return Contest(
-        rival,
-        gain,
-        lead,
-        float(least),
-        exact,
-        value[:, parts].T.copy(),
-        start,
-        slack + 2.0**-40 * most * trees,
-        float(level),
-    )
+    rounds = rule.soft or rule.sums != "float64"
+    doubt = np.full(len(exact), rounds) | (parts % step != 0).any(axis=0)
+    doubtful = rounds or bool((starts % step != 0).any())
+    least = float(-step / 2 if tie_wins else step / 2)
+    return Contest(rival, parts, starts, rule, exact, start, doubt, doubtful, float(step), least, float(level))
 
 
 @dataclass(frozen=True)
@@ -113,24 +122,26 @@ class Window:
     def __init__(self, start: Start, cuts: Cuts, contest: Contest, radius: float) -> None:
         self.radius = radius
         near = np.flatnonzero(start.reach <= radius)
-        tree, gain = cuts.tree[near], contest.gain[near]
-        first = _firsts(tree)
+        first = _firsts(cuts.tree[near])
+        gain, base, self.slack = contest.gains(near, first)
         highest, lowest = np.maximum.reduceat(gain, first), np.minimum.reduceat(gain, first)
         alike = [
             np.maximum.reduceat(each, first) == np.minimum.reduceat(each, first) for each in contest.parts[:, near]
         ]
         constant = np.logical_and.reduce(alike)
-        self.base = contest.base + float(highest[constant].sum())
+        self.base = base + float(highest[constant].sum())
         self.lead = contest.start + float(contest.exact[near[first[constant]]].sum())
-        near = near[np.repeat(~constant, np.diff(first, append=len(near)))]
-        near = near[np.lexsort((start.reach[near], cuts.tree[near]))]
+        varied = np.repeat(~constant, np.diff(first, append=len(near)))
+        near, gain = near[varied], gain[varied]
+        order = np.lexsort((start.reach[near], cuts.tree[near]))
+        near, gain = near[order], gain[order]
         self.leaf, self.reach = near, start.reach[near]
         tree = cuts.tree[near]
         self.starts = _firsts(tree)
         self.span: Floats = (highest - lowest)[~constant]
         place = np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=len(near)))
         # each tree on a level of its own, so that one running maximum serves all; dead leaves lie between levels
-        self.lifted: Floats = contest.gain[near] + place * contest.level
+        self.lifted: Floats = gain + place * contest.level
         self.floor = np.asarray((place - 0.5) * contest.level, dtype=np.float64)
         self.needed = contest.least - (self.base - 0.5 * contest.level * len(self.starts))
         self.order: Whole = np.argsort(self.reach, kind="stable")
@@ -201,13 +212,16 @@ def root_radii(start: Start, cuts: Cuts, contests: Sequence[Contest]) -> Floats:
     first = _firsts(tree)
     place = np.repeat(np.arange(len(first)), np.diff(first, append=len(near)))
     level = np.array([each.level for each in contests])[:, None]
-    gain = np.stack([each.gain for each in contests])[:, near]
+    gains = [each.gains(near, first) for each in contests]
+    gain = np.stack([each for each, _, _ in gains])
     best_so_far = np.maximum.accumulate(gain + place * level, axis=1)
     rise = np.diff(best_so_far, axis=1, prepend=0.0)
     rise[:, first] = gain[:, first] + 0.5 * level
     order = np.argsort(reach, kind="stable")
     enough = np.cumsum(rise[:, order], axis=1)
-    enough += np.array([each.base - each.least for each in contests])[:, None] - 0.5 * level * len(first)
+    enough += np.array([base - each.least for each, (_, base, _) in zip(contests, gains, strict=True)])[
+        :, None
+    ] - 0.5 * level * len(first)
     wins = enough > 0
     return np.where(wins[:, -1], reach[order][wins.argmax(axis=1)], np.inf)
 
