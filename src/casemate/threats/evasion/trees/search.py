@@ -30,6 +30,9 @@ from casemate.threats.evasion.trees.window import Contest, Window
 FEW, MANY = 8, 48
 """Nodes opened at a time, at first and once a search proves hard."""
 
+ADMITTED = 96
+"""Boxes put off that are judged again at a time."""
+
 HARD = 400
 """A search is hard that has judged this many boxes."""
 
@@ -95,7 +98,9 @@ class Search:
         self.upper, self.doubted, self.judged = upper, np.inf, 0
         self.found: Floats | None = None
         self._heap: list[tuple[float, int, int, Box]] = []
-        self._later: list[Box] = []
+        self._later: list[Box] = []  # put off until the window grows
+        self._waiting: list[Box] = []  # put off before it grew last, from the radius searched through
+        self._searched = 0.0
         self._count = 0
         self.window = Window(start, cuts, contest, radius)
         low, high = self._everything()
@@ -105,17 +110,22 @@ class Search:
     def lower(self) -> float:
         """No example lies nearer than this, except where ``upper`` says so."""
         least = self._heap[0][0] if self._heap else np.inf
-        if self._later:  # not within the window; the next leaf may be just behind it
-            least = min(least, max(self.window.radius, min(box.near for box in self._later)))
+        if self._later:  # nothing within the window; the next leaf may be just behind it
+            least = min(least, self.window.radius)
+        if self._waiting:
+            least = min(least, self._searched)
         return float(min(least, self.doubted))
 
     @property
     def open(self) -> int:
         """Boxes held."""
-        return len(self._heap) + len(self._later)
+        return len(self._heap) + len(self._later) + len(self._waiting)
 
     def step(self) -> None:
         """Open some boxes; or, where none is left in the window, enlarge it."""
+        if self._waiting:
+            self._admit()
+            return
         if not self._heap or self._heap[0][0] >= self.upper:
             self._heap.clear()
             self._enlarge()
@@ -274,10 +284,14 @@ class Search:
         reach = self.start.reach
         following = float(reach[reach > self.window.radius].min(initial=np.inf))
         radius = min(max(self.window.radius * GROWTH, following), most)
+        self._searched = self.window.radius
         self.window = Window(self.start, self.cuts, self.contest, radius)
-        waiting, self._later = self._later, []
-        for at in range(0, len(waiting), MANY):
-            part = [box for box in waiting[at : at + MANY] if box.near < self.upper]
-            if part:
-                low, high = np.stack([box.low for box in part]), np.stack([box.high for box in part])
-                self._push(part, self.window.alive(low, high, len(self.cuts.value)))
+        self._waiting, self._later = self._later, []
+
+    def _admit(self) -> None:
+        """Judge some of the boxes that were put off in the window that is open now."""
+        part, self._waiting = self._waiting[-ADMITTED:], self._waiting[:-ADMITTED]
+        part = [box for box in part if box.near < self.upper]
+        if part:
+            low, high = np.stack([box.low for box in part]), np.stack([box.high for box in part])
+            self._push(part, self.window.alive(low, high, len(self.cuts.value)))
