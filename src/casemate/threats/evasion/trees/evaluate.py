@@ -144,7 +144,7 @@ class TreeRobustness:
                 next_step="give at least one row, and one label for each",
             )
         correct = asked.ensemble.classes[asked.codes(rows)] == truth
-        slack = _slack(self.attack.constraints, rows, wanted[-1])
+        slack = _slack(self.attack.constraints, asked.rows, wanted[-1])
         # searched a little farther than asked, so that what lies beyond is certified with room to spare
         found = replace(self.attack, within=wanted[-1] + 16 * slack).run(replace(asked, rows=asked.rows[correct]))
         lower, upper = np.zeros(len(rows)), np.zeros(len(rows))
@@ -153,11 +153,11 @@ class TreeRobustness:
         return TreeEvaluation(brackets, correct, found, lower, upper)
 
 
-def _slack(constraints: Constraints, rows: Floats, eps: float) -> float:
-    """Whoever adds eps to a value may land this much farther away, in units of cost, by one rounding."""
+def _slack(constraints: Constraints, rows: npt.NDArray[np.floating], eps: float) -> float:
+    """Whoever adds eps to a value may land this much farther away, in units of cost, by one rounding in its type."""
     costs = [rule.cost for rule in constraints.table(rows.shape[1])]
     widest = float(np.nanmax(np.abs(rows), initial=0.0))
-    return max(costs) * float(np.spacing(widest + eps / min(costs)))
+    return max(costs) * float(np.spacing(rows.dtype.type(widest + eps / min(costs))))
 
 
 def _bracket(eps: float, lower: Floats, upper: Floats, correct: Flags, slack: float) -> TreeBracket:

@@ -144,6 +144,8 @@ def rounding(low: Floats, high: Floats, base: Floats, rule: Rule) -> Floats:
     start = base[:, None]
     sizes = np.maximum(np.abs(start + np.cumsum(low, axis=1)), np.abs(start + np.cumsum(high, axis=1)))
     adds = (low != 0) | (high != 0)  # adding zero is exact
+    if rule.divide != 1.0:  # forests may be added in any order: each partial sum is as large as any
+        sizes = np.broadcast_to(sizes.max(axis=1, keepdims=True), sizes.shape)
     # the last terms: a start known to a neighbor only, division, and probabilities that tie where scores do not
     errors: Floats = (np.where(adds, sizes, 0.0).sum(axis=1) + 4 * sizes.max(axis=1) + 4 * np.abs(base)) * 1.01 * unit
     return errors + 8 * unit if rule.soft else errors

@@ -39,7 +39,7 @@ HARD = 400
 GROWTH = 1.3
 """A window that was searched through grows by this factor."""
 
-OPEN = 200_000
+OPEN = 100_000
 """A search holds at most this many boxes; with more it stops, and its bounds stay apart."""
 
 Judge = Callable[[Floats, Flags], list[bool | None]]
