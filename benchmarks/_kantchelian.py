@@ -8,6 +8,11 @@ A. Kantchelian, J. D. Tygar, A. D. Joseph, "Evasion and Hardening of Tree Ensemb
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
@@ -116,13 +121,28 @@ def _against(ensemble: Ensemble, row: np.ndarray, code: int, rival: int, most: f
     whole.append(0)
     places = [(line, at, value) for line, terms in enumerate(rows) for at, value in terms.items()]
     line, at, value = (np.array(part) for part in zip(*places, strict=True))
-    solved = milp(
-        np.eye(1, count + 1, distance)[0],
-        constraints=LinearConstraint(csr_matrix((value, (line, at)), shape=(len(rows), count + 1)), least, limits),
-        bounds=Bounds(lower, upper),
-        integrality=np.array(whole),
-        options={"time_limit": seconds, "mip_rel_gap": 0.0},
-    )
+    with silent():
+        solved = milp(
+            np.eye(1, count + 1, distance)[0],
+            constraints=LinearConstraint(csr_matrix((value, (line, at)), shape=(len(rows), count + 1)), least, limits),
+            bounds=Bounds(lower, upper),
+            integrality=np.array(whole),
+            options={"time_limit": seconds, "mip_rel_gap": 0.0},
+        )
     if solved.status == 2:
         return float("inf")
     return float(solved.fun) if solved.status == 0 else float("nan")
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """HiGHS says some things past Python, on the process's own standard output."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
@@ -20,7 +22,7 @@ from casemate.core.errors import DataError, TargetError
 from casemate.threats.evasion.trees import read
 from casemate.threats.evasion.trees.constraints import FREE
 from casemate.threats.evasion.trees.cuts import make as make_cuts
-from casemate.threats.evasion.trees.form import LEAF
+from casemate.threats.evasion.trees.form import LEAF, Ensemble, Rule
 from casemate.threats.evasion.trees.readers.build import tree
 
 
@@ -163,6 +165,33 @@ def test_nodes_that_are_no_tree_are_refused(change: dict) -> None:
     assert tree(**nodes, features=2).left[0] == 1
     with pytest.raises(TargetError, match="not a tree"):
         tree(**{**nodes, **change}, features=2)
+
+
+nodes = st.integers(-2, 8)
+
+
+@given(
+    feature=st.lists(st.integers(-2, 3), max_size=7),
+    left=st.lists(nodes, max_size=7),
+    right=st.lists(nodes, max_size=7),
+    straight=st.booleans(),
+)
+def test_whatever_the_nodes_they_are_refused_or_lead_to_a_leaf(feature, left, right, straight) -> None:
+    if straight:  # the first nodes of a chain, so that whole trees come up too
+        feature = [0] * (len(feature) // 2) + [LEAF] * (len(feature) // 2 + 1)
+        left, right = ([2 * at + side if kind == 0 else -1 for at, kind in enumerate(feature)] for side in (1, 2))
+    try:
+        made = tree(feature, [0.5] * len(feature), left, right, [0] * len(feature), np.ones((len(feature), 1)), 3)
+    except TargetError:
+        return
+    ensemble = Ensemble((made,), np.zeros(1), Rule(False, "float64", "float64"), 3, np.array([0, 1]), "made")
+    assert (ensemble.raw(np.random.default_rng(0).normal(size=(5, 3))) == 1.0).all()
+
+
+def test_a_model_that_is_not_fitted_is_refused() -> None:
+    for model in (RandomForestClassifier(), GradientBoostingClassifier(), HistGradientBoostingClassifier()):
+        with pytest.raises(TargetError, match="not fitted"):
+            read(model)
 
 
 def test_labels_need_not_be_numbers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from casemate.core.errors import TargetError
@@ -32,7 +33,10 @@ def read(model: Any) -> Ensemble:
         [0, 1]
     """
     for reader in (sklearn.read, xgboost.read, lightgbm.read):
-        ensemble = reader(model)
+        try:
+            ensemble = reader(model)
+        except (AttributeError, LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
+            raise unsupported(model, f"it is not fitted, or holds what this reader does not know ({error})") from error
         if ensemble is not None:
             if len(ensemble.classes) < 2:
                 raise unsupported(model, "it knows one class only, and nothing turns it")

@@ -41,24 +41,32 @@ def tree(
         np.asarray(nan_left, dtype=np.bool_),
         np.asarray(value, dtype=np.float64),
     )
+    nodes = made.feature.shape
+    if len(nodes) != 1 or any(
+        each.shape[:1] != nodes for each in (made.threshold, made.left, made.right, made.nan_left, made.value)
+    ):
+        raise _no_tree("its arrays are of different lengths")
     inner = np.flatnonzero(made.feature != LEAF)
     children = np.concatenate([made.left[inner], made.right[inner]])
-    nodes = len(made.feature)
     sound = (
-        nodes > 0
-        and sorted(children.tolist()) == list(range(1, nodes))
+        nodes[0] > 0
+        and sorted(children.tolist()) == list(range(1, nodes[0]))
         and bool((np.minimum(made.left[inner], made.right[inner]) > inner).all())
         and bool(((made.feature[inner] >= 0) & (made.feature[inner] < features)).all())
         and bool((made.threshold[inner] > -np.inf).all())  # all but missing values go left of infinity
         and bool(np.isfinite(made.value[made.feature == LEAF]).all())
     )
     if not sound:
-        raise TargetError(
-            "the model holds nodes that are not a tree over its columns",
-            cause="a child is missing, shared or in front of its parent, or a number is not finite",
-            next_step="scan the file that it came from with `casemate scan`",
-        )
+        raise _no_tree("a child is missing, shared or in front of its parent, or a number is not finite")
     return made
+
+
+def _no_tree(why: str) -> TargetError:
+    return TargetError(
+        "the model holds nodes that are not a tree over its columns",
+        cause=why,
+        next_step="scan the file that it came from with `casemate scan`",
+    )
 
 
 def unsupported(model: object, why: str) -> TargetError:
