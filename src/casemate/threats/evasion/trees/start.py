@@ -50,6 +50,12 @@ class Stand:
         self.may_rise: Flags = up[at] & (cuts.value <= high[at])
         self.may_fall: Flags = down[at] & (cuts.before >= low[at])
         self.unit = self.cost[at]
+        # the cut at 1 of every member of a group
+        self.ones = {
+            column: int(np.flatnonzero((at == column) & (cuts.value == 1.0))[0])
+            for group in self.groups
+            for column in group
+        }
 
     def __call__(self, row: Floats) -> Start:
         """Everything that depends on the row and not on the classes."""
@@ -107,7 +113,7 @@ class Stand:
         """What one-hot groups make of a box: a smaller one, and what it costs to get there; None where it is empty."""
         low, high = low.copy(), high.copy()
         for group in self.groups:
-            ones = [self.one(column) for column in group]
+            ones = [self.ones[column] for column in group]
             on = [at for at, column in enumerate(group) if low[column] >= ones[at]]
             may = [at for at, column in enumerate(group) if high[column] > ones[at]]
             if len(on) > 1 or not may or (on and on[0] not in may):
@@ -124,13 +130,9 @@ class Stand:
                     near = max(near, start.left[ones[at]])
         return low, high, float(near)
 
-    def one(self, column: int) -> int:
-        """The cut at 1 of a member of a group."""
-        return int(np.flatnonzero((self.cuts.feature == column) & (self.cuts.value == 1.0))[0])
-
     def _choose(self, start: Start, group: list[int], low: Bounds, high: Bounds) -> int | None:
         """The cheapest member of a group that may be 1 in a box, with all others 0."""
-        ones = {column: self.one(column) for column in group}
+        ones = {column: self.ones[column] for column in group}
         forced = [column for column in group if low[column] >= ones[column]]
         open_ = forced or [column for column in group if high[column] > ones[column]]
         costs = {column: start.right[ones[column]] for column in open_}
