@@ -71,13 +71,16 @@ for i, (row, code) in enumerate(zip(x, codes)):
         pairs = [(parts[code], part) for rival, part in enumerate(parts) if rival != code]
     for source, target in pairs:
         search = VeritasRobustnessSearch(row, most, source, target, max_time=10.0 / len(pairs), silent=True)
-        _, low, high = search.search()
+        try:
+            _, low, high = search.search()
+        except AssertionError:  # it stops so where its radius reaches zero
+            low, high = 0.0, most
         lower[i] = min(lower[i], low)
         for example in search.generated_examples:
             distance = np.abs(np.asarray(example) - row).max()
             if distance < upper[i]:
                 upper[i], best[i] = distance, example
-        most = min(most, high)
+        most = max(min(most, high), 1e-6)  # it cannot search a ball of no width
     lower[i] = min(lower[i], upper[i])
     seconds[i] = time.process_time() - began
 answer.update(lower=lower, upper=upper, best=best, seconds=seconds)
