@@ -1,0 +1,1 @@
+"""Readers: a fitted model of each library as an ``Ensemble``."""
