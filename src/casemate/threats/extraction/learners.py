@@ -26,8 +26,11 @@ Codes = npt.NDArray[np.int64]
 FLOOR = 1e-6
 """Probabilities are kept this far from 0 and 1 before they become logits to learn."""
 
-QUANTILES = 63
-"""How finely trees see a number."""
+QUANTILES = 63, 200
+"""How finely trees see a number: with few answers, and with many."""
+
+MANY = 600
+"""Answers from which on larger trees copy better: at 2,000 the small ones fell behind (benchmarks/extraction.py)."""
 
 
 @dataclass(frozen=True)
@@ -77,23 +80,25 @@ class Boosted:
         self._hint = hint
         self._categories = [0 < len(field.levels) <= 255 for field in space.fields]
         levels = [len(field.levels) for field, words in zip(space.fields, self._categories, strict=True) if words]
-        self._bins = max([QUANTILES + 1, *levels])  # every level of a category takes a bin
+        self._levels = max([0, *levels])
         self._models: list[Any] = []
         self._edges: list[Floats] = []
         self._classes = 0
 
     def fit(self, rows: Rows, answers: Answers, classes: int, seed: int) -> None:
         """One regressor a free logit, or one classifier where only labels are told."""
-        self._edges = [_edges(column) for column in self._columns(rows).T]
+        many = len(rows.raw) >= MANY
+        quantiles = QUANTILES[many]
+        self._edges = [_edges(column, quantiles) for column in self._columns(rows).T]
         table = self._table(rows)
         common = {
             "categorical_features": self._categories + [False] * (table.shape[1] - len(self._categories)),
-            # Small, few and coarse trees copy SUPPORT2's models as well as larger ones at half of the cost.
-            "max_leaf_nodes": 8,
-            "max_bins": self._bins,
+            # Small, few and coarse trees copy as well as larger ones at half of the cost, until there is more to see.
+            "max_leaf_nodes": 15 if many else 8,
+            "max_bins": max(quantiles + 1, self._levels),  # every level of a category takes a bin
             "learning_rate": 0.1,
             # Exact answers carry no noise, so the more of them there are, the finer they may be fitted.
-            "max_iter": 60 if answers.logits is None else int(np.clip(len(table) / 20, 60, 150)),
+            "max_iter": _rounds(len(table), scores=answers.logits is not None),
             "min_samples_leaf": min(5, max(1, len(table) // 20)),
             "early_stopping": False,
             "random_state": seed % 2**32,
@@ -131,10 +136,16 @@ class Boosted:
         return np.where(categories, columns, binned)
 
 
-def _edges(column: Floats) -> Floats:
-    """At most ``QUANTILES - 1`` inner quantiles of a column."""
+def _rounds(rows: int, *, scores: bool) -> int:
+    if rows >= MANY:
+        return int(np.clip(rows / 12, 100, 250)) if scores else 100
+    return int(np.clip(rows / 20, 60, 150)) if scores else 60
+
+
+def _edges(column: Floats, quantiles: int) -> Floats:
+    """At most ``quantiles - 1`` inner quantiles of a column."""
     known = column[~np.isnan(column)]
-    return np.unique(np.quantile(known, np.linspace(0.0, 1.0, QUANTILES + 1)[1:-1])) if known.size else np.zeros(1)
+    return np.unique(np.quantile(known, np.linspace(0.0, 1.0, quantiles + 1)[1:-1])) if known.size else np.zeros(1)
 
 
 class Linear:
