@@ -12,13 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
-from tests.threats.evasion.trees.models import KINDS, SKLEARN, data, fitted, make
 
 from casemate.core.errors import AccessError, DataError, TargetError, UsageError
 from casemate.core.threat import Access
 from casemate.targets.sklearn import classifier
 from casemate.threats.evasion.trees import Constraints, Feature, TreeAttack, attack, read
 from casemate.threats.evasion.trees.cuts import make as make_cuts
+from tests.threats.evasion.trees.models import KINDS, SKLEARN, data, fitted, make
 
 
 def every_cell(model, row: np.ndarray, constraints: Constraints, grid: str = "float64") -> float:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.threats.evasion.trees.models import data, fitted
 
 from casemate.core.errors import DataError, UsageError
 from casemate.data.schema import Column, Schema
 from casemate.threats.evasion.trees import Constraints, Feature, TreeAttack
+from tests.threats.evasion.trees.models import data, fitted
 
 
 @pytest.mark.parametrize(

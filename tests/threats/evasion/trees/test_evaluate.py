@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.threats.evasion.trees.models import KINDS, SKLEARN, data, fitted
 
 from casemate.core.errors import DataError, UsageError
 from casemate.stats.proportions import clopper_pearson
 from casemate.threats.evasion.trees import Constraints, Feature, TreeAttack, TreeRobustness
+from tests.threats.evasion.trees.models import KINDS, SKLEARN, data, fitted
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,7 +16,6 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
-from tests.threats.evasion.trees.models import KINDS, data, fitted, make
 
 from casemate.core.errors import DataError, TargetError
 from casemate.threats.evasion.trees import read
@@ -24,6 +23,7 @@ from casemate.threats.evasion.trees.constraints import FREE
 from casemate.threats.evasion.trees.cuts import make as make_cuts
 from casemate.threats.evasion.trees.form import LEAF, Ensemble, Rule
 from casemate.threats.evasion.trees.readers.build import tree
+from tests.threats.evasion.trees.models import KINDS, data, fitted, make
 
 
 def scores(model, x: np.ndarray) -> np.ndarray:
