@@ -19,13 +19,17 @@ def test_with_enough_time_the_bracket_has_no_width(kind: str) -> None:
     found = TreeRobustness(eps=(0.0, 0.02, 0.05, 0.1)).evaluate(model, x[-60:], y[-60:])
     clean = int((model.predict(x[-60:]) == y[-60:]).sum())
     assert [each.n for each in found.brackets] == [60] * 4
-    assert found.brackets[0].certified == found.brackets[0].attacked == clean == int(found.correct.sum())
-    counts = [each.certified for each in found.brackets]
-    assert counts == [each.attacked for each in found.brackets] == sorted(counts, reverse=True)
-    assert counts[-1] < clean
     full = TreeAttack()(model, x[-60:][found.correct]).upper
-    for each in found.brackets:
+    at_once, *wider = found.brackets
+    # a row one rounding away from a threshold stands, but whoever writes its value down again may land beyond it
+    assert at_once.attacked == clean == int(found.correct.sum())
+    assert at_once.certified == int((full > 1e-12).sum()) >= clean - 1
+    counts = [each.certified for each in wider]
+    assert counts == [each.attacked for each in wider] == sorted(counts, reverse=True)
+    assert counts[-1] < clean
+    for each in wider:
         assert each.certified == int((full > each.eps).sum())
+    for each in found.brackets:
         assert each.low == clopper_pearson(each.certified, 60)
         assert each.high == clopper_pearson(each.attacked, 60)
 
