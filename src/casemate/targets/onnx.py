@@ -21,10 +21,11 @@ from casemate.targets.differentiable import BATCH, TINY, Loss, Usage, arriving, 
 
 
 class OnnxClassifier:
-    """A model in ONNX that maps (n, ...) float32 inputs within bounds to (n, classes) logits.
+    """An inference session of a model that maps (n, ...) float32 inputs within bounds to (n, classes) logits.
 
     Args:
-        model: its bytes. Take them from ``casemate.custody.load``, which scans what it reads.
+        session: of onnxruntime, as ``casemate.custody.load(path).model`` gives it: the load guard opens models, this
+            class only asks them.
         classes: how many there are, or their names.
         bounds: least and greatest value of an input.
         levels: number of values an input can have when it arrives; None for any.
@@ -32,13 +33,12 @@ class OnnxClassifier:
         name: what reports call it.
 
     Raises:
-        TargetError: the model cannot be opened, or has not one input and at least one output.
-        MissingPartError: onnxruntime is not installed.
+        TargetError: no session, or the model has not one input and at least one output.
     """
 
     def __init__(
         self,
-        model: bytes,
+        session: Any,
         classes: int | Sequence[str],
         bounds: tuple[float, float] = (0.0, 1.0),
         *,
@@ -46,18 +46,12 @@ class OnnxClassifier:
         batch: int = BATCH,
         name: str = "model",
     ) -> None:
-        runtime = require("onnxruntime", extra="onnx")
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        try:
-            self._session: Any = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the runtime's errors have no common base
+        if not (hasattr(session, "get_inputs") and hasattr(session, "run")):
             raise TargetError(
-                "the ONNX model cannot be opened",
-                cause=str(error).splitlines()[0][:200],
-                next_step="check it with onnx.checker; operators of later versions need a later onnxruntime",
-            ) from error
+                f"{type(session).__name__} is no inference session",
+                next_step="give casemate.custody.load(path).model; it needs pip install 'casemate[onnx]'",
+            )
+        self._session = session
         if len(self._session.get_inputs()) != 1:
             raise TargetError(
                 f"the ONNX model has {len(self._session.get_inputs())} inputs",

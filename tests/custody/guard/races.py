@@ -119,7 +119,9 @@ def onnx_prey(folder: Path) -> Prey:
 
     def guarded() -> tuple[str, Any]:
         loaded = load(path, Policy(verifiers=(Pinned(pinned),)))
-        return loaded.external[target.name].hex, loaded.model.proto().graph.initializer[0].raw_data
+        model = loaded.model  # an OnnxModel, or a session where onnxruntime is installed
+        weights = model.proto().graph.initializer[0].raw_data if hasattr(model, "proto") else model.run(None, {})[0]
+        return loaded.external[target.name].hex, bytes(weights)
 
     return Prey(target, benign, marker, naive, guarded, lambda data: hashlib.sha256(data).hexdigest())
 

@@ -14,6 +14,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -22,6 +23,7 @@ from casemate.core.digests import Digest
 from casemate.core.errors import CasemateError, MissingPartError, TamperedError, UnreadableError
 from casemate.custody import OnnxModel, Pinned, Policy, RefusedArtifactError, Subject, Verified, load
 from casemate.custody.guard import kinds
+from casemate.custody.guard.forests import unsound
 from casemate.custody.guard.sealed import opened, seal
 from casemate.threats.supply_chain.engine import scan_view
 from tests.threats.supply_chain.pickles.assemble import PAYLOAD, stream
@@ -368,7 +370,7 @@ def test_a_skops_file_is_loaded_with_the_types_of_its_scan_only(
         load(tmp_path / "model.skops")
 
 
-def test_skops_is_told_what_the_schema_names_and_not_to_trust_trees(tmp_path: Path) -> None:
+def test_skops_is_told_what_the_schema_names(tmp_path: Path) -> None:
     skops = pytest.importorskip("skops.io")
     rows, labels = [[0.0], [1.0]], [0, 1]
     near = KNeighborsClassifier(1, algorithm="kd_tree").fit(rows, labels)
@@ -379,9 +381,71 @@ def test_skops_is_told_what_the_schema_names_and_not_to_trust_trees(tmp_path: Pa
     )
     assert loaded.model.predict(rows).tolist() == labels
 
-    skops.dump(DecisionTreeClassifier().fit(rows, labels), tmp_path / "tree.skops")
-    with pytest.raises(UnreadableError, match="Tree"):
-        load(tmp_path / "tree.skops")
+
+FORESTS = [
+    DecisionTreeClassifier(),
+    RandomForestClassifier(3, random_state=0),
+    HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=1),
+]
+
+
+def sown(model: Any, path: Path) -> Any:
+    """Fit a forest, and save it with skops."""
+    rows = np.array([[at % 4, at / 40] for at in range(40)], dtype=np.float64)
+    pytest.importorskip("skops.io").dump(model.fit(rows, rows[:, 0] > 1), path)
+    return rows
+
+
+@pytest.mark.parametrize("model", FORESTS)
+def test_trees_in_a_skops_file_are_loaded(tmp_path: Path, model: Any) -> None:
+    rows = sown(model, tmp_path / "m.skops")
+    loaded = load(tmp_path / "m.skops").model  # skops alone refuses them
+    np.testing.assert_array_equal(loaded.predict_proba(rows), model.predict_proba(rows))
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "value"),
+    [
+        (FORESTS[0], "left_child", 1 << 40),
+        (FORESTS[1], "right_child", 0),
+        (FORESTS[1], "feature", -5),
+        (FORESTS[0], "feature", 2),
+        (FORESTS[2], "left", 4_000_000_000),
+        (FORESTS[2], "right", 0),
+        (FORESTS[2], "feature_idx", -1),
+    ],
+)
+def test_trees_that_lead_outside_of_themselves_are_refused_before_anyone_predicts(
+    tmp_path: Path, model: Any, field: str, value: int
+) -> None:
+    sown(model, tmp_path / "m.skops")
+    with zipfile.ZipFile(tmp_path / "m.skops") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    changed = 0
+    for name, content in members.items():
+        nodes = np.load(io.BytesIO(content)) if name.endswith(".npy") else np.zeros(1)
+        if nodes.dtype.names and field in nodes.dtype.names:
+            nodes[field][0] = value  # the root
+            written = io.BytesIO()
+            np.save(written, nodes)
+            members[name] = written.getvalue()
+            changed += 1
+    assert changed
+    with zipfile.ZipFile(tmp_path / "bad.skops", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(UnreadableError, match="lead outside of it"):
+        load(tmp_path / "bad.skops")
+
+
+def test_sets_of_categories_must_exist() -> None:
+    rows = np.array([[at % 4, at / 40] for at in range(40)], dtype=np.float64)
+    model = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=1, categorical_features=[0])
+    model.fit(rows, rows[:, 0] % 2)
+    assert not unsound({"model": [model]})
+    for (predictor,) in model._predictors:
+        predictor.nodes["bitset_idx"][predictor.nodes["is_categorical"] != 0] = 77
+    assert unsound({"model": [model]}) == "TreePredictor"
 
 
 class Own:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from casemate.core.optional import require
 from casemate.custody.guard.confined import unpickle
+from casemate.custody.guard.forests import JUDGED, unsound
 from casemate.custody.guard.sealed import Sealed
 from casemate.threats.supply_chain.containers.streams import compression, decompress
 from casemate.threats.supply_chain.pickles.states import STATES
@@ -97,8 +98,19 @@ def torch_weights(sealed: Sealed) -> Any:
 def skops_object(sealed: Sealed, imported: Iterable[str]) -> Any:
     """The object of a skops file; skops is told to trust the types that the scan saw, which are reviewed ones.
 
-    Not those whose state is judged in a pickle: the scan does not follow a tree's links through a skops file, and
-    scikit-learn would follow them out of its memory. skops refuses these and says so.
+    The scan does not follow a tree's links through a skops file, and scikit-learn would follow them out of its memory:
+    they are judged in the object, before it is handed out.
+
+    Raises:
+        ValueError: a tree's links lead outside of it.
     """
-    trusted = sorted(name.replace(":", ".") for name in imported if tuple(name.split(":")) not in STATES)
-    return require("skops.io", extra="skops").loads(bytes(sealed.data[:]), trusted=trusted)
+    names = [name.replace(":", ".") for name in imported if _may(tuple(name.split(":")))]
+    model = require("skops.io", extra="skops").loads(bytes(sealed.data[:]), trusted=sorted(names))
+    if found := unsound(model):
+        raise ValueError(f"the nodes of a {found} lead outside of it, and predicting with it would leave its memory")
+    return model
+
+
+def _may(name: tuple[str, ...]) -> bool:
+    """Names whose state a pickle's scan judges are trusted only where it is judged here as well."""
+    return name not in STATES or name in JUDGED

@@ -7,7 +7,7 @@ parent, so a link must point forward and inside the tree; then prediction ends, 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from casemate.threats.supply_chain.pickles.arrays import is_count, pair
 from casemate.threats.supply_chain.pickles.values import Array, Blob, Dct, DType, Made, Tup, Value
@@ -16,6 +16,9 @@ from casemate.threats.supply_chain.view import Buffer
 if TYPE_CHECKING:
     import numpy
     import numpy.typing as npt
+
+    Numbers: TypeAlias = npt.NDArray[numpy.int64]
+    Flags: TypeAlias = npt.NDArray[numpy.bool_]
 
 _RECONSTRUCTED: Final = (("numpy._core.multiarray", "_reconstruct"), ("numpy.core.multiarray", "_reconstruct"))
 _FROM_BUFFER: Final = (("numpy._core.numeric", "_frombuffer"), ("numpy.core.numeric", "_frombuffer"))
@@ -87,9 +90,13 @@ def tree_state(made: Made, state: Value) -> bool:
     left, right, feature = (nodes.column(name, "<i8") for name in ("left_child", "right_child", "feature"))
     if left is None or right is None or feature is None:
         return False
+    return tree_is_sound(left, right, feature, int(str(arguments[0])))
+
+
+def tree_is_sound(left: Numbers, right: Numbers, feature: Numbers, features: int) -> bool:
+    """Whether each inner node of a tree leads forward, to nodes that exist, by a feature that exists; leaves are -1."""
     np = _numpy()
     inner = left != -1
-    features = int(str(arguments[0]))
     fits = bool(np.all(right[~inner] == -1) and np.all((feature[inner] >= 0) & (feature[inner] < features)))
     return fits and _forward(left, inner) and _forward(right, inner)
 
@@ -111,13 +118,18 @@ def predictor_state(made: Made, state: Value) -> bool:
     )
     if left is None or right is None or feature is None or leaf is None or words is None or bits is None:
         return False
-    np = _numpy()
     inner, most = leaf == 0, min(sets.length, binned.length) // _BITSET
-    fits = bool(np.all(feature[inner] >= 0) and np.all(bits[inner & (words != 0)] < most))
+    return predictor_is_sound(left, right, feature, inner, bits[inner & (words != 0)], most)
+
+
+def predictor_is_sound(left: Numbers, right: Numbers, feature: Numbers, inner: Flags, sets: Numbers, most: int) -> bool:
+    """The same of a predictor of histogram boosting, whose categorical nodes name one of ``most`` sets."""
+    np = _numpy()
+    fits = bool(np.all(feature[inner] >= 0) and np.all(sets < most))
     return fits and _forward(left, inner) and _forward(right, inner)
 
 
-def _forward(links: npt.NDArray[numpy.int64], inner: npt.NDArray[numpy.bool_]) -> bool:
+def _forward(links: Numbers, inner: Flags) -> bool:
     np = _numpy()
     places = np.arange(len(links))
     return bool(np.all((links[inner] > places[inner]) & (links[inner] < len(links))))
