@@ -240,6 +240,7 @@ def test_the_standard_is_all_four_attacks_with_their_budgets() -> None:
             AutoAttack(Linf(0.3), version=version)
 
 
+@pytest.mark.slow
 def test_the_standard_breaks_all_that_its_members_break() -> None:
     scene = digits()
     x, y = scene.x[:60], scene.y[:60]
