@@ -112,7 +112,18 @@ def test_one_sample_or_none_to_attack_is_no_special_case(attack) -> None:
     assert not bool(found.broken[~found.correct].any())
 
 
-@pytest.mark.parametrize("attack", [PGD(Linf(0.3)), APGD(Linf(0.3)), Square(Linf(0.3), queries=400), PGD(L2(2.0))])
+@pytest.mark.parametrize(
+    "attack",
+    [
+        PGD(Linf(0.3)),
+        APGD(Linf(0.3)),
+        APGD(Linf(0.3), loss="targeted-dlr"),
+        FAB(Linf(0.3)),
+        Square(Linf(0.3), queries=400),
+        PGD(L2(2.0)),
+        FAB(L2(2.0)),
+    ],
+)
 def test_targeted_attacks_reach_the_wanted_class(attack) -> None:
     scene = digits()
     goals = (scene.y[:60] + 3) % 10
@@ -123,6 +134,11 @@ def test_targeted_attacks_reach_the_wanted_class(attack) -> None:
     assert int(found.broken.sum()) >= 10
     untargeted = attack.evaluate(target(), scene.x[:60], scene.y[:60])
     assert untargeted.estimate <= found.estimate
+
+
+def test_square_is_offered_in_linf_only() -> None:
+    with pytest.raises(UsageError, match="Square in L2"):
+        Square(L2(0.5))
 
 
 def test_a_goal_that_is_the_right_class_is_no_success() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Self
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Attack:
+class _Attack(ABC):
     """What all attacks share.
 
     Attributes:
@@ -53,9 +54,9 @@ class _Attack:
         stages = self.stages(target, criterion)
         return evaluate(str(self), stages, target, inputs, labels, self.ball, criterion, goals=goals, ids=ids)
 
+    @abstractmethod
     def stages(self, target: Differentiable, criterion: Criterion) -> Sequence[Stage]:
         """The walks of this attack."""
-        raise NotImplementedError
 
     def within(self, eps: float) -> Self:
         """The same attack with another radius."""
@@ -146,7 +147,9 @@ class APGD(_Attack):
     ranks: int = 9
 
     def stages(self, target: Differentiable, criterion: Criterion) -> Sequence[Stage]:
-        """One walk a start and class aimed at."""
+        """One walk a start and class aimed at; a wanted class is the only one to aim at."""
+        if self.loss == "targeted-dlr" and isinstance(criterion, Targeted):
+            return replace(self, loss="dlr").stages(target, criterion)
         ranks = range(2, min(self.ranks + 2, target.classes + 1)) if self.loss == "targeted-dlr" else (2,)
         name = {"ce": "APGD-CE", "dlr": "APGD-DLR", "targeted-dlr": "APGD-T"}[self.loss]
         return [
@@ -172,8 +175,8 @@ class FAB(_Attack):
     ranks: int = 9
 
     def stages(self, target: Differentiable, criterion: Criterion) -> Sequence[Stage]:
-        """One walk a class aimed at."""
-        ranks = range(2, min(self.ranks + 2, target.classes + 1))
+        """One walk a class aimed at; a wanted class is the only one to aim at."""
+        ranks = range(2, 3 if isinstance(criterion, Targeted) else min(self.ranks + 2, target.classes + 1))
         return [("FAB-T", Boundary(target, self.ball, criterion, self.steps, rank)) for rank in ranks]
 
 
@@ -184,10 +187,17 @@ class Square(_Attack):
     Attributes:
         queries: forward passes a sample.
         share: of the area that the first squares cover.
+
+    Raises:
+        UsageError: a norm other than Linf.
     """
 
     queries: int = 5000
     share: float = 0.8
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.ball, Linf):
+            raise UsageError(f"Square in {self.ball.norm} is not offered", next_step="use Linf, or a gradient attack")
 
     def stages(self, target: Scored, criterion: Criterion) -> Sequence[Stage]:
         """One walk."""

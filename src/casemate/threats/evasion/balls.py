@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
@@ -19,7 +20,7 @@ ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class _Ball:
+class _Ball(ABC):
     """A ball of radius ``eps`` in units of inputs, cut by the box of valid inputs."""
 
     eps: float
@@ -32,9 +33,9 @@ class _Ball:
     def __str__(self) -> str:
         return f"{self.norm} {self.eps:g}"
 
+    @abstractmethod
     def distance(self, moved: Tensor, origin: Tensor) -> Tensor:
         """(n,) distances."""
-        raise NotImplementedError
 
     def holds(self, moved: Tensor, origin: Tensor) -> Tensor:
         """(n,) whether points lie in the ball, up to the rounding of float32."""

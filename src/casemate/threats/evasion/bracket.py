@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", extra="torch")
 
+QUICK = 10
+"""Steps of the first attack."""
 PROBE = 8
 """Samples that linear relaxation is tried on; where it proves none of them it is left."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bracketed(Evaluation):
     """An evaluation with certificates.
 
@@ -42,8 +44,8 @@ class Bracketed(Evaluation):
         decided: (n,) what settled each sample: a certificate's method, an attack's name, "misclassified" or "".
     """
 
-    certified: Tensor = None  # type: ignore[assignment]  # fields of the base have defaults
-    decided: tuple[str, ...] = ()
+    certified: Tensor
+    decided: tuple[str, ...]
 
     @property
     def lower(self) -> float:
@@ -117,10 +119,6 @@ class Bracket:
         if self.seconds > 0:
             run.certify("branch and bound", self.seconds)
         return run.result(time.process_time() - started)
-
-
-QUICK = 10
-"""Steps of the first attack."""
 
 
 class _Run:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from casemate.core.optional import require
 from casemate.targets.differentiable import Differentiable
 from casemate.threats.evasion.balls import L2, Ball, spread
-from casemate.threats.evasion.criteria import Criterion
+from casemate.threats.evasion.criteria import Criterion, Targeted
+from casemate.threats.evasion.losses import margin
 from casemate.threats.evasion.pursuit import State, claim, fresh
 
 if TYPE_CHECKING:
@@ -60,9 +61,12 @@ class Boundary:
         """Linearize, project the current point and the input onto the boundary, step between the two."""
         origin, current, bounds = state["origin"], state["current"], self.target.bounds
         labels, goals = state["labels"], state["goals"]
-        _, lead, slope = self.target.gradient(
-            current, lambda logits: (logits.gather(1, goals[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
-        )
+        if isinstance(self.criterion, Targeted):  # labels are what is wanted
+            _, lead, slope = self.target.gradient(current, lambda logits: -margin(logits, labels))
+        else:
+            _, lead, slope = self.target.gradient(
+                current, lambda logits: (logits.gather(1, goals[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
+            )
         nearest = nearest_l2 if isinstance(self.ball, L2) else nearest_linf
         from_origin = lead + (slope * (origin - current)).flatten(1).sum(1)
         both = torch.cat((current, origin)), torch.cat((slope, slope)), -torch.cat((lead, from_origin))
