@@ -58,7 +58,7 @@ def faster(module: nn.Module) -> int:
 
 
 def suits(module: nn.Module) -> TypeGuard[nn.Conv2d]:
-    """Whether a layer is one of those that were measured to be faster here: few channels and a stride, or one channel."""
+    """Whether a layer was measured to be faster here: few channels and a stride, or a single channel."""
     return (
         type(module) is nn.Conv2d
         and not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
