@@ -4,6 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 CLINICAL := examples/clinical
+FAST := -m "not slow and not browser" --numprocesses auto --maxprocesses 4 --dist worksteal
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test test-all check bench fuzz peers data docs clean
@@ -17,7 +18,7 @@ demo: .venv/run.stamp
 	$(BIN)/casemate harden $(CLINICAL) || test $$? -le 2
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -m "not slow and not browser"
+	$(BIN)/python -m pytest $(FAST)
 
 test-all: .venv/dev.stamp data peers
 	$(BIN)/python -m pytest
@@ -27,7 +28,7 @@ check: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not slow and not browser" -x
+	$(BIN)/python -m pytest $(FAST) -x
 
 bench: .venv/dev.stamp data peers
 	$(BIN)/python -m benchmarks
