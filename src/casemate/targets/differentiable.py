@@ -8,6 +8,7 @@ the module itself.
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -102,7 +103,69 @@ class Differentiable(Scored, Protocol):
         """Logits (n, classes), losses (n,) and the gradient of each loss by its own input (n, ...)."""
 
 
-class TorchClassifier:
+class Answering(ABC):
+    """What classifiers of tensors share: the box of their inputs, what was asked of them, and a look at their answers.
+
+    Args:
+        classes: how many there are, or their names.
+        bounds: least and greatest value of an input.
+        levels: number of values an input can have when it arrives; None for any.
+        batch: samples a pass.
+        name: what reports call it.
+
+    Raises:
+        TargetError: bounds or levels that make no sense.
+    """
+
+    def __init__(
+        self, classes: int | Sequence[str], bounds: tuple[float, float], *, levels: int | None, batch: int, name: str
+    ) -> None:
+        if not bounds[0] < bounds[1] or (levels is not None and levels < 2):
+            raise TargetError(
+                f"bounds {bounds} with {levels} levels make no sense",
+                next_step="give the least and the greatest value of an input, and at least 2 levels or None",
+            )
+        self.names = tuple(str(each) for each in (range(classes) if isinstance(classes, int) else classes))
+        self.classes = len(self.names)
+        self.bounds = (float(bounds[0]), float(bounds[1]))
+        self.levels = levels
+        self.batch = batch
+        self.name = name
+        self.usage = Usage()
+        self.notes: tuple[str, ...] = ()
+        self._log = False
+
+    @abstractmethod
+    def confirm(self, inputs: Tensor) -> Tensor:
+        """(n, classes) float32 logits of the deployed model itself, its inputs quantized as deployed."""
+
+    def quantized(self, inputs: Tensor, origin: Tensor | None = None, *, inward: bool = False) -> Tensor:
+        """Inputs as they arrive at the deployed model; ``inward`` rounds their distance from ``origin`` down."""
+        return arriving(inputs, self.bounds, self.levels, origin if inward else None)
+
+    def tensor(self, inputs: Tensor | npt.ArrayLike) -> Tensor:
+        """Inputs as contiguous float32 within the bounds; uint8 arrays are scaled to them.
+
+        Raises:
+            DataError: empty, not finite, or outside the bounds.
+        """
+        return checked(inputs, self.bounds)
+
+    def sense(self, inputs: Tensor) -> None:
+        """Look at answers to a few inputs; probabilities are noticed, and their logarithm is taken from then on."""
+        if self._log:
+            return
+        answers = self.confirm(inputs[: self.batch])
+        if bool((answers >= 0).all()) and bool(((answers.sum(dim=1) - 1).abs() < 1e-3).all()):
+            self._log = True
+            self.notes += ("the model answers probabilities; their logarithm was taken as logits",)
+
+    def _scaled(self, answers: Tensor) -> Tensor:
+        """Answers as logits."""
+        return answers.clamp_min(TINY).log() if self._log else answers
+
+
+class TorchClassifier(Answering):
     """A module that maps (n, ...) inputs within bounds to (n, classes) logits.
 
     Args:
@@ -119,7 +182,7 @@ class TorchClassifier:
     Attributes:
         module: a frozen copy of the module, normalization included: what examples are confirmed on.
         network: the same with a faster first layer: what gradients are taken of.
-        notes: what a reader should know: the module was in training mode, it answers probabilities.
+        notes: what a reader should know: the module was in training mode, cannot be copied, answers probabilities.
 
     Raises:
         TargetError: no module, or bounds or levels that make no sense.
@@ -143,24 +206,21 @@ class TorchClassifier:
         batch: int = BATCH,
         name: str = "model",
     ) -> None:
-        _check(module, bounds, levels)
-        self.names = tuple(str(each) for each in (range(classes) if isinstance(classes, int) else classes))
-        self.classes = len(self.names)
-        self.bounds = (float(bounds[0]), float(bounds[1]))
-        self.levels = levels
-        self.batch = batch
-        self.name = name
-        self.usage = Usage()
-        self.notes: tuple[str, ...] = ()
+        if not isinstance(module, nn.Module):
+            raise TargetError(
+                f"{type(module).__name__} is not a torch module", next_step="give a torch.nn.Module that returns logits"
+            )
+        super().__init__(classes, bounds, levels=levels, batch=batch, name=name)
         if any(each.training and isinstance(each, _CHANGED_BY_MODE) for each in module.modules()):
             self.notes += ("the module was in training mode; it was judged in evaluation mode",)
         if mean is not None or std is not None:
             module = nn.Sequential(Normalize(mean or (0.0,), std or (1.0,)), module)
         self.module = frozen(module)
         self.network = frozen(module)
-        if self.network is not module:
+        if self.network is module:
+            self.notes += ("the module cannot be copied and was itself put into evaluation mode",)
+        else:
             faster(self.network)
-        self._log = False
 
     def logits(self, inputs: Tensor) -> Tensor:
         """(n, classes) float32 logits, without gradients; counted as forwards.
@@ -205,28 +265,6 @@ class TorchClassifier:
         slope = torch.zeros_like(leaf) if slope is None else torch.nan_to_num(slope, nan=0.0)
         return logits.detach(), losses.detach(), slope
 
-    def quantized(self, inputs: Tensor, origin: Tensor | None = None, *, inward: bool = False) -> Tensor:
-        """Inputs as they arrive at the deployed model; ``inward`` rounds their distance from ``origin`` down."""
-        return arriving(inputs, self.bounds, self.levels, origin if inward else None)
-
-    def tensor(self, inputs: Tensor | npt.ArrayLike) -> Tensor:
-        """Inputs as contiguous float32 within the bounds; uint8 arrays are scaled to them.
-
-        Raises:
-            DataError: empty, not finite, or outside the bounds.
-        """
-        return checked(inputs, self.bounds)
-
-    def sense(self, inputs: Tensor) -> None:
-        """Look at answers to a few inputs; probabilities are noticed, and their logarithm is taken from then on."""
-        if self._log:
-            return
-        answers = self.confirm(inputs[: self.batch])
-        sums = answers.sum(dim=1)
-        if bool((answers >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all()):
-            self._log = True
-            self.notes += ("the module answers probabilities; their logarithm was taken as logits",)
-
     def _through(self, network: nn.Module, inputs: Tensor) -> Tensor:
         parts = torch.split(inputs, self.batch) if len(inputs) > self.batch else (inputs,)
         answers = [self._pass(network, part) for part in parts]
@@ -248,8 +286,7 @@ class TorchClassifier:
                 cause=f"({len(inputs)}, {self.classes}) logits are expected",
                 next_step="give a module that returns one row of logits a sample, and the right number of classes",
             )
-        answer = answer.to(torch.float32)
-        return answer.clamp_min(TINY).log() if self._log else answer
+        return self._scaled(answer.to(torch.float32))
 
 
 class Normalize(nn.Module):
@@ -281,7 +318,7 @@ def frozen(module: nn.Module) -> nn.Module:
     shared |= {id(each): each.detach() for each in module.buffers()}
     try:
         made = copy.deepcopy(module, shared)
-    except Exception:  # a module may hold anything
+    except Exception:  # a module may hold anything; the caller sees that this is no copy, and says so
         module.eval()
         return module
     made.eval()
@@ -328,15 +365,3 @@ def checked(inputs: Tensor | npt.ArrayLike, bounds: tuple[float, float]) -> Tens
             next_step="give images as the user sees them, and mean and std to TorchClassifier",
         )
     return given.clamp(low, high)
-
-
-def _check(module: nn.Module, bounds: tuple[float, float], levels: int | None) -> None:
-    if not isinstance(module, nn.Module):
-        raise TargetError(
-            f"{type(module).__name__} is not a torch module", next_step="give a torch.nn.Module that returns logits"
-        )
-    if not bounds[0] < bounds[1] or (levels is not None and levels < 2):
-        raise TargetError(
-            f"bounds {bounds} with {levels} levels make no sense",
-            next_step="give the least and the greatest value of an input, and at least 2 levels or None",
-        )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from casemate.core.errors import TargetError
 from casemate.core.optional import require
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", extra="torch")
 
-from casemate.targets.differentiable import BATCH, TINY, Loss, Usage, arriving, checked
+from casemate.targets.differentiable import BATCH, Answering, Loss
 
 
-class OnnxClassifier:
+class OnnxClassifier(Answering):
     """An inference session of a model that maps (n, ...) float32 inputs within bounds to (n, classes) logits.
 
     Args:
@@ -33,7 +32,7 @@ class OnnxClassifier:
         name: what reports call it.
 
     Raises:
-        TargetError: no session, or the model has not one input and at least one output.
+        TargetError: no session, bounds that make no sense, or a model with more than one input.
     """
 
     def __init__(
@@ -59,15 +58,7 @@ class OnnxClassifier:
             )
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
-        self.names = tuple(str(each) for each in (range(classes) if isinstance(classes, int) else classes))
-        self.classes = len(self.names)
-        self.bounds = (float(bounds[0]), float(bounds[1]))
-        self.levels = levels
-        self.batch = batch
-        self.name = name
-        self.usage = Usage()
-        self.notes: tuple[str, ...] = ()
-        self._log = False
+        super().__init__(classes, bounds, levels=levels, batch=batch, name=name)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """(n, classes) float32 logits; counted as forwards.
@@ -95,23 +86,6 @@ class OnnxClassifier:
             next_step="use Square or a decision-based attack, or attack the torch module it came from",
         )
 
-    def quantized(self, inputs: Tensor, origin: Tensor | None = None, *, inward: bool = False) -> Tensor:
-        """Inputs as they arrive at the deployed model; ``inward`` rounds their distance from ``origin`` down."""
-        return arriving(inputs, self.bounds, self.levels, origin if inward else None)
-
-    def tensor(self, inputs: Tensor | npt.ArrayLike) -> Tensor:
-        """Inputs as contiguous float32 within the bounds, checked."""
-        return checked(inputs, self.bounds)
-
-    def sense(self, inputs: Tensor) -> None:
-        """Look at answers to a few inputs; probabilities are noticed, and their logarithm is taken from then on."""
-        if self._log:
-            return
-        answers = self.confirm(inputs[: self.batch])
-        if bool((answers >= 0).all()) and bool(((answers.sum(dim=1) - 1).abs() < 1e-3).all()):
-            self._log = True
-            self.notes += ("the model answers probabilities; their logarithm was taken as logits",)
-
     def _run(self, inputs: Tensor) -> Tensor:
         parts = []
         for part in torch.split(inputs, self.batch):
@@ -130,5 +104,4 @@ class OnnxClassifier:
                     next_step="give the right number of classes, and a model whose first output is one row a sample",
                 )
             parts.append(torch.from_numpy(np.asarray(answer, dtype=np.float32)))
-        answers = torch.cat(parts)
-        return answers.clamp_min(TINY).log() if self._log else answers
+        return self._scaled(torch.cat(parts))

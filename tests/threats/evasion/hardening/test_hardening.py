@@ -13,8 +13,10 @@ from casemate.threats.evasion.certificates.intervals import boxes
 from casemate.threats.evasion.certificates.read import read
 from casemate.threats.evasion.hardening.adversarial import train_pgd, train_plain, train_trades
 from casemate.threats.evasion.hardening.certified import train_ibp, worst_logits
-from casemate.threats.evasion.hardening.descent import Schedule
+from casemate.threats.evasion.hardening.cheap import _Guard, train_fast, train_free
+from casemate.threats.evasion.hardening.descent import Moment, Schedule, descend
 from casemate.threats.evasion.hardening.noise import train_smoothed
+from casemate.threats.evasion.hardening.weights import train_awp
 
 EPS = 0.15
 QUICK = Schedule(epochs=30, batch=64, rate=0.01)
@@ -52,6 +54,9 @@ def test_what_plain_training_learns_breaks_and_what_adversarial_training_learns_
         train_pgd(network(), x, labels, EPS, schedule=QUICK),
         train_trades(network(), x, labels, EPS, schedule=QUICK),
         train_ibp(network(), x, labels, EPS, schedule=QUICK),
+        train_fast(network(), x, labels, EPS, schedule=QUICK),
+        train_free(network(), x, labels, EPS, schedule=QUICK),
+        train_awp(network(), x, labels, EPS, schedule=QUICK),
     ):
         clean, certified = rates(made)
         assert clean > 0.9
@@ -67,6 +72,9 @@ def test_what_plain_training_learns_breaks_and_what_adversarial_training_learns_
         lambda module, x, y, how: train_trades(module, x, y, EPS, steps=2, schedule=how),
         lambda module, x, y, how: train_ibp(module, x, y, EPS, schedule=how),
         lambda module, x, y, how: train_smoothed(module, x, y, 0.1, schedule=how),
+        lambda module, x, y, how: train_fast(module, x, y, EPS, schedule=how),
+        lambda module, x, y, how: train_free(module, x, y, EPS, replays=2, schedule=how),
+        lambda module, x, y, how: train_awp(module, x, y, EPS, steps=2, schedule=how),
     ],
 )
 def test_the_module_given_stays_as_it_is_and_the_seed_decides(train: object) -> None:
@@ -81,6 +89,57 @@ def test_the_module_given_stays_as_it_is_and_the_seed_decides(train: object) -> 
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in before)
     assert any(not torch.equal(runs[0][name], runs[2][name]) for name in before)
     assert any(not torch.equal(runs[0][name], before[name]) for name in before)
+
+
+def test_the_guard_goes_back_when_robustness_collapses_and_takes_more_steps_from_then_on() -> None:
+    x, labels = problem()
+    made = train_pgd(network(), x, labels, EPS, schedule=QUICK).train()
+    batch, codes = torch.from_numpy(x[:128]), torch.from_numpy(labels[:128])
+    good = {name: each.clone() for name, each in made.state_dict().items()}
+    said: list[str] = []
+    guard = _Guard(EPS, (0.0, 1.0), said.append)
+    moment = Moment(0.5, 100, torch.Generator().manual_seed(0))
+    guard.look(made, batch, codes, moment)
+    assert (guard.steps, said) == (1, [])
+    made.load_state_dict(train_plain(network(), x, labels, schedule=QUICK).state_dict())  # robust against nothing
+    guard.look(made, batch, codes, Moment(0.5, 150, moment.generator))
+    assert guard.steps == 1  # not yet time to look
+    guard.look(made, batch, codes, Moment(0.5, 200, moment.generator))
+    assert guard.steps == 2
+    assert "catastrophic overfitting at step 200" in said[0]
+    assert all(torch.equal(good[name], each) for name, each in made.state_dict().items())
+    assert made.training
+
+
+def test_worst_weights_are_worse_and_leave_the_weights_where_they_were() -> None:
+    x, labels = problem(64)
+    seen: list[float] = []
+
+    class Watching(nn.Sequential):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            answer = super().forward(inputs)
+            if torch.is_grad_enabled() and self.training:
+                seen.append(float(nn.functional.cross_entropy(answer.detach(), torch.from_numpy(labels))))
+            return answer
+
+    module = Watching(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 2))
+    train_awp(module, x, labels, EPS, steps=1, gamma=0.1, schedule=Schedule(epochs=10, batch=64, rate=0.0))
+    plain, worst = seen[-2:]  # the batch is the whole set, so that both are of the same examples
+    assert worst > plain + 0.01
+
+
+def test_a_replayed_batch_is_the_same_and_the_steps_are_no_more() -> None:
+    x, labels = problem(64)
+    seen: list[tuple[int, float]] = []
+
+    def loss(made: nn.Module, batch: torch.Tensor, y: torch.Tensor, now: Moment) -> torch.Tensor:
+        seen.append((now.step, float(batch.sum())))
+        return nn.functional.cross_entropy(made(batch), y)
+
+    descend(network(), x, labels, loss, Schedule(epochs=2, batch=16), replays=4)
+    assert [step for step, _ in seen] == list(range(8))
+    assert len({total for _, total in seen[:4]}) == 1
+    assert len({total for _, total in seen}) == 2
 
 
 def test_worst_logits_are_above_all_that_the_ball_holds_and_tighter_than_intervals_of_the_logits() -> None:

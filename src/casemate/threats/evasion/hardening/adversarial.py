@@ -55,7 +55,7 @@ def train_pgd(
 
     def loss(made: Any, x: Tensor, y: Tensor, now: Moment) -> Tensor:
         radius = eps * min(1.0, now.share / WARM)
-        moved = _climb(made, x, radius, steps, box, now, lambda logits: F.cross_entropy(logits, y, reduction="sum"))
+        moved = climb(made, x, radius, steps, box, now, lambda logits: F.cross_entropy(logits, y, reduction="sum"))
         answer: Tensor = F.cross_entropy(made(moved), y)
         return answer
 
@@ -83,9 +83,9 @@ def train_trades(
 
     def loss(made: Any, x: Tensor, y: Tensor, now: Moment) -> Tensor:
         radius = eps * min(1.0, now.share / WARM)
-        with _still(made), torch.no_grad():
+        with still(made), torch.no_grad():
             goal = F.softmax(made(x), dim=1)
-        moved = _climb(
+        moved = climb(
             made, x, radius, steps, box, now, lambda logits: F.kl_div(F.log_softmax(logits, 1), goal, reduction="sum")
         )
         clean = made(x)
@@ -108,7 +108,7 @@ def train_plain(module: Any, pixels: Any, labels: Any, *, schedule: Schedule | N
     return descend(module, pixels, labels, loss, schedule or Schedule())
 
 
-def _climb(
+def climb(
     made: Any,
     x: Tensor,
     radius: float,
@@ -116,22 +116,34 @@ def _climb(
     box: tuple[float, float],
     now: Moment,
     rising: Callable[[Tensor], Tensor],
+    pace: float = 2.5,
 ) -> Tensor:
-    """Inputs within the radius that raise a loss, from a random start; weights get no gradient meanwhile."""
+    """Inputs within the radius that raise a loss, from a random start; weights get no gradient meanwhile.
+
+    Args:
+        made: the module in training.
+        x: (n, ...) inputs.
+        radius: of the ball, in the largest coordinate.
+        steps: gradient steps, each ``pace * radius / steps`` long.
+        box: of valid inputs.
+        now: gives random numbers.
+        rising: summed loss of (n, classes) logits.
+        pace: how far all steps together reach, in radii.
+    """
     low, high = (x - radius).clamp_min(box[0]), (x + radius).clamp_max(box[1])
     moved = x + radius * (2 * torch.rand(x.shape, generator=now.generator) - 1)
     moved = torch.minimum(torch.maximum(moved, low), high)
-    with _still(made):
+    with still(made):
         for _ in range(steps):
             moved.requires_grad_(True)
             (slope,) = torch.autograd.grad(rising(made(moved)), moved)
-            step = moved.detach() + 2.5 * radius / steps * slope.sign()
+            step = moved.detach() + pace * radius / steps * slope.sign()
             moved = torch.minimum(torch.maximum(step, low), high)
     return moved.detach()
 
 
 @contextmanager
-def _still(made: Any) -> Iterator[None]:
+def still(made: Any) -> Iterator[None]:
     """Parameters without gradients and the module in evaluation mode, as an attack sees it."""
     wanted = [each for each in made.parameters() if each.requires_grad]
     for each in wanted:

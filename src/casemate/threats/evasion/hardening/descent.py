@@ -60,7 +60,7 @@ class Schedule:
     seed: int = 0
 
 
-def descend(module: Any, pixels: Any, labels: Any, loss: Loss, schedule: Schedule) -> Any:
+def descend(module: Any, pixels: Any, labels: Any, loss: Loss, schedule: Schedule, *, replays: int = 1) -> Any:
     """Train a copy of a module.
 
     Args:
@@ -69,6 +69,7 @@ def descend(module: Any, pixels: Any, labels: Any, loss: Loss, schedule: Schedul
         labels: (n,) codes.
         loss: of a batch.
         schedule: how long and how fast.
+        replays: steps on each batch, one after another; the number of steps in all is the schedule's.
 
     Returns:
         The trained copy, in evaluation mode.
@@ -85,11 +86,12 @@ def descend(module: Any, pixels: Any, labels: Any, loss: Loss, schedule: Schedul
     batch = min(schedule.batch, len(x))
     total = max(1, round(schedule.epochs * (len(x) // batch)))
     adam = torch.optim.Adam(made.parameters(), lr=schedule.rate, weight_decay=schedule.decay)
-    order = torch.empty(0, dtype=torch.int64)
+    order = chosen = torch.empty(0, dtype=torch.int64)
     for step in range(total):
-        if len(order) < batch:
-            order = torch.randperm(len(x), generator=generator)
-        chosen, order = order[:batch], order[batch:]
+        if step % replays == 0:
+            if len(order) < batch:
+                order = torch.randperm(len(x), generator=generator)
+            chosen, order = order[:batch], order[batch:]
         share = step / total
         adam.param_groups[0]["lr"] = schedule.rate * min(1.0, 10 * share + 0.01, (1 - share) / 0.9)
         value = loss(made, x[chosen], y[chosen], Moment(share, step, generator))
