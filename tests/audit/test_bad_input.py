@@ -53,6 +53,11 @@ def test_not_toml(scene: Scene) -> None:
     refused(scene, 3, "not TOML")
 
 
+def test_a_table_needs_a_target(scene: Scene) -> None:
+    scene.edit('target = "malignant"\n', "")
+    refused(scene, 3, "[data] names no target")
+
+
 def test_missing_column(scene: Scene) -> None:
     for name in ("train", "holdout"):
         scene.write(name, scene.table(name).drop(columns=["mean_area"]))

@@ -36,7 +36,6 @@ def test_a_folder_stands_for_its_casemate_toml(scene: Scene) -> None:
         ('effort = "quick"', 'effort = "lazy"', ("lazy",)),
         ("seed = 11", 'seed = "eleven"', ("seed",)),
         ("at_most = 0.2", "at_most = 0.2\nat_least = 0.1", ("exactly one",)),
-        ('target = "malignant"\n', "", ("target",)),
     ],
 )
 def test_what_is_wrong_is_named(scene: Scene, old: str, new: str, words: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from casemate.assurance.report import html
 from tests.assurance.builder import clinical, generated
+from tests.audit.test_images import build
 from tests.e2e.webdriver import browser, driver, missing
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -28,10 +29,16 @@ def base() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_bytes(html(clinical()))
+@pytest.fixture(scope="module", params=["clinical", "images"])
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp(request.param)
+    path = folder / f"{request.param}.html"
+    if request.param == "clinical":
+        path.write_bytes(html(clinical()))
+    else:
+        scene = build(folder)
+        scene.casemate("harden")
+        (scene.audit / "report.html").rename(path)
     return path
 
 
@@ -54,7 +61,7 @@ def test_it_fits_fetches_nothing_and_is_accessible(base: str, report: Path, widt
         assert page.value("matchMedia('(prefers-color-scheme: dark)').matches") is (scheme == "dark")
         if shots := os.environ.get("CASEMATE_SHOTS"):
             page.value("document.querySelectorAll('details').forEach(d => d.open = false)")
-            (Path(shots) / f"report-{width}-{scheme}.png").write_bytes(page.screenshot())
+            (Path(shots) / f"{report.stem}-{width}-{scheme}.png").write_bytes(page.screenshot())
 
 
 @pytest.mark.skipif(

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from casemate.core.errors import UnreadableError
+from casemate.core.exhibit import Exhibit
 from casemate.core.measurement import Measurement, Pair
 from casemate.core.policy import Policy
 
@@ -22,6 +23,7 @@ LOAD = "urn:casemate:load:1"
 TRIAL = "urn:casemate:trial:1"
 MEASUREMENT = "urn:casemate:measurement:1"
 PAIR = "urn:casemate:pair:1"
+EXHIBIT = "urn:casemate:exhibit:1"
 
 T = TypeVar("T")
 
@@ -67,6 +69,13 @@ class Paired(msgspec.Struct, frozen=True):
 
     record: Record
     pair: Pair
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """An exhibit and the record that holds it."""
+
+    record: Record
+    exhibit: Exhibit
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +137,15 @@ class LedgerView:
             UnreadableError: a record does not hold what its predicate type promises.
         """
         return tuple(Paired(r, _decode(r, "pair", Pair)) for r in self.records if r.predicate_type == PAIR)
+
+    @cached_property
+    def exhibits(self) -> tuple[Shown, ...]:
+        """Every exhibit record.
+
+        Raises:
+            UnreadableError: a record does not hold what its predicate type promises.
+        """
+        return tuple(Shown(r, _decode(r, "exhibit", Exhibit)) for r in self.records if r.predicate_type == EXHIBIT)
 
     @cached_property
     def plan_record(self) -> Record | None:

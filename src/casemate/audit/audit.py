@@ -38,7 +38,7 @@ def audit(config: Config, *, observer: Observer | None = None, home: Path | None
     opened = opened_or_refused(config, observer, home)
     todo = scopes(opened.engagements.values(), chosen(config))
     with Notebook(config.path(config.audit.out), home) as book:
-        book.begin(make_plan(config, opened.engagements, todo), todo, loads(opened))
+        book.begin(make_plan(config, opened.engagements, todo), todo, opened.evidence)
         found = run(todo, book, executor(config.audit.workers), observer)
         record_measurements(book, found)
         return write_outcome(book)
@@ -80,8 +80,16 @@ def record_measurements(book: Notebook, found: Iterable[Concluded]) -> None:
                 for m in each.conclusion.measurements
             ],
         )
+        record_exhibits(book, each)
 
 
-def loads(opened: Opened) -> list[dict[str, object]]:
-    """What the load guard says of every model file."""
-    return [loaded.evidence() for loaded in opened.loads.values()]
+def record_exhibits(book: Notebook, each: Concluded) -> None:
+    """Keep the pictures that stand for what was found."""
+    if each.conclusion is None or not each.conclusion.exhibits:
+        return
+    subject = {each.scope.engagement.name: book.plan.predicate["subjects"][each.scope.engagement.name]}
+    trials = book.trials(each.scope)
+    book.record(
+        "exhibit",
+        [({"exhibit": said(e), "plan": book.plan.digest, "trials": trials}, subject) for e in each.conclusion.exhibits],
+    )

@@ -38,12 +38,12 @@ class AuditSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class DataSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[data]``: the table the models were trained on, and people they never saw.
+    """``[data]``: what the models were trained on, and what they never saw: tables, or tensors from ``.npz`` files.
 
     Attributes:
         name: what the report calls the data.
         train, holdout: files, relative to the configuration file.
-        target: the column that the models predict.
+        target: the column of a table that the models predict.
         subject: the column that says whose row it is, or None.
         sensitive: columns whose disclosure does harm.
         groups: columns that accuracy is compared across.
@@ -51,7 +51,7 @@ class DataSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     train: str
     holdout: str
-    target: str
+    target: str = ""
     name: str = "data"
     subject: str | None = None
     sensitive: tuple[str, ...] = ()
@@ -64,12 +64,14 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     Attributes:
         name: what the report calls it.
         path: the file, relative to the configuration file.
+        network: of a torch model, the function that makes its module, as "file.py:function"; ``path`` holds weights.
         recipe: whether the file's estimator, cloned and fitted on ``train``, is how the model came to be.
         answers: what the deployed model tells: "scores", "rounded-K" or "top-1".
     """
 
     name: str
     path: str
+    network: str = ""
     recipe: bool = True
     answers: str = "scores"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 
@@ -12,10 +13,12 @@ from casemate.audit.config import Config, DataSection, ModelSection
 from casemate.core.digests import Digest
 from casemate.core.errors import DataError, TargetError, UsageError
 from casemate.core.observer import Observer
-from casemate.custody import Loaded, Verifier, open_model
+from casemate.custody import Loaded, Policy, Verifier, load, open_model
 from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset, validate
+from casemate.data.tensors import holds_tensors, read_tensors, repeated
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
+from casemate.targets.network import Network, network_classifier
 from casemate.targets.sklearn import classifier
 from casemate.targets.target import Target
 from casemate.training.engagement import Artifact, Engagement
@@ -26,10 +29,21 @@ DETERMINISM_ROWS = 64
 
 @dataclass(frozen=True)
 class Opened:
-    """Engagements by model name, and what the load guard says of each file."""
+    """Engagements by model name, what the load guard says of each file, and the code that some networks come from."""
 
     engagements: dict[str, Engagement]
     loads: dict[str, Loaded]
+    networks: dict[str, Network] = field(default_factory=dict)
+
+    @property
+    def evidence(self) -> list[dict[str, object]]:
+        """The ``load`` record of every model file."""
+        found = []
+        for name, loaded in self.loads.items():
+            code = self.networks.get(name)
+            said = {} if code is None else {"network": {"path": code.path.name, "sha256": code.digest.hex}}
+            found.append({**loaded.evidence(), **said})
+        return found
 
 
 def open_engagements(config: Config, observer: Observer) -> Opened:
@@ -44,32 +58,35 @@ def open_engagements(config: Config, observer: Observer) -> Opened:
     if not config.model:
         raise UsageError("the configuration names no model", next_step="add a [[model]] section")
     verifiers = _verifiers(config)
-    loads = {
-        model.name: open_model(config.path(model.path), allow=config.load.allow, verifiers=verifiers)
-        for model in config.model
-    }
+    loads = {model.name: _loaded(config, model, verifiers) for model in config.model}
     members, nonmembers = read_data(config, observer)
-    engagements = {}
+    engagements, networks = {}, {}
     for model in config.model:
-        target = _target(model, loads[model.name])
+        if model.network:
+            networks[model.name] = Network.named(model.network, Path(config.folder))
+        target = _target(model, loads[model.name], networks.get(model.name), members)
         _check(target, members, nonmembers)
         engagements[model.name] = Engagement(
             name=model.name,
             target=target,
             members=members,
             nonmembers=nonmembers,
-            recipe=SklearnRecipe(loads[model.name].model) if model.recipe else None,
+            recipe=SklearnRecipe(loads[model.name].model) if model.recipe and not model.network else None,
             seed=config.audit.seed,
             effort=config.audit.effort,  # type: ignore[arg-type]  # checked when the configuration was read
             artifact=_artifact(config, model, loads[model.name]),
-            options={**config.assess, "casemate": {"sha256": loads[model.name].digest.hex}},
+            options={**config.assess, "casemate": {"sha256": _identity(loads[model.name], networks.get(model.name))}},
         )
-    return Opened(engagements, loads)
+    return Opened(engagements, loads, networks)
 
 
 def read_data(config: Config, observer: Observer) -> tuple[Dataset, Dataset]:
     """The training rows and the rows never seen, with one schema; people in both leave the rows never seen."""
     section = config.data
+    if holds_tensors(config.path(section.train)):
+        return _read_tensors(config, observer)
+    if not section.target:
+        raise UsageError("[data] names no target", next_step='say which column the models predict: target = "..."')
     train, holdout = (read_frame(config.path(path)) for path in (section.train, section.holdout))
     schema = edited(infer_schema(train.drop(columns=_not_features(section), errors="ignore")), config)
     build = partial(to_dataset, target=section.target, subject=section.subject, schema=schema)
@@ -84,6 +101,22 @@ def read_data(config: Config, observer: Observer) -> tuple[Dataset, Dataset]:
             f"{int(twice.sum())} held-out rows repeat a training row or belong to a person in it; "
             "they are left out, since they are no non-members"
         )
+        nonmembers = nonmembers.take(~twice)
+    return members, nonmembers
+
+
+def _read_tensors(config: Config, observer: Observer) -> tuple[Dataset, Dataset]:
+    section = config.data
+    members = read_tensors(config.path(section.train), name=f"{section.name}-train")
+    nonmembers = read_tensors(config.path(section.holdout), name=f"{section.name}-holdout", classes=members.classes)
+    if members.shape != nonmembers.shape:
+        raise DataError(
+            f"tensors to train on are {members.shape}, those held out {nonmembers.shape}",
+            next_step="give both in the shape the network takes",
+        )
+    twice = repeated(members, nonmembers)
+    if twice.any():
+        observer.note(f"{int(twice.sum())} held-out tensors are training tensors; they are left out")
         nonmembers = nonmembers.take(~twice)
     return members, nonmembers
 
@@ -135,9 +168,33 @@ def _artifact(config: Config, model: ModelSection, loaded: Loaded) -> Artifact:
     return Artifact(config.path(model.path), loaded.digest.hex, loaded.allowed, policy, digest)
 
 
-def _target(model: ModelSection, loaded: Loaded) -> Target:
+def _loaded(config: Config, model: ModelSection, verifiers: tuple[Verifier, ...]) -> Loaded:
+    path = config.path(model.path)
+    if model.network:
+        return load(path, Policy(allow=config.load.allow, verifiers=verifiers))
+    return open_model(path, allow=config.load.allow, verifiers=verifiers)
+
+
+def _identity(loaded: Loaded, network: Network | None) -> str:
+    """SHA-256 of the model's file, or of weights and code where it takes both."""
+    return loaded.digest.hex if network is None else Digest.of_value([loaded.digest.hex, network.digest.hex]).hex
+
+
+def _target(model: ModelSection, loaded: Loaded, network: Network | None, members: Dataset) -> Target:
     policy = answer_policy(model.answers)
-    target = classifier(loaded.model, model.name)
+    if network is not None and members.shape is not None:
+        if loaded.kind not in ("safetensors", "npz", "torch"):
+            raise UsageError(f"{model.path} holds no weights", next_step="name a .safetensors, .npz or torch file")
+        weights = {name: np.asarray(values) for name, values in loaded.model.items()}
+        target = network_classifier(network, weights, members.classes, members.shape, model.name)
+    elif network is None and members.shape is None:
+        target = classifier(loaded.model, model.name)
+    else:
+        raise UsageError(
+            f"model {model.name!r} and the data do not fit",
+            cause="a network reads tensors from .npz files; any other model reads a table",
+            next_step='give [[model]] a network = "file.py:function", or [data] tables',
+        )
     return target if policy == AnswerPolicy() else target.answering(policy)
 
 

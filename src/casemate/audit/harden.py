@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import joblib
+import msgspec
+import numpy as np
 
-from casemate.audit.audit import chosen, loads, opened_or_refused, record_measurements
+from casemate.audit.audit import chosen, opened_or_refused, record_exhibits, record_measurements
 from casemate.audit.config import Config, DefenseSection
 from casemate.audit.executor import executor, one_thread
 from casemate.audit.notebook import Notebook, said
@@ -26,6 +28,7 @@ from casemate.core.digests import Digest
 from casemate.core.errors import UsageError
 from casemate.core.observer import Observer, Silent
 from casemate.core.policy import Verdict
+from casemate.targets.network import NetworkBackend, weights_of
 from casemate.training.engagement import Conclusion, Defense, Engagement, Proposal
 
 QUALITY = ("quality.model", "quality.scores")
@@ -73,19 +76,23 @@ class Hardening:
         return 1 if any(Verdict.FAIL in found for found in unmet) else 2
 
 
-def harden(config: Config, *, observer: Observer | None = None, home: Path | None = None) -> Hardening:
-    """Audit the models as they are (repeating nothing), apply every configured defense, attack again, keep the pairs.
+def harden(
+    config: Config, *, against: str = "", observer: Observer | None = None, home: Path | None = None
+) -> Hardening:
+    """Audit the models as they are (repeating nothing), apply defenses, attack again, keep the pairs.
 
     Args:
         config: what to audit, and which defenses to try on which models.
+        against: a room of threats, such as "evasion": only its defenses are tried, all of them if none is configured.
         observer: hears about progress.
         home: where keys lie, instead of the user's key home.
 
     Raises:
-        UsageError: no defense is configured, or one is unknown.
+        UsageError: no defense is configured, or one is unknown; no defense belongs to the room.
         CasemateError: as ``audit``.
     """
     observer = observer or Silent()
+    config = facing(config, against) if against else config
     if not config.defense:
         raise UsageError("the configuration names no defense", next_step="add a [[defense]] section")
     opened = opened_or_refused(config, observer, home)
@@ -100,14 +107,30 @@ def harden(config: Config, *, observer: Observer | None = None, home: Path | Non
     everyone = {**opened.engagements, **{each.engagement.name: each.engagement for each in defended}}
     with Notebook(config.path(config.audit.out), home) as book:
         todo = [*before, *after]
-        book.begin(make_plan(config, everyone, todo), todo, loads(opened))
+        book.begin(make_plan(config, everyone, todo), todo, opened.evidence)
         found = run(todo, book, executor(config.audit.workers), observer)
         record_measurements(book, found[: len(before)])
+        for done in found[len(before) :]:
+            record_exhibits(book, done)
         concluded = {(each.scope.engagement.name, each.scope.spec.id): each for each in found}
         for each in defended:
             record_pairs(book, each, concluded)
         written = list(write_defended(config, defended))
         return Hardening(write_outcome(book), defended, written)
+
+
+def facing(config: Config, room: str) -> Config:
+    """The configuration with the defenses of one room, those configured or else all with their defaults.
+
+    Raises:
+        UsageError: the room has no defense.
+    """
+    known = sorted(name for name in registry().defenses if name.startswith(f"{room}."))
+    if not known:
+        rooms = sorted({name.partition(".")[0] for name in registry().defenses})
+        raise UsageError(f"there is no defense against {room!r}", next_step=f"use one of: {', '.join(rooms)}")
+    chosen = tuple(section for section in config.defense if section.use in known)
+    return msgspec.structs.replace(config, defense=chosen or tuple(DefenseSection(use=name) for name in known))
 
 
 def apply(config: Config, engagements: Mapping[str, Engagement], observer: Observer) -> Iterator[Defended]:
@@ -162,9 +185,14 @@ def write_defended(config: Config, defended: Sequence[Defended]) -> Iterator[Pat
         if each.spec.changes == "answers":
             served.append(f'[[serve]]\nmodel = "{each.base}"\nanswers = "{each.engagement.target.answers.name}"\n')
             continue
-        path = paths[each.base].with_name(f"{paths[each.base].stem}.{each.spec.id}.joblib")
-        part = path.with_name(f".{path.name}.part")
-        joblib.dump(each.engagement.target.model, part)
+        backend = each.engagement.target.backend
+        ending = "npz" if isinstance(backend, NetworkBackend) else "joblib"
+        path = paths[each.base].with_name(f"{paths[each.base].stem}.{each.spec.id}.{ending}")
+        part = path.with_name(f".part.{path.name}")  # savez adds an ending to names that have none of its own
+        if isinstance(backend, NetworkBackend):
+            np.savez(part, allow_pickle=False, **weights_of(backend.model))
+        else:
+            joblib.dump(backend.model, part)
         part.replace(path)
         yield path
     if served:

@@ -177,6 +177,10 @@ def _lacking(engagement: Engagement, spec: AssessmentSpec) -> str:
         return "no recipe: how the model was trained is not known, so it cannot be trained again on other rows"
     if "holdout" in spec.needs and not len(engagement.nonmembers):
         return "no rows that the model never saw"
+    if "tensors" in spec.needs and engagement.members.shape is None:
+        return "the model reads rows of a table, no tensors"
+    if "schema" in spec.needs and not engagement.members.schema.columns:
+        return "the model reads tensors, no rows of a table"
     if "sensitive" in spec.needs and not any(column.sensitive for column in engagement.members.schema.columns):
         return "no column is marked sensitive"
     if "artifact" in spec.needs and engagement.artifact is None:

@@ -14,12 +14,13 @@ from casemate.assurance.dossier import Dossier, assemble
 from casemate.audit.pair import pair_key
 from casemate.audit.registry import registry
 from casemate.core.errors import UsageError
+from casemate.core.exhibit import Exhibit
 from casemate.core.measurement import Measurement, Pair
 from casemate.core.policy import Policy
 from casemate.ledger.statement import Record
 
 CONFIG = "casemate.toml"
-JUDGED = ("plan", "load", "trial", "measurement", "pair", "finding")
+JUDGED = ("plan", "load", "trial", "measurement", "pair", "finding", "exhibit")
 
 
 def catalog() -> Catalog:
@@ -87,6 +88,9 @@ def _same(record: Record) -> Hashable:
     if record.kind == "pair":
         pair = msgspec.convert(record.predicate["pair"], Pair)
         return "pair", pair.defense, pair.after.subject, pair_key(pair.after)
+    if record.kind == "exhibit":
+        shown = msgspec.convert(record.predicate["exhibit"], Exhibit)
+        return "exhibit", shown.assessment, shown.subject, shown.title
     return record.index
 
 

@@ -15,6 +15,7 @@ def harden(
     config: Path = Path("casemate.toml"),
     /,
     *,
+    against: str = "",
     out: str | None = None,
     seed: int | None = None,
     effort: Literal["quick", "standard", "thorough"] | None = None,
@@ -28,9 +29,12 @@ def harden(
     Examples:
       casemate harden examples/clinical
       casemate harden --format markdown
+      casemate harden --against evasion
 
     Args:
         config: configuration file, or the folder it lies in.
+        against: a kind of threat (evasion, inversion, extraction, poisoning); only defenses against it are tried, all
+            that there are if CONFIG names none of them.
         out: audit folder, instead of the one in the file.
         seed: root of all randomness.
         effort: how hard to try.
@@ -39,6 +43,6 @@ def harden(
     """
     settings = read_config(config, out=out, seed=seed, effort=effort, workers=workers)
     with watching() as observer:
-        hardening = run_harden(settings, observer=observer)
+        hardening = run_harden(settings, against=against, observer=observer)
     show_hardening(hardening, format)
     return hardening.exit_code

@@ -16,7 +16,7 @@ from casemate.core.findings import Rule
 from casemate.core.measurement import Direction
 from casemate.core.threat import Access
 
-Need = Literal["recipe", "holdout", "linear", "sensitive", "schema", "training-data", "artifact"]
+Need = Literal["recipe", "holdout", "linear", "sensitive", "schema", "training-data", "artifact", "tensors"]
 """What an assessment needs besides a target; a plan says NOT_APPLICABLE where it is missing."""
 
 

@@ -1,4 +1,4 @@
-"""A table with labels, a schema and, where rows belong to people, whose they are."""
+"""Rows with labels: tensors of one shape, or a table with its schema and, if rows are about people, whose they are."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ class Dataset:
 
     Attributes:
         name: what the report calls it.
-        features: (n, d) data frame whose columns are the schema's, in its order.
+        features: (n, d) data frame whose columns are the schema's, in its order; of tensors, a flattened one a row.
         labels: (n,) int64 codes into ``classes``.
         classes: the label values, as text.
-        schema: what the columns mean.
+        schema: what the columns mean; empty for tensors.
         subjects: (n,) whose row each one is, or None where rows are not about people.
+        shape: of one tensor, for example (1, 28, 28); None for a table.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Dataset:
     classes: tuple[str, ...]
     schema: Schema
     subjects: npt.NDArray[np.object_] | None = None
+    shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.features) != len(self.labels):
@@ -63,13 +65,28 @@ class Dataset:
         """The same rows with other labels."""
         return replace(self, labels=labels)
 
+    @property
+    def tensors(self) -> npt.NDArray[np.float32]:
+        """(n, *shape) float32.
+
+        Raises:
+            DataError: this is a table.
+        """
+        if self.shape is None:
+            raise DataError(f"data set {self.name!r} is a table", next_step="give a .npz file of inputs and labels")
+        return np.ascontiguousarray(self.features.to_numpy(dtype=np.float32)).reshape(len(self), *self.shape)
+
     @cached_property
     def digest(self) -> Digest:
-        """Digest of schema, values and labels, row by row in order."""
+        """Digest of schema or shape, values and labels, row by row in order."""
         state = hashlib.sha256(self.schema.digest.hex.encode())
-        for name in self.features.columns:
-            for part in _content(self.features[name]):
-                state.update(part)
+        if self.shape is None:
+            for name in self.features.columns:
+                for part in _content(self.features[name]):
+                    state.update(part)
+        else:
+            state.update(repr(self.shape).encode())
+            state.update(np.ascontiguousarray(self.tensors, dtype="<f4").data)
         state.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         return Digest(state.hexdigest())
 

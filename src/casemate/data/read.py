@@ -12,7 +12,7 @@ import pandas as pd
 from casemate.core.errors import DataError
 from casemate.core.optional import require
 
-_UNREADABLE = (
+UNREADABLE = (
     pd.errors.EmptyDataError,
     pd.errors.ParserError,
     zipfile.BadZipFile,
@@ -26,6 +26,7 @@ _UNREADABLE = (
     NotImplementedError,
     RuntimeError,
 )
+"""What readers of files raise on bytes that are not what the file's ending says."""
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -42,7 +43,7 @@ def read_frame(path: Path) -> pd.DataFrame:
         frame = _read(path)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path.name}", next_step=f"check the path {path}") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(
             f"{path.name} cannot be read as a table", cause=type(error).__name__, next_step="check the file"
         ) from error

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 import numpy.typing as npt
 
 from casemate.core.declarations import AssessmentSpec, DefenseSpec
+from casemate.core.exhibit import Exhibit
 from casemate.core.measurement import Measurement
 from casemate.core.policy import Policy
 from casemate.data.dataset import Dataset
@@ -110,11 +111,13 @@ class Conclusion:
             (bool for proportions, float for means; NaN where a trial could not be scored).
         records: named arrays with one value a training row (risk score, leverage, ...); kept encrypted, shown only by
             ``casemate explain --record``.
+        exhibits: pictures for the report; they go into it as they are, so they show nothing that must not be seen.
     """
 
     measurements: Sequence[Measurement]
     outcomes: Mapping[int, Array] = field(default_factory=dict)
     records: Mapping[str, Array] = field(default_factory=dict)
+    exhibits: Sequence[Exhibit] = ()
 
 
 class Assessment(Protocol):

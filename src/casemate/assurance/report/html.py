@@ -10,19 +10,20 @@ from markupsafe import Markup
 
 from casemate.assurance.case import build_case
 from casemate.assurance.dossier import Dossier
-from casemate.assurance.report import auditor, engineer, reviewer
+from casemate.assurance.report import auditor, engineer, reviewer, robustness
 from casemate.assurance.report.page import NAMES, SLUGS, Page, badge, number, prose, quoted, unbroken
 from casemate.assurance.wording import words
 from casemate.core.policy import Verdict
 
-SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What a browser may do with the page: apply its own style sheet, and nothing else."""
+SECURITY_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""What a browser may do with the page: apply its own style sheet, show pictures that are in it, and nothing else."""
 
 
 def html(dossier: Dossier) -> bytes:
     """The report of a dossier as one HTML file; every figure carries its place in results.json."""
     page = Page(dossier)
     every = engineer.cards(page)
+    bracketed, bracket_axis = robustness.brackets(page)
     text = _template().render(
         page=page,
         view=dossier.view,
@@ -36,6 +37,9 @@ def html(dossier: Dossier) -> bytes:
         adversaries=reviewer.adversaries(page),
         curves=reviewer.curves(page),
         tradeoffs=reviewer.tradeoffs(page),
+        bracketed=bracketed,
+        bracket_axis=bracket_axis,
+        galleries=robustness.galleries(page),
         calibrations=reviewer.calibrations(page),
         deviations=auditor.deviations(page),
         limits=auditor.limits(page),

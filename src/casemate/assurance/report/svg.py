@@ -49,6 +49,18 @@ def dumbbell(before: Mark, after: Mark, scale: Scale, tolerance: Tolerance | Non
     return _track(_zone(scale, tolerance) + parts, label)
 
 
+def bracket(lower: Mark, upper: Mark, scale: Scale, tolerance: Tolerance | None = None, label: str = "") -> Markup:
+    """What is proven (a filled bar from zero), what is open (dashed) and where the attack stopped, with intervals."""
+    left, right = scale.share(lower.estimate), scale.share(upper.estimate)
+    bars = (
+        f'<rect class="proven" x="0" width="{100 * left:.2f}%" y="6" height="14"/>'
+        f'<rect class="open" x="{100 * left:.2f}%" width="{max(100 * (right - left), 0):.2f}%" y="6" height="14"/>'
+    )
+    return _track(
+        _zone(scale, tolerance) + bars + _whisker(lower, scale, "was", 9) + _whisker(upper, scale, "now", 17), label
+    )
+
+
 def axis(scale: Scale, unit: str) -> Markup:
     """The ticks of a track."""
     ticks = "".join(

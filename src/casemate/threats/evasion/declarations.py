@@ -47,5 +47,98 @@ DECISION = AssessmentSpec(
     reference="Chen, Jordan & Wainwright 2020 (HopSkipJump), Rahmati et al. 2020 (GeoDA); sparse steps of our own",
 )
 
-ASSESSMENTS: tuple[AssessmentSpec, ...] = (DECISION,)
-DEFENSES: tuple[DefenseSpec, ...] = ()
+BRACKET = AssessmentSpec(
+    id="evasion.bracket",
+    title="Robust accuracy of a network, between certificates and attacks",
+    kinds=("attack/evasion/bracket", "attack/evasion/trust"),
+    metrics=(
+        MetricSpec(
+            name="robust_accuracy",
+            unit="proportion",
+            direction="higher",
+            least_n=50,
+            doc="inputs answered correctly that no attack turned; of masked models, bounded below by certificates",
+        ),
+        MetricSpec(
+            name="certified_accuracy",
+            unit="proportion",
+            direction="higher",
+            least_n=50,
+            doc="inputs answered correctly that no change within the radius can turn, proven",
+        ),
+        MetricSpec(
+            name="masking_signs",
+            unit="signs",
+            direction="lower",
+            doc="signs that gradients are hidden, so that the attack's failure says nothing",
+        ),
+    ),
+    access=Access.WEIGHTS,
+    needs=("holdout", "tensors"),
+    factory="casemate.threats.evasion.robustness:BracketEvasion",
+    rule=Rule(
+        id="CM-EVA-002",
+        title="Changes too small to see turn the network's answer",
+        severity=Severity.HIGH,
+        why="whoever can touch the input decides the answer, and no person who looks at the input notices",
+        how="attacks with the published strength go to what certificates leave open; every example is asked again on "
+        "the network itself; signs of hidden gradients take the lower bound away, for a blinded attack proves nothing",
+        fix="train adversarially or certifiably (`casemate harden --against evasion`) for the radius that matters, and "
+        "measure again; a detector or a filter in front is no fix until it has been attacked through",
+        references=(
+            "Croce & Hein 2020, arXiv:2003.01690 (AutoAttack)",
+            "Zhang et al. 2018, arXiv:1811.00866 (CROWN)",
+            "Athalye, Carlini & Wagner 2018, arXiv:1802.00420 (obfuscated gradients)",
+        ),
+    ),
+    reference="Croce & Hein 2020; Zhang et al. 2018; Athalye, Carlini & Wagner 2018",
+)
+
+
+def _training(name: str, title: str, mechanism: str, reference: str) -> DefenseSpec:
+    return DefenseSpec(
+        id=f"evasion.{name}",
+        title=title,
+        changes="recipe",
+        judged_by=(BRACKET.id,),
+        factory=f"casemate.threats.evasion.hardening.defenses:{mechanism}",
+        reference=reference,
+    )
+
+
+ADVERSARIAL = _training(
+    "adversarial_training",
+    "Train on the examples that projected gradient descent finds",
+    "AdversarialTraining",
+    "Madry et al. 2018, arXiv:1706.06083",
+)
+TRADES = _training(
+    "trades", "Train for answers that do not move within the ball", "Trades", "Zhang et al. 2019, arXiv:1901.08573"
+)
+AWP = _training(
+    "weight_perturbation",
+    "Adversarial training that withstands perturbed weights too",
+    "WeightPerturbation",
+    "Wu, Xia & Wang 2020, arXiv:2004.05884",
+)
+FAST = _training(
+    "fast_training",
+    "Train on examples of one step, with a guard against catastrophic overfitting",
+    "FastTraining",
+    "Wong, Rice & Kolter 2020, arXiv:2001.03994",
+)
+FREE = _training(
+    "free_training",
+    "Train on each batch several times, inputs and weights moved by one gradient",
+    "FreeTraining",
+    "Shafahi et al. 2019, arXiv:1904.12843",
+)
+CERTIFIED = _training(
+    "certified_training",
+    "Train for the worst answer that interval bounds allow",
+    "CertifiedTraining",
+    "Gowal et al. 2018, arXiv:1810.12715",
+)
+
+ASSESSMENTS: tuple[AssessmentSpec, ...] = (DECISION, BRACKET)
+DEFENSES: tuple[DefenseSpec, ...] = (ADVERSARIAL, TRADES, AWP, FAST, FREE, CERTIFIED)

@@ -15,7 +15,7 @@ import numpy as np
 
 from casemate.core.optional import require
 from casemate.targets.differentiable import Scored
-from casemate.threats.evasion.balls import Ball
+from casemate.threats.evasion.balls import Ball, spread
 from casemate.threats.evasion.criteria import Criterion
 from casemate.threats.evasion.losses import margin
 from casemate.threats.evasion.noise import Noise
@@ -75,9 +75,9 @@ class Squares:
         logits = self.target.logits(tried)
         lead = self.criterion.sign * margin(logits, labels)
         claim(state, tried, self.criterion.met(logits, labels))
-        better = ((lead > state["best"]) | (lead >= 0)).nonzero()[:, 0]
-        state["current"][better] = tried[better]
-        state["best"][better] = lead[better]
+        better = (lead > state["best"]) | (lead >= 0)
+        state["current"] = torch.where(spread(better, tried), tried, state["current"])
+        state["best"] = torch.where(better, lead, state["best"])
         turn += 1
         due = turn % BLOCK == 0
         if bool(due.any()):
@@ -92,26 +92,48 @@ class Squares:
         return torch.from_numpy(noise)
 
     def _squared(self, state: State) -> Tensor:
-        """Current points, a square of each moved to the ball's surface. Samples at the same turn go together."""
+        """Current points, a square of each moved to the ball's surface; squares of one size go together."""
         turn, tried = state["turn"], state["current"].clone()
-        images, origin = _images(tried), _images(state["origin"])
+        images = _images(tried)
         high, wide = images.shape[2:]
+        points, origin = images.flatten(2), _images(state["origin"]).flatten(2)
         sides = _sides(self.queries, self.share, high, wide)[turn]
-        draws = state["draws"][torch.arange(len(turn)), turn % BLOCK]
-        for side in sorted(set(sides[turn > 0].tolist())):
-            those = ((sides == side) & (turn > 0)).nonzero()[:, 0]
-            drawn = draws[those]
-            reach = torch.arange(side)
-            rows = ((drawn[:, 0] * (high - side + 1)).to(torch.int64)[:, None] + reach)[:, None, :, None]
-            columns = ((drawn[:, 1] * (wide - side + 1)).to(torch.int64)[:, None] + reach)[:, None, None, :]
-            where = those[:, None, None, None], torch.arange(images.shape[1])[None, :, None, None], rows, columns
-            push = torch.where(drawn[:, 2:] < 0.5, -self.ball.eps, self.ball.eps)[:, :, None, None]
-            images[where] = (origin[where] + push).clamp_(*self.target.bounds)
+        side = int(sides[0])
+        if bool((turn > 0).all()) and bool((sides == side).all()):  # nearly always: no sample has to be sought out
+            draws = state["draws"][:, int(turn[0]) % BLOCK] if bool((turn == turn[0]).all()) else _now(state)
+            self._move(points, origin, draws, side, (high, wide))
+            return tried
+        draws = _now(state)
+        for each in sorted(set(sides[turn > 0].tolist())):
+            those = ((sides == each) & (turn > 0)).nonzero()[:, 0]
+            moved = points[those]
+            self._move(moved, origin[those], draws[those], each, (high, wide))
+            points[those] = moved
         return tried
+
+    def _move(self, points: Tensor, origin: Tensor, draws: Tensor, side: int, size: tuple[int, int]) -> None:
+        """Set a square of (n, channels, pixels) points to the ball's surface around the origin, where draws say."""
+        row, column = ((draws[:, at] * (extent - side + 1)).to(torch.int64) for at, extent in enumerate(size))
+        where = (row * size[1] + column)[:, None, None] + _offsets(side, size[1])
+        where = where.expand(-1, points.shape[1], -1)
+        push = torch.where(draws[:, 2:, None] < 0.5, -self.ball.eps, self.ball.eps)
+        points.scatter_(2, where, (origin.gather(2, where) + push).clamp_(*self.target.bounds))
 
 
 BLOCK = 64
 """Squares a sample draws at a time."""
+
+
+def _now(state: State) -> Tensor:
+    """(n, 2 + channels): each sample's draws for this turn."""
+    return state["draws"][torch.arange(len(state["turn"])), state["turn"] % BLOCK]
+
+
+@cache
+def _offsets(side: int, wide: int) -> Tensor:
+    """(side * side,) positions of a square's pixels, relative to its first, in rows of ``wide`` pixels."""
+    reach = torch.arange(side)
+    return (reach[:, None] * wide + reach).flatten()
 
 
 @cache
