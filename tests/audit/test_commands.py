@@ -6,7 +6,13 @@ import base64
 import json
 import xml.etree.ElementTree as ET
 
-from casemate.audit.explain import rules
+import numpy as np
+import pytest
+
+from casemate.audit.config import read_config
+from casemate.audit.engage import open_engagements
+from casemate.audit.explain import rules, turned
+from casemate.core.observer import Silent
 from casemate.keys.text import read_vkey
 from casemate.ledger.merkle import leaf_hash
 from casemate.ledger.note import open_checkpoint
@@ -37,6 +43,26 @@ def test_the_most_exposed_records_are_shown_where_data_and_keys_are(finished: Sc
     assert len(shown) == 3
     assert set(shown) <= set(train["patient"])
     assert "mean_area" in done.stdout
+
+
+def test_the_rows_that_small_changes_turn_are_shown_feature_by_feature(finished: Scene) -> None:
+    done = finished.casemate("explain", "--example", "--model", "linear", "--top", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("unseen row") == 2
+    config = read_config(finished.config)
+    found = turned(config, "linear", top=5, home=finished.home)
+    engagement = open_engagements(config, Silent()).engagements["linear"]
+    assert [each.cost for each in found] == sorted(each.cost for each in found)
+    for each in found:
+        row = engagement.nonmembers.take(np.array([each.row]))
+        assert each.label == row.classes[row.labels[0]]
+        assert engagement.target.labels(row.features)[0] == row.labels[0]
+        changed = row.features.copy()
+        for change in each.changes:
+            assert changed[change.column].iloc[0] == change.before
+            changed[change.column] = np.array([change.after]).astype(changed[change.column].dtype)
+        assert engagement.target.labels(changed)[0] != row.labels[0]
+        assert each.cost == pytest.approx(sum(change.cost for change in each.changes))
 
 
 def test_records_are_not_shown_without_the_keys(copied: Scene) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from casemate.audit.config import Config
 from casemate.audit.engage import open_engagements
-from casemate.audit.notebook import LEDGER, read_trials
-from casemate.audit.plan import scope
+from casemate.audit.notebook import LEDGER, Kept, read_trials
+from casemate.audit.plan import Scope, scope
 from casemate.audit.registry import registry
 from casemate.audit.run import conclude
 from casemate.core.errors import UsageError
@@ -19,10 +19,11 @@ from casemate.core.findings import Rule
 from casemate.core.observer import Silent
 from casemate.keys.files import default_home
 from casemate.ledger.view import verify_folder
+from casemate.threats.evasion.examples import Example, examples
 from casemate.threats.inversion.records import Exposed, exposed
 from casemate.threats.supply_chain.rules import rules as supply_rules
 
-MEMBERSHIP = "inversion.membership"
+MEMBERSHIP, EVASION = "inversion.membership", "evasion.decision"
 
 
 def rules() -> dict[str, Rule]:
@@ -64,15 +65,8 @@ def people(config: Config, model: str, *, top: int = 10, home: Path | None = Non
     Raises:
         UsageError: the model is unknown, or the assessment has not been run.
     """
-    opened = open_engagements(config, Silent())
-    if model not in opened.engagements:
-        raise UsageError(f"there is no model {model!r}", next_step=f"use one of: {', '.join(opened.engagements)}")
-    each = scope(opened.engagements[model], registry().assessment(MEMBERSHIP))
-    if each.not_applicable:
-        raise UsageError(f"{MEMBERSHIP} does not apply to {model}", cause=each.not_applicable)
-    ledger = config.path(config.audit.out) / LEDGER
-    kept = read_trials(ledger, verify_folder(ledger).records, home or default_home())
-    found = conclude(each, kept(each))
+    each, kept = _trials(config, model, MEMBERSHIP, home)
+    found = conclude(each, kept)
     members = each.engagement.members
     return [
         Person(
@@ -82,3 +76,24 @@ def people(config: Config, model: str, *, top: int = 10, home: Path | None = Non
         )
         for each in exposed(found.records, members.schema.names, top)
     ]
+
+
+def turned(config: Config, model: str, *, top: int = 10, home: Path | None = None) -> list[Example]:
+    """The unseen rows of a table whose decision the cheapest changes turn, from the kept trials of evasion.
+
+    Raises:
+        UsageError: the model is unknown, or the assessment has not been run.
+    """
+    each, kept = _trials(config, model, EVASION, home)
+    return examples(each.engagement, {task: one.result for task, one in kept.items()}, top)
+
+
+def _trials(config: Config, model: str, assessment: str, home: Path | None) -> tuple[Scope, dict[str, Kept]]:
+    opened = open_engagements(config, Silent())
+    if model not in opened.engagements:
+        raise UsageError(f"there is no model {model!r}", next_step=f"use one of: {', '.join(opened.engagements)}")
+    each = scope(opened.engagements[model], registry().assessment(assessment))
+    if each.not_applicable:
+        raise UsageError(f"{assessment} does not apply to {model}", cause=each.not_applicable)
+    ledger = config.path(config.audit.out) / LEDGER
+    return each, read_trials(ledger, verify_folder(ledger).records, home or default_home())(each)

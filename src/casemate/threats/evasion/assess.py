@@ -41,7 +41,7 @@ class DecisionEvasion:
         """Held-out rows and something to change are needed."""
         if len(engagement.nonmembers) < 20:
             return "fewer than 20 held-out rows"
-        return "" if len(_space(engagement)) else "the schema lets an attacker change nothing"
+        return "" if len(space_of(engagement)) else "the schema lets an attacker change nothing"
 
     def tasks(self, engagement: Engagement) -> Sequence[Task]:
         """One for each chunk of sampled rows."""
@@ -68,7 +68,7 @@ class DecisionEvasion:
         answers = engagement.target.labels(data.features)
         correct = answers == data.labels
         points = tuple(int(count) for count in sorted(options["queries"]))
-        space = _space(engagement)
+        space = space_of(engagement)
         cost = np.full((len(data), len(points)), np.inf)
         values, _ = space.encode(data.features)
         broken, unconfirmed = np.zeros(len(data), dtype=bool), np.zeros(len(data), dtype=bool)
@@ -153,7 +153,13 @@ def _sample(engagement: Engagement) -> tuple[Positions, Positions]:
     return order[:rows], order[rows : rows + int(options["pool"])]
 
 
-def _space(engagement: Engagement) -> Space:
+def sampled(engagement: Engagement) -> Positions:
+    """Positions of the rows under attack, in the order of the results."""
+    return _sample(engagement)[0]
+
+
+def space_of(engagement: Engagement) -> Space:
+    """What an attacker can change in the rows of this engagement."""
     frames = pd.concat([engagement.members.features, engagement.nonmembers.features], ignore_index=True)
     return Space.build(engagement.nonmembers.schema, frames)
 
