@@ -85,9 +85,9 @@ def torchattacks_pgd(model, x, y, eps, given):
 def main():
     """Print one line."""
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    np.random.seed(0)
     given = np.load(sys.argv[2])
+    torch.manual_seed(int(given["seed"]))
+    np.random.seed(int(given["seed"]))
     weights = {name[2:]: given[name] for name in given.files if name.startswith("w:")}
     model = restored(str(given["network"]), weights)
     for parameter in model.parameters():

@@ -42,7 +42,15 @@ def has(attack: str) -> bool:
 
 
 def ask(
-    attack: str, name: str, x: np.ndarray, y: np.ndarray, eps: float, *, steps: int = 0, frozen: bool = True
+    attack: str,
+    name: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    eps: float,
+    *,
+    steps: int = 0,
+    frozen: bool = True,
+    seed: int = 0,
 ) -> Answer:
     """Let a peer attack one of our networks, in a process of its own.
 
@@ -55,7 +63,7 @@ def ask(
         given = Path(folder) / "given.npz"
         named = {f"w:{key}": value for key, value in kept.items()}
         network = RECIPES[name].network
-        np.savez(given, network=network, x=x, y=y, eps=eps, seed=0, steps=steps, frozen=frozen, **named)
+        np.savez(given, network=network, x=x, y=y, eps=eps, seed=seed, steps=steps, frozen=frozen, **named)
         done = subprocess.run(
             [str(python(HOMES[attack])), "-W", "ignore", str(ROOT / "benchmarks" / "_attackers.py"), attack, given],
             check=False,
