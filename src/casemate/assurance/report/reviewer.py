@@ -179,16 +179,22 @@ def _curve(
 def tradeoffs(page: Page) -> list[Chart]:
     """What each defense costs and buys, one chart for each attacked metric and quality metric."""
     found: dict[tuple[str, str, str, str], list[tuple[str, float, float, float, float]]] = {}
+    ways = {metric.name: metric.direction for spec in page.dossier.catalog.assessments for metric in spec.metrics}
+    better: dict[str, str] = {}
     for x in page.dossier.view.paired:
         p = x.pair
+        if p.after.unit not in wording.PERCENT and p.before.estimate == p.after.estimate:
+            continue  # a count that did not move is no trade
+        better[wording.words(p.after.metric)] = "up" if p.after.direction == "higher" else "down"
         for q in p.quality:
+            better[wording.words(q.metric)] = "left" if ways.get(q.metric) == "lower" else "right"
             key = (wording.words(p.after.metric), p.after.unit, wording.words(q.metric), "proportion")
             point = (p.defense, q.before, p.before.estimate, q.after, p.after.estimate)
             found.setdefault(key, []).append(point)
     return [
         Chart(
             title=f"{wording.sentence(attack)[:-1]} against {quality}",
-            subject="down and to the right is better",
+            subject=f"{better[attack]} and to the {better[quality]} is better",
             drawing=svg.tradeoff(points, (quality_unit, unit), ", ".join(name for name, *_ in points)),
             legend=tuple(name for name, *_ in points[:MOST_LINES]),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from casemate.assurance import wording
 from casemate.assurance.report import svg
@@ -143,6 +143,8 @@ def _change(found: _Found) -> Markup:
     if found.pair is None:
         return Markup()
     difference = number(f"{found.pair_path}/difference", found.pair.difference, found.measurement.unit)
+    sign = "+" if found.pair.difference > 0 else ""
     if found.pair.p is None:
-        return Markup("{} <small>{}</small>").format(difference, escape("intervals, unpaired"))
-    return Markup("{} <small>p = {}</small>").format(difference, number(f"{found.pair_path}/p", found.pair.p))
+        return Markup("<small>change {}{}, not paired</small>").format(sign, difference)
+    p = number(f"{found.pair_path}/p", found.pair.p)
+    return Markup("<small>change {}{}, p = {}</small>").format(sign, difference, p)

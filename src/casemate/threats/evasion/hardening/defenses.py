@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -77,12 +78,14 @@ class _Training:
         options = {**self._options, "box": attacked["bounds"], "schedule": how}
         if self.spec is declarations.FAST:
             options["say"] = said.append
+        started = time.process_time()
         made = type(self).train(backend.model, data.tensors, data.labels, eps, **options)
+        spent = time.process_time() - started
         target = Target(engagement.target.name, backend.trained(made))
         return Proposal(
             engagement=engagement.changed(target=target),
             settings={"eps": eps, "epochs": self._length, "rate": self._rate, "batch": self._batch, **self._options},
-            note="; ".join((f"trained for radius {eps:g}, {self._length:g} epochs", *said)),
+            note="; ".join((f"trained for radius {eps:g}, {self._length:g} epochs, {spent:.0f} CPU s", *said)),
         )
 
 
