@@ -211,6 +211,22 @@ def test_tables_and_tensors_do_not_mix(tmp_path: Path) -> None:
     assert "no file gone.npz" in done.stderr
 
 
+def test_init_writes_a_configuration_that_can_be_audited(tmp_path: Path) -> None:
+    scene = build(tmp_path)
+    scene.config.unlink()
+    assert scene.casemate("init").returncode == 0
+    text = scene.config.read_text()
+    assert 'network = "network.py:build"' in text
+    assert 'holdout = "holdout.npz"' in text
+    scene.edit("eps = [0.03, 0.1]", "eps = [0.1]\nrows = 30\nqueries = 10\ntrusted = 20")
+    done = scene.casemate("audit", "--effort", "quick")
+    assert done.returncode in (0, 1, 2), done.stderr
+    (scene.folder / "network.py").unlink()
+    done = scene.casemate("init", "--overwrite")
+    assert done.returncode == 3
+    assert "0 functions that make a network" in done.stderr
+
+
 def test_only_defenses_of_the_room_are_tried_and_all_of_them_by_default(tmp_path: Path) -> None:
     config = read_config(build(tmp_path).config)
     assert [section.use for section in facing(config, "evasion").defense] == [

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from casemate.audit.initial_network import WEIGHTS, render_networks
 from casemate.core.errors import UsageError
 from casemate.custody import Loaded, open_model
 from casemate.data import Schema, infer_schema, read_frame
+from casemate.data.tensors import holds_tensors
 
 TABLES = (".csv", ".parquet", ".npz")
 MODELS = (".joblib", ".pkl", ".pickle")
@@ -29,14 +31,18 @@ def write_initial(folder: Path, *, overwrite: bool = False) -> Path:
     if goal.exists() and not overwrite:
         raise UsageError(f"{goal} exists", next_step="edit it, or give --overwrite")
     models, tables = _below(folder, MODELS), _below(folder, TABLES)
+    if tensors := [path for path in tables if holds_tensors(path)]:
+        train, holdout = _split(tensors)
+        files = _below(folder, (*WEIGHTS, ".py"))
+        goal.write_text(render_networks(folder, files, train, holdout), encoding="utf-8")
+        return goal
     if not models or not tables:
         raise UsageError(
             f"{folder} has {len(models)} model files and {len(tables)} tables",
             cause="a configuration needs at least one of each",
             next_step=f"put models ({', '.join(MODELS)}) and tables ({', '.join(TABLES)}) there, or name the folder",
         )
-    train = _named(tables, TRAIN_NAMES) or tables[0]
-    holdout = _named(tables, HOLDOUT_NAMES) or next((path for path in tables if path != train), train)
+    train, holdout = _split(tables)
     loaded = [(path, open_model(path)) for path in models]
     goal.write_text(_render(folder, loaded, train, holdout), encoding="utf-8")
     return goal
@@ -48,6 +54,12 @@ def _below(folder: Path, endings: Sequence[str]) -> list[Path]:
         for path in folder.rglob("*")
         if path.suffix in endings and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
+
+
+def _split(paths: Sequence[Path]) -> tuple[Path, Path]:
+    """The file that was trained on and the one that was not, as their names say."""
+    train = _named(paths, TRAIN_NAMES) or paths[0]
+    return train, _named(paths, HOLDOUT_NAMES) or next((path for path in paths if path != train), train)
 
 
 def _named(paths: Sequence[Path], names: Sequence[str]) -> Path | None:
