@@ -30,7 +30,7 @@ def render_networks(folder: Path, files: Sequence[Path], train: Path, holdout: P
         raise UsageError(
             f"{folder} has tensors, {len(weights)} files of weights and {len(builders)} functions that make a network",
             cause="a configuration needs at least one of each",
-            next_step=f"put weights ({', '.join(WEIGHTS)}) there, and a Python file with a function that makes the module",
+            next_step=f"put weights ({', '.join(WEIGHTS)}) and the Python file whose function makes the module there",
         )
     models = "\n".join(
         f'[[model]]\nname = "{path.stem}"\npath = "{path.relative_to(folder).as_posix()}"\n'
