@@ -72,7 +72,7 @@ def art(watched, x, y, starts, norm):
 
 
 def foolbox(watched, x, y, starts, norm):
-    """foolbox's HopSkipJump, all samples in one batch."""
+    """Foolbox's HopSkipJump, all samples in one batch."""
     import foolbox
 
     wrapped = foolbox.PyTorchModel(watched, bounds=(0, 1), device="cpu")

@@ -1,4 +1,4 @@
-"""Issue 4, row 10: decision-based attacks on images, median distance by queries, beside ART's and foolbox's HopSkipJump.
+"""Issue 4, row 10: decision-based attacks on images, distance by queries, beside ART's and foolbox's HopSkipJump.
 
 Same network, images and start images (each of another class). Whatever image a network is shown counts as a query; the
 peers are credited with the nearest adversarial image they ever showed it, returned or not. Confirmations of ours, one a

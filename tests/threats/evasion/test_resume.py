@@ -109,9 +109,7 @@ def test_another_run_is_refused_and_says_what_changed(tmp_path: Path) -> None:
         "labels": lambda: attack.evaluate(target(), x, (y + 1) % 10, checkpoint=tmp_path),
         "goals": lambda: attack.evaluate(target(), x, y, goals=(y + 1) % 10, checkpoint=tmp_path),
         "ids": lambda: attack.evaluate(target(), x, y, ids=range(1, 21), checkpoint=tmp_path),
-        "batch": lambda: attack.evaluate(
-            TorchClassifier(scene.module, 10, batch=BATCH - 1), x, y, checkpoint=tmp_path
-        ),
+        "batch": lambda: attack.evaluate(TorchClassifier(scene.module, 10, batch=BATCH - 1), x, y, checkpoint=tmp_path),
         "target": lambda: attack.evaluate(stranger, x, y, checkpoint=tmp_path),
     }
     for name, run in changes.items():

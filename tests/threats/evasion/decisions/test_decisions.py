@@ -1,4 +1,4 @@
-"""Decision-based attacks on images: distances that are known, queries that are counted, labels that are all they see."""
+"""Decision-based attacks on images: known distances, counted queries, labels and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ both = pytest.mark.parametrize("attack", BOTH)
 
 
 def plane(size: int = 64) -> tuple[nn.Linear, torch.Tensor, float]:
-    """Two classes divided by a plane, an input, and its Euclidean distance from the plane, the box being no hindrance."""
+    """Two classes divided by a plane, an input, and its Euclidean distance from the plane, inside the box."""
     draw = np.random.default_rng(0)
     normal = torch.tensor(draw.standard_normal(size), dtype=torch.float32)
     normal /= normal.norm()
@@ -131,7 +131,7 @@ def test_onnx_like_and_plain_functions_are_attacked_alike(attack) -> None:
 
 @both
 def test_misclassified_samples_cost_nothing_and_hold_nobody_up(attack) -> None:
-    """foolbox's HopSkipJump returns NaN and never ends when one sample of the batch is misclassified (its issue 670)."""
+    """foolbox's HopSkipJump returns NaN and never ends if one sample of a batch is misclassified (its issue 670)."""
     scene = digits()
     y = scene.y[:6].clone()
     y[2] = (y[2] + 1) % 10

@@ -1,4 +1,4 @@
-"""Decision-based attacks on images by name: frozen bags of hyper-parameters with ``evaluate(target, inputs, labels)``."""
+"""Decision-based attacks on images by name: frozen bags of hyper-parameters, each with ``evaluate``."""
 
 from __future__ import annotations
 

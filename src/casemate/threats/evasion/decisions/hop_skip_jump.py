@@ -109,7 +109,9 @@ def _estimate(
         probe = (tried - point[:, None]) / spread(reach, normal)
         sign = torch.where(door.ask(rows, tried), 1.0, -1.0)
         sums += probe.sum(1)
-        weighed += (spread(sign.flatten(), probe.flatten(0, 1)).reshape(*sign.shape, *[1] * (point.ndim - 1)) * probe).sum(1)
+        weighed += (
+            spread(sign.flatten(), probe.flatten(0, 1)).reshape(*sign.shape, *[1] * (point.ndim - 1)) * probe
+        ).sum(1)
         answers += sign.sum(1)
     mean = answers / probes
     one_sided = mean.abs() >= 1

@@ -23,7 +23,7 @@ LEVELS: Final = (0.995, 0.97, 0.92, 0.84, 0.7, 0.5)
 
 
 def bisect(door: Door, rows: Tensor, example: Tensor, steps: int) -> Tensor:
-    """(r, ...) examples, at most as far from the inputs as those given: the way between them is halved again and again."""
+    """(r, ...) examples, at most as far from the inputs as those given: the way between them is bisected."""
     origin = door.origin[rows]
     low, high = torch.zeros(len(rows)), torch.ones(len(rows))
     for _ in range(steps):

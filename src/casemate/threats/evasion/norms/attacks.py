@@ -12,6 +12,7 @@ import numpy.typing as npt
 from casemate.core.errors import UsageError
 from casemate.targets.differentiable import Differentiable
 from casemate.threats.evasion.criteria import Criterion, Misclassified, Targeted
+from casemate.threats.evasion.norms.boundary import Approach
 from casemate.threats.evasion.norms.carlini_wagner import Weighed
 from casemate.threats.evasion.norms.ddn import Decoupled
 from casemate.threats.evasion.norms.fmn import MinimumNorm
@@ -144,6 +145,48 @@ class FMN(_Minimizer):
     def searches(self, target: Differentiable, criterion: Criterion) -> Sequence[Search]:
         """One."""
         return [MinimumNorm(target, criterion, self.norm, self.steps, self.pace, self.factor)]
+
+
+@dataclass(frozen=True)
+class MinimumFAB(_Minimizer):
+    """FAB without a radius in L1, L2 or Linf, see `casemate.threats.evasion.norms.boundary`; the strongest of these.
+
+    Half of the gradients go towards whatever class leads, the rest towards the next best classes one after another.
+
+    Attributes:
+        norm: to be minimized.
+        steps: gradients in all.
+        ranks: classes aimed at.
+
+    Raises:
+        UsageError: another norm, or fewer than two steps for each part.
+    """
+
+    norm: Norm = "L2"
+    steps: int = 100
+    ranks: int = 3
+
+    def __post_init__(self) -> None:
+        if self.norm not in NORMS or self.norm == "L0":
+            raise UsageError(
+                f"MinimumFAB in {self.norm!r} is not offered", next_step="use L1, L2 or Linf; SigmaZero in L0"
+            )
+        if self.ranks < 0 or self.steps < 4 * max(self.ranks, 1):
+            raise UsageError(f"{self.steps} steps for {self.ranks} classes", next_step="give more steps or fewer ranks")
+
+    @property
+    def measure(self) -> Norm:
+        """As given."""
+        return self.norm
+
+    def searches(self, target: Differentiable, criterion: Criterion) -> Sequence[Search]:
+        """One towards the leading class, one for each class aimed at; a wanted class is the only one to aim at."""
+        last = min(self.ranks, target.classes - 1)
+        if isinstance(criterion, Targeted) or last < 1:
+            return [Approach(target, criterion, self.norm, self.steps)]
+        each = self.steps // 2 // last
+        first = Approach(target, criterion, self.norm, self.steps - each * last)
+        return [first, *(Approach(target, criterion, self.norm, each, rank) for rank in range(2, last + 2))]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from casemate.core.optional import require
 from casemate.targets.differentiable import Differentiable
 from casemate.threats.evasion.balls import spread
 from casemate.threats.evasion.criteria import Criterion, Targeted
-from casemate.threats.evasion.gradients.fab import BACK, OVERSHOOT, PULL, nearest_l2, nearest_linf
+from casemate.threats.evasion.gradients.fab import BACK, NEAREST, OVERSHOOT, PULL
 from casemate.threats.evasion.losses import margin
 from casemate.threats.evasion.norms.measures import Norm, length
 from casemate.threats.evasion.norms.nearest import begun, note
@@ -78,23 +78,3 @@ class Approach:
         share = spread((far / (far + straight)).clamp(0, PULL), current)
         moved = (near + OVERSHOOT * ahead) * (1 - share) + (origin + OVERSHOOT * home) * share
         state["current"] = self.target.quantized(moved.clamp(*bounds))
-
-
-def nearest_l1(points: Tensor, slope: Tensor, rise: Tensor, bounds: tuple[float, float]) -> Tensor:
-    """The moves of least sum of sizes; else as `nearest_linf`.
-
-    Coordinates go to the edge of the box one after another, the steepest first, until the rise is reached.
-    """
-    flat, weight = points.flatten(1), slope.flatten(1)
-    direction = weight.sign() * torch.where(rise < 0, -1.0, 1.0)[:, None]
-    room = torch.where(direction > 0, bounds[1] - flat, flat - bounds[0])
-    order = weight.abs().argsort(dim=1, descending=True)
-    steep, space = weight.abs().gather(1, order), room.gather(1, order)
-    gained = (steep * space).cumsum(1)
-    missing = (rise.abs()[:, None] - gained + steep * space).clamp_min(0)
-    size = torch.minimum(space, missing / steep.clamp_min(1e-12))
-    move = torch.zeros_like(flat).scatter(1, order, torch.where(steep > 0, size, 0.0))
-    return (direction * move).reshape(points.shape)
-
-
-NEAREST = {"L1": nearest_l1, "L2": nearest_l2, "Linf": nearest_linf}

@@ -1,4 +1,4 @@
-"""The four norms of a change, and what minimum-norm attacks need of each: length, projection, dual length."""
+"""The four norms of a change, and what minimum-norm attacks need of each: length, projection, and a way back."""
 
 from __future__ import annotations
 
@@ -15,17 +15,11 @@ else:
 Norm = Literal["L0", "L1", "L2", "Linf"]
 NORMS: Final[tuple[Norm, ...]] = ("L0", "L1", "L2", "Linf")
 _ORDER: Final[dict[Norm, float]] = {"L0": 0, "L1": 1, "L2": 2, "Linf": float("inf")}
-_DUAL: Final[dict[Norm, Norm]] = {"L0": "L0", "L1": "Linf", "L2": "L2", "Linf": "L1"}
 
 
 def length(move: Tensor, norm: Norm) -> Tensor:
     """(n,) lengths of (n, ...) moves; in L0 the number of changed coordinates."""
     return torch.linalg.vector_norm(move.flatten(1), ord=_ORDER[norm], dim=1)
-
-
-def dual_length(slope: Tensor, norm: Norm) -> Tensor:
-    """(n,) how fast a linear function with this gradient rises along a move of length 1; not for L0."""
-    return length(slope, _DUAL[norm])
 
 
 def shorten(move: Tensor, limit: Tensor, norm: Norm) -> Tensor:

@@ -62,7 +62,7 @@ class Nearest:
         adversarial: (n, ...) float32 examples where ``found``, the given inputs elsewhere.
         correct: (n,) whether the clean input is classified rightly; only those are attacked.
         found: (n,) whether an example was found and confirmed.
-        distance: (n,) float64 distance of the example; infinite where none was found, 0 where the model is wrong anyway.
+        distance: (n,) float64 distance of the example; infinite where none was found, 0 where the model is wrong.
         unconfirmed: claims that the deployed model did not bear out.
         forwards, gradients, confirmations: passes made, in samples.
         seconds: CPU time.
@@ -97,7 +97,7 @@ class Nearest:
         return float(np.median(attacked)) if len(attacked) else float("nan")
 
     def robust(self, eps: float) -> Interval:
-        """Robust accuracy at a radius, an upper bound on what holds, with its exact interval: any radius, one attack."""
+        """Robust accuracy at any radius, an upper bound on what holds, with its exact interval."""
         held = self.correct.numpy() & (self.distance > eps)
         return clopper_pearson(int(held.sum()), self.n, self.confidence)
 
@@ -153,7 +153,7 @@ def search(
     best, distance = origin.clone(), torch.where(open_ | correct, float("inf"), 0.0).double()
     unconfirmed = 0
     left = open_.nonzero()[:, 0]
-    for rows in left.split(target.batch) if target.classes > 1 else ():
+    for rows in left.split(target.batch) if len(left) and target.classes > 1 else ():
         for walk in walks:
             state = walk.begin(origin[rows], wanted[rows], numbers[rows])
             for _ in range(walk.steps):

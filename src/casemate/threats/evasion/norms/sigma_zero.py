@@ -70,9 +70,7 @@ class SparseSearch:
         low, high = self.target.bounds
         wide = high - low
         current = self.target.quantized((origin + wide * move).clamp(low, high))
-        logits, _, slope = self.target.gradient(
-            current, lambda logits: (-sign * margin(logits, labels)).clamp_min(0)
-        )
+        logits, _, slope = self.target.gradient(current, lambda logits: (-sign * margin(logits, labels)).clamp_min(0))
         met = self.criterion.met(logits, labels)
         note(state, current, met, "L0")
         square = move.square()
