@@ -71,7 +71,7 @@ def test_examples_fool_the_module_itself_at_the_distances_claimed(attack) -> Non
     assert float(found.adversarial.max()) <= 1
     assert found.gradients <= 50 * 180
     radius = float(np.median(found.distance[held]))
-    assert found.robust(radius).estimate <= found.robust(radius / 2).estimate
+    assert found.robust(radius).high < found.robust(radius / 100).high
     assert "median" in found._repr_html_()
 
 

@@ -1,8 +1,8 @@
 """Finding the boundary's normal by yes-or-no questions: a belief, sharpened where it is least sure.
 
 The gradient of the lead of the wrong class is taken for g = w + e, w the believed unit normal and e an unknown,
-normally distributed rest. A probe orthogonal to w, asked from a point on the boundary, tells the sign of e along it; a second
-one, shifted along w, whether e is large or small there. So the answers to both leave an eighth of what was unknown,
+normally distributed rest. A probe orthogonal to w, asked from a point on the boundary, tells the sign of e along it; a
+second one, shifted along w, whether e is large or small there. So the two answers leave an eighth of what was unknown,
 while answers to random probes that know nothing of the belief only average out. Probes of a block are orthogonal, so
 that they do not disturb each other.
 

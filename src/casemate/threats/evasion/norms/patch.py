@@ -111,9 +111,11 @@ class Patched:
         return clopper_pearson(int((self.control & self.correct).sum()), max(int(self.correct.sum()), 1))
 
     def __str__(self) -> str:
+        count = int(self.correct.sum())
+        fooled, control = (int((each & self.correct).sum()) for each in (self.fooled, self.control))
         return (
-            f"patch fools {self.rate.estimate:.1%} [{self.rate.low:.1%}, {self.rate.high:.1%}] of "
-            f"{int(self.correct.sum())} samples; a patch of noise {self.baseline.estimate:.1%}"
+            f"patch fools {fooled} of {count} samples, {self.rate.low:.1%} to {self.rate.high:.1%} of others like them; "
+            f"a patch of noise {control}"
         )
 
 
