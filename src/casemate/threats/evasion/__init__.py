@@ -10,15 +10,32 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from casemate.threats.evasion.attacks import APGD, FAB, FGSM, MIM, PGD, AutoAttack, Square
-    from casemate.threats.evasion.balls import L2, Linf
+    from casemate.threats.evasion.balls import L1, L2, Linf
     from casemate.threats.evasion.bracket import Bracket, Bracketed
     from casemate.threats.evasion.certificates.certify import Certificate, certify
     from casemate.threats.evasion.certificates.smoothing import Smoothed
     from casemate.threats.evasion.compat import fgsm
+    from casemate.threats.evasion.decisions.attacks import HopSkipJump, NormalSearch
+    from casemate.threats.evasion.decisions.labels import LabelFunction
     from casemate.threats.evasion.evaluation import Evaluation
     from casemate.threats.evasion.masking import Trust, examine
+    from casemate.threats.evasion.norms.attacks import DDN, FMN, CarliniWagner, MinimumFAB, SigmaZero
+    from casemate.threats.evasion.norms.patch import AdversarialPatch, Scenes
+    from casemate.threats.evasion.norms.universal import UniversalPerturbation
 
 _HOMES: Final = {
+    "AdversarialPatch": "norms.patch",
+    "CarliniWagner": "norms.attacks",
+    "DDN": "norms.attacks",
+    "FMN": "norms.attacks",
+    "HopSkipJump": "decisions.attacks",
+    "L1": "balls",
+    "LabelFunction": "decisions.labels",
+    "MinimumFAB": "norms.attacks",
+    "NormalSearch": "decisions.attacks",
+    "Scenes": "norms.patch",
+    "SigmaZero": "norms.attacks",
+    "UniversalPerturbation": "norms.universal",
     "APGD": "attacks",
     "FAB": "attacks",
     "FGSM": "attacks",
@@ -41,20 +58,32 @@ _HOMES: Final = {
 
 __all__ = [
     "APGD",
+    "DDN",
     "FAB",
     "FGSM",
+    "FMN",
+    "L1",
     "L2",
     "MIM",
     "PGD",
+    "AdversarialPatch",
     "AutoAttack",
     "Bracket",
     "Bracketed",
+    "CarliniWagner",
     "Certificate",
     "Evaluation",
+    "HopSkipJump",
+    "LabelFunction",
     "Linf",
+    "MinimumFAB",
+    "NormalSearch",
+    "Scenes",
+    "SigmaZero",
     "Smoothed",
     "Square",
     "Trust",
+    "UniversalPerturbation",
     "certify",
     "examine",
     "fgsm",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from casemate.threats.evasion.evaluation import Evaluation, Stage, evaluate
 from casemate.threats.evasion.gradients.apgd import AutoDescent
 from casemate.threats.evasion.gradients.fab import Boundary
 from casemate.threats.evasion.gradients.pgd import Descent
+from casemate.threats.evasion.resume import resumed
 from casemate.threats.evasion.scores.square import Squares
 
 if TYPE_CHECKING:
@@ -43,13 +45,29 @@ class _Attack(ABC):
         *,
         goals: Tensor | npt.ArrayLike | None = None,
         ids: Sequence[int] | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Evaluation:
         """Attack (n, ...) inputs with (n,) right classes; with ``goals`` towards those classes.
+
+        With ``checkpoint``, a folder, samples are attacked in batches of the target's size whose results are kept
+        there: the same call goes on where it was interrupted, see `casemate.threats.evasion.resume`.
 
         Raises:
             DataError: inputs or labels that cannot be used.
             TargetError: the model raised, or has no gradients where they are needed.
+            UsageError: the checkpoint is of another run.
         """
+        if checkpoint is not None:
+            return resumed(
+                lambda x, y, wanted, numbers: self.evaluate(target, x, y, goals=wanted, ids=numbers),
+                repr(self),
+                target,
+                inputs,
+                labels,
+                checkpoint,
+                goals=goals,
+                ids=ids,
+            )
         criterion = Misclassified() if goals is None else Targeted()
         stages = self.stages(target, criterion)
         return evaluate(str(self), stages, target, inputs, labels, self.ball, criterion, goals=goals, ids=ids)

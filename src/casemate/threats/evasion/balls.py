@@ -104,7 +104,67 @@ class L2(_Ball):
         return cast("Tensor", torch.linalg.vector_norm((moved - origin).flatten(1), dim=1))
 
 
-Ball: TypeAlias = Linf | L2
+@dataclass(frozen=True)
+class L1(_Ball):
+    """The changes of all coordinates add up to at most ``eps``.
+
+    Example:
+        >>> L1(1.0).project(torch.tensor([[3.0, 0.5]]), torch.tensor([[0.0, 0.5]]), (0, 1))
+        tensor([[1.0000, 0.5000]])
+    """
+
+    norm = "L1"
+
+    def project(self, moved: Tensor, origin: Tensor, bounds: tuple[float, float]) -> Tensor:
+        """The nearest point to ``moved`` within the ball and the box, both at once.
+
+        Each coordinate comes back by the same amount, then to the edge of the box; that amount is bisected.
+
+        Reference:
+            Croce and Hein 2021, "Mind the box: l1-APGD for sparse adversarial attacks on image classifiers",
+            proposition 2.1 (arXiv 2103.01208).
+        """
+        move = (moved - origin).flatten(1)
+        room = torch.where(move > 0, bounds[1] - origin.flatten(1), origin.flatten(1) - bounds[0]).clamp_min(0)
+        size = move.abs()
+        low, high = torch.zeros(len(move)), size.amax(1)
+        fits = torch.minimum(size, room).sum(1) <= self.eps
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            over = torch.minimum((size - middle[:, None]).clamp_min(0), room).sum(1) > self.eps
+            low, high = torch.where(over, middle, low), torch.where(over, high, middle)
+        back = torch.where(fits, 0.0, high)[:, None]
+        short = move.sign() * torch.minimum((size - back).clamp_min(0), room)
+        return (origin + short.reshape(origin.shape)).clamp_(*bounds)
+
+    def ascent(self, slope: Tensor) -> Tensor:
+        """A direction of length 1 along which a loss rises fast: the steepest twentieth of coordinates, alike.
+
+        The fastest would move a single coordinate, and reach the edge of the box with it (Tramer and Boneh 2019,
+        "Adversarial training and robustness for multiple perturbations", section 4).
+        """
+        flat = slope.flatten(1)
+        few = max(1, flat.shape[1] // SPARSE)
+        chosen = flat.abs().topk(few, dim=1).indices
+        push = torch.zeros_like(flat).scatter(1, chosen, flat.gather(1, chosen).sign() / few)
+        return push.reshape(slope.shape)
+
+    def start(self, noise: Tensor, *, onto: bool = False) -> Tensor:
+        """Moves inside the ball from noise in [-1, 1); with ``onto`` on its surface."""
+        length = spread(noise.flatten(1).abs().sum(1), noise).clamp_min(1e-12)
+        return noise / (length if onto else length.clamp_min(1.0)) * self.eps
+
+    def distance(self, moved: Tensor, origin: Tensor) -> Tensor:
+        """(n,) distances."""
+        return (moved - origin).flatten(1).abs().sum(1)
+
+
+HALVINGS = 40
+"""Bisections of the amount by which coordinates come back: float32 has no more places."""
+SPARSE = 20
+"""One in so many coordinates moves in a step in L1."""
+
+Ball: TypeAlias = Linf | L2 | L1
 
 
 def spread(values: Tensor, like: Tensor) -> Tensor:

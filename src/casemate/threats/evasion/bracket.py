@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from casemate.threats.evasion.attacks import APGD, PGD, Square
 from casemate.threats.evasion.balls import Ball, Linf
 from casemate.threats.evasion.certificates.certify import Certificate, Effort, certify
 from casemate.threats.evasion.evaluation import Evaluation
+from casemate.threats.evasion.resume import resumed
 
 if TYPE_CHECKING:
     import torch
@@ -95,8 +97,12 @@ class Bracket:
         labels: Tensor | npt.ArrayLike,
         *,
         ids: Sequence[int] | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Bracketed:
         """Bracket the robust accuracy on (n, ...) inputs with (n,) right classes.
+
+        With ``checkpoint``, a folder, batches are kept there and an interrupted run goes on, as for attacks; what
+        branch and bound decides within its ``seconds`` hangs on the machine.
 
         A module with layers for which no bounds are known is attacked only, and the notes say so.
 
@@ -107,6 +113,16 @@ class Bracket:
         """
         if not isinstance(self.ball, Linf):
             raise UsageError(f"no certificate in {self.ball.norm}", next_step="use Linf, or an attack by itself")
+        if checkpoint is not None:
+            return resumed(
+                lambda x, y, _, numbers: self.evaluate(target, x, y, ids=numbers),
+                repr(self),
+                target,
+                inputs,
+                labels,
+                checkpoint,
+                ids=ids,
+            )
         started = time.process_time()
         run = _Run(self, target, inputs, labels, ids)
         run.attack(PGD(self.ball, self.seed, steps=QUICK, step=self.ball.eps / 4))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from casemate.core.optional import require
 from casemate.targets.differentiable import Differentiable
-from casemate.threats.evasion.balls import L2, Ball, spread
+from casemate.threats.evasion.balls import Ball, spread
 from casemate.threats.evasion.criteria import Criterion, Targeted
 from casemate.threats.evasion.losses import margin
 from casemate.threats.evasion.pursuit import State, claim, fresh
@@ -67,7 +67,7 @@ class Boundary:
             _, lead, slope = self.target.gradient(
                 current, lambda logits: (logits.gather(1, goals[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
             )
-        nearest = nearest_l2 if isinstance(self.ball, L2) else nearest_linf
+        nearest = NEAREST[self.ball.norm]
         from_origin = lead + (slope * (origin - current)).flatten(1).sum(1)
         both = torch.cat((current, origin)), torch.cat((slope, slope)), -torch.cat((lead, from_origin))
         ahead, home = nearest(*both, bounds).chunk(2)
@@ -137,6 +137,34 @@ def nearest_l2(points: Tensor, slope: Tensor, rise: Tensor, bounds: tuple[float,
     move = torch.where(stuck, room, torch.minimum(room, weight * length[:, None]))
     return (direction * move).reshape(points.shape)
 
+
+def nearest_l1(
+    points: Tensor, slope: Tensor, rise: Tensor, bounds: tuple[float, float], *, few: bool = False
+) -> Tensor:
+    """The moves of least sum of sizes; else as `nearest_linf`.
+
+    Coordinates go to the edge of the box one after another, the steepest first, until the rise is reached; with
+    ``few``, those first that can raise it most, which is the least number of them.
+    """
+    flat, weight = points.flatten(1), slope.flatten(1)
+    direction = weight.sign() * torch.where(rise < 0, -1.0, 1.0)[:, None]
+    room = torch.where(direction > 0, bounds[1] - flat, flat - bounds[0])
+    worth = weight.abs() * room if few else weight.abs()
+    order = worth.argsort(dim=1, descending=True)
+    steep, space = weight.abs().gather(1, order), room.gather(1, order)
+    gain = steep * space
+    missing = (rise.abs()[:, None] - gain.cumsum(1) + gain).clamp_min(0)
+    size = torch.where(steep > 0, torch.minimum(space, missing / steep.clamp_min(1e-12)), 0.0)
+    return (direction * torch.zeros_like(flat).scatter(1, order, size)).reshape(points.shape)
+
+
+def nearest_l0(points: Tensor, slope: Tensor, rise: Tensor, bounds: tuple[float, float]) -> Tensor:
+    """The moves of fewest coordinates; else as `nearest_linf`."""
+    return nearest_l1(points, slope, rise, bounds, few=True)
+
+
+NEAREST = {"L0": nearest_l0, "L1": nearest_l1, "L2": nearest_l2, "Linf": nearest_linf}
+"""By norm."""
 
 NEWTON = 40
 """Pieces of the function that Newton's method may cross; a handful on images."""
