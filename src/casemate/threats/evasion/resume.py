@@ -15,13 +15,13 @@ from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from casemate.core.errors import UsageError
 from casemate.core.optional import require
+from casemate.data.read import UNREADABLE
 from casemate.targets.differentiable import Scored
 from casemate.threats.evasion.evaluation import Evaluation
 
@@ -182,7 +182,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             return {name: kept[name] for name in kept.files}
-    except (OSError, ValueError, BadZipFile, EOFError) as error:
+    except UNREADABLE as error:
         raise UsageError(
             f"{path} cannot be read", cause=str(error)[:200], next_step="delete it: its batch will be run again"
         ) from error
