@@ -2,7 +2,7 @@
 
 What came: of the first four masked ones two passed (k-winners-take-all, reverse sigmoid), so two signs were added, that
 losses disagree and that the scores fall on the way to known examples. Then four more defenses were written and examined
-once with those frozen.
+once with those frozen: all were judged rightly.
 """
 
 from __future__ import annotations
