@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from casemate.threats.evasion.certificates.smoothing import Smoothed
     from casemate.threats.evasion.compat import fgsm
     from casemate.threats.evasion.evaluation import Evaluation
+    from casemate.threats.evasion.guards.detector import Detected
+    from casemate.threats.evasion.guards.judge import judge
+    from casemate.threats.evasion.guards.preprocess import Preprocessed
+    from casemate.threats.evasion.guards.result import Judged
     from casemate.threats.evasion.masking import Trust, examine
 
 _HOMES: Final = {
@@ -31,12 +35,16 @@ _HOMES: Final = {
     "L2": "balls",
     "Linf": "balls",
     "Certificate": "certificates.certify",
+    "Detected": "guards.detector",
     "Evaluation": "evaluation",
+    "Judged": "guards.result",
+    "Preprocessed": "guards.preprocess",
     "Smoothed": "certificates.smoothing",
     "Trust": "masking",
     "certify": "certificates.certify",
     "examine": "masking",
     "fgsm": "compat",
+    "judge": "guards.judge",
 }
 
 __all__ = [
@@ -50,14 +58,18 @@ __all__ = [
     "Bracket",
     "Bracketed",
     "Certificate",
+    "Detected",
     "Evaluation",
+    "Judged",
     "Linf",
+    "Preprocessed",
     "Smoothed",
     "Square",
     "Trust",
     "certify",
     "examine",
     "fgsm",
+    "judge",
 ]
 
 

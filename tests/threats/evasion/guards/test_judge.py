@@ -29,7 +29,7 @@ from casemate.threats.evasion.guards import (
 from tests.threats.evasion.guards.scene import benign, network
 from tests.threats.evasion.networks import digits
 
-EPS, COUNT = 0.1, 60
+EPS, COUNT = 0.1, 40
 
 
 def guards() -> dict[str, Preprocessed | Detected]:
@@ -53,7 +53,7 @@ every_guard = pytest.mark.parametrize("name", NAMES)
 @cache
 def judged(name: str) -> Judged:
     scene = digits()
-    return judge(guards()[name], scene.x[:COUNT], scene.y[:COUNT], Linf(EPS), steps=20, queries=100)
+    return judge(guards()[name], scene.x[:COUNT], scene.y[:COUNT], Linf(EPS), steps=12, queries=60)
 
 
 @every_guard
@@ -99,7 +99,7 @@ def test_without_the_detector_what_it_stops_succeeds() -> None:
     silent = Detected(guard.detector.calibrated(scene.x[100:]), network())  # type: ignore[union-attr,operator]
     limit = replace(silent.detector.limit, threshold=float("inf"))
     object.__setattr__(silent.detector, "calibration", limit)
-    without = judge(silent, scene.x[:COUNT], scene.y[:COUNT], Linf(EPS), steps=20, queries=100)
+    without = judge(silent, scene.x[:COUNT], scene.y[:COUNT], Linf(EPS), steps=12, queries=60)
     assert without.naive_success.value > judged("squeezing").naive_success.value + 0.1
 
 
