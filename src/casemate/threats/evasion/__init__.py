@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from casemate.threats.evasion.decisions.attacks import HopSkipJump, NormalSearch
     from casemate.threats.evasion.decisions.labels import LabelFunction
     from casemate.threats.evasion.evaluation import Evaluation
+    from casemate.threats.evasion.guards.detector import Detected
+    from casemate.threats.evasion.guards.judge import judge
+    from casemate.threats.evasion.guards.preprocess import Preprocessed
+    from casemate.threats.evasion.guards.result import Judged
     from casemate.threats.evasion.masking import Trust, examine
     from casemate.threats.evasion.norms.attacks import DDN, FMN, CarliniWagner, MinimumFAB, SigmaZero
     from casemate.threats.evasion.norms.patch import AdversarialPatch, Scenes
@@ -48,12 +52,16 @@ _HOMES: Final = {
     "L2": "balls",
     "Linf": "balls",
     "Certificate": "certificates.certify",
+    "Detected": "guards.detector",
     "Evaluation": "evaluation",
+    "Judged": "guards.result",
+    "Preprocessed": "guards.preprocess",
     "Smoothed": "certificates.smoothing",
     "Trust": "masking",
     "certify": "certificates.certify",
     "examine": "masking",
     "fgsm": "compat",
+    "judge": "guards.judge",
 }
 
 __all__ = [
@@ -72,12 +80,15 @@ __all__ = [
     "Bracketed",
     "CarliniWagner",
     "Certificate",
+    "Detected",
     "Evaluation",
     "HopSkipJump",
+    "Judged",
     "LabelFunction",
     "Linf",
     "MinimumFAB",
     "NormalSearch",
+    "Preprocessed",
     "Scenes",
     "SigmaZero",
     "Smoothed",
@@ -87,6 +98,7 @@ __all__ = [
     "certify",
     "examine",
     "fgsm",
+    "judge",
 ]
 
 

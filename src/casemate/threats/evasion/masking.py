@@ -25,7 +25,7 @@ from casemate.stats.paired import mcnemar
 from casemate.stats.proportions import clopper_pearson
 from casemate.targets.differentiable import Differentiable
 from casemate.targets.drawn import Drawn
-from casemate.threats.evasion.attacks import APGD, FGSM, PGD, Square
+from casemate.threats.evasion.attacks import APGD, FAB, FGSM, PGD, Square
 from casemate.threats.evasion.balls import Linf
 from casemate.threats.evasion.evaluation import Evaluation, classes
 from casemate.threats.evasion.losses import cross_entropy, margin
@@ -51,6 +51,12 @@ LEVEL: Final = 0.01
 """Of McNemar's exact test, for one attack breaking what another leaves."""
 WORTH: Final = 0.04
 """Share of samples by which it must do so to matter."""
+DISSENT: Final = 0.15
+"""Share of samples that cross-entropy leaves and another loss breaks: both climb towards the same boundary."""
+DETOUR: Final = 0.05
+"""Share of the rise up to an example by which the margin first falls; share of examples of which that may be said."""
+STATIONS: Final = 17
+"""Points looked at on the straight way to an example."""
 WAVERS: Final = 1e-3
 """Change of probabilities from one question to the next."""
 DRAWS: Final = 8
@@ -166,6 +172,7 @@ class _Examination:
         self.correct = self._target.confirm(inputs).argmax(1) == self._y
         self.robust = self.correct.clone()
         self.evidence: dict[str, float] = {}
+        self._examples, self._broken = inputs.clone(), torch.zeros_like(self.correct)
 
     def signs(self) -> tuple[Sign, ...]:
         """Every indicator, cheap ones first."""
@@ -179,21 +186,30 @@ class _Examination:
         goals = self._attack("APGD-T", APGD(self._ball, self._seed, loss="targeted-dlr", steps=50, ranks=3))
         white = cross.robust & ratio.robust & goals.robust
         black = self._attack("Square", Square(self._ball, self._seed, self._queries))
+        losses = self._unlike("losses", goals, cross.robust, limit=DISSENT)
+        detour = self._detour()
+        if losses.raised or detour.raised:
+            self._attack("APGD-T, all classes", APGD(self._ball, self._seed, loss="targeted-dlr", steps=50))
+            self._attack("FAB-T", FAB(self._ball, self._seed, steps=50))
         return (
             self._random(cross),
             blind,
             self._differences(),
             self._unlike("one step", single, white),
             self._saturates(cross),
+            losses,
+            detour,
             self._unlike("score attack", black, white),
             self._unbounded(),
         )
 
     def _attack(
-        self, name: str, attack: FGSM | PGD | APGD | Square, target: Differentiable | None = None
+        self, name: str, attack: FGSM | PGD | APGD | FAB | Square, target: Differentiable | None = None
     ) -> Evaluation:
         found = attack.evaluate(target or self._target, self._x, self._y)
         self.robust &= ~found.broken
+        new = found.broken & ~self._broken
+        self._examples[new], self._broken = found.adversarial[new], self._broken | new
         self.evidence[name] = int((self.correct & ~found.broken).sum()) / len(self.correct)
         return found
 
@@ -276,7 +292,24 @@ class _Examination:
             share = float((slope.flatten(1).abs().amax(1) < SATURATED).sum()) / len(self.correct)
         return Sign("other loss", share, BLIND, share > BLIND, MEANINGS["other loss"], REMEDIES["other loss"])
 
-    def _unlike(self, name: str, found: Evaluation, left: Tensor, *, blind: bool = False) -> Sign:
+    def _detour(self) -> Sign:
+        """Does the straight way to the examples that were found first lead down?
+
+        Where it does, whoever climbs from the input walks away from them. The scores are looked at, not their gradient:
+        answers that are bent on purpose can have a true gradient and still point to the wrong side.
+        """
+        found = self._broken.nonzero()[:, 0]
+        share, sure = 0.0, 0.0
+        if len(found) and not self.random:
+            origin, way, labels = self._x[found], (self._examples - self._x)[found], self._y[found]
+            stations = torch.linspace(0, 1, STATIONS).tolist()
+            heights = torch.stack([margin(self._target.logits(origin + each * way), labels) for each in stations])
+            rise = (heights[-1] - heights[0]).clamp_min(1e-9)
+            falls = int(((heights[0] - heights.amin(0)) > DETOUR * rise).sum())
+            share, sure = falls / len(found), clopper_pearson(falls, len(found)).low
+        return Sign("detour", share, DETOUR, sure > DETOUR, MEANINGS["detour"], REMEDIES["detour"])
+
+    def _unlike(self, name: str, found: Evaluation, left: Tensor, *, blind: bool = False, limit: float = WORTH) -> Sign:
         """Does an attack that should be weaker break what a stronger one left?"""
         more = int((left & found.broken).sum())
         less = int((self.correct & ~left & ~found.broken).sum())
@@ -285,8 +318,8 @@ class _Examination:
         return Sign(
             name,
             share,
-            WORTH,
-            share > WORTH and (sure or blind),
+            limit,
+            share > limit and (sure or blind),
             MEANINGS[name],
             REMEDIES[name],
         )
@@ -312,10 +345,14 @@ class _Examination:
 MEANINGS: Final = {
     "one step": "one step breaks what many steps do not, so the many are led astray",
     "other loss": "the gradient of cross-entropy has died where the margin's has not: its logits are scaled up",
+    "losses": "cross-entropy leaves much that another loss breaks, so what one loss leaves is no evidence",
+    "detour": "the scores fall on the straight way to examples that exist, so whoever follows scores is led away",
     "score attack": "an attack that sees scores only breaks what gradients do not",
 }
 REMEDIES: Final = {
     "one step": "more starts, smaller steps, attacks by scores",
     "other loss": "the difference of logits ratio",
+    "losses": "targeted losses, one for each class",
+    "detour": "attacks that look for the boundary and not for a greater loss (FAB), targeted losses",
     "score attack": "attacks by scores",
 }

@@ -28,7 +28,7 @@ MOMENTUM = 0.75
 ENOUGH = 0.75
 """Share of the steps since the last checkpoint that must have raised the loss, or the step is halved."""
 
-LossName = Literal["ce", "dlr", "targeted-dlr"]
+LossName = Literal["ce", "dlr", "targeted-dlr", "lead"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class AutoDescent:
         target: gives gradients.
         ball: to stay in.
         criterion: whose success is sought.
-        loss: "ce", "dlr", or "targeted-dlr", which aims at the class with rank ``rank`` of the clean answer.
+        loss: "ce", "dlr", "targeted-dlr", which aims at the class with rank ``rank`` of the clean answer, or "lead",
+            the criterion's own.
         moves: gradient steps; one more gradient is taken at the start.
         rank: 2 for the second best class.
         seed: of random starts.
@@ -133,5 +134,7 @@ class AutoDescent:
         if self.loss == "targeted-dlr":
             goals = state["goals"]
             return lambda logits: targeted_dlr(logits, labels, goals)
+        if self.loss == "lead":
+            return lambda logits: self.criterion.lead(logits, labels)
         chosen = cross_entropy if self.loss == "ce" else dlr
         return lambda logits: sign * chosen(logits, labels)

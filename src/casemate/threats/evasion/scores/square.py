@@ -17,7 +17,6 @@ from casemate.core.optional import require
 from casemate.targets.differentiable import Scored
 from casemate.threats.evasion.balls import Ball, spread
 from casemate.threats.evasion.criteria import Criterion
-from casemate.threats.evasion.losses import margin
 from casemate.threats.evasion.noise import Noise
 from casemate.threats.evasion.pursuit import State, claim, fresh
 
@@ -73,7 +72,7 @@ class Squares:
         turn, labels = state["turn"], state["labels"]
         tried = self._squared(state)
         logits = self.target.logits(tried)
-        lead = self.criterion.sign * margin(logits, labels)
+        lead = self.criterion.lead(logits, labels)
         claim(state, tried, self.criterion.met(logits, labels))
         better = (lead > state["best"]) | (lead >= 0)
         state["current"] = torch.where(spread(better, tried), tried, state["current"])
