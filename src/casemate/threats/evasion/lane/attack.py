@@ -13,8 +13,7 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,8 +63,6 @@ class _Start:
     side: int
     places: Tensor
     grays: Tensor
-    moments: list[Tensor]
-    steps: int = 0
     worth: float = -1.0
     led: Drives | None = None
 
@@ -84,16 +81,19 @@ class StickerAttack:
     """
 
     reach: Reach
-    effort: Effort = Effort()
+    effort: Effort = field(default_factory=Effort)
     seed: int = 0
 
-    def run(self, network: Any, *, name: str = "attack", observer: Observer | None = None) -> Stickers:
+    def run(
+        self, network: Any, *, name: str = "attack", known: Stickers | None = None, observer: Observer | None = None
+    ) -> Stickers:
         """The best stickers found, (1, count, ...), for all scenes.
 
         Args:
             network: a ``torch.nn.Module`` like :class:`casemate.threats.evasion.lane.driver.Driver`; its weights are
                 used, and not changed.
             name: of this run; another name draws other numbers. Also what progress is called.
+            known: stickers (1, count, ...) that served against another network; one more start for each side.
             observer: hears about progress.
         """
         observer = observer or Silent()
@@ -103,13 +103,15 @@ class StickerAttack:
             parameter.requires_grad_(False)
         try:
             starts = self._starts(name)
-            observer.begin(name, sum(max(1, effort.starts >> turn) for turn in range(effort.rounds)))
+            if known is not None:
+                starts += [_Start(side, known.places[0], known.prints[0]) for side in (1, -1)]
+            observer.begin(name, sum(max(1, len(starts) >> turn) for turn in range(effort.rounds)))
             for turn in range(effort.rounds):
                 for number, start in enumerate(starts):
                     self._climb(network, start, name, (turn, number))
                     observer.advance(name)
                 starts.sort(key=lambda each: -each.worth)
-                starts = starts[: max(1, len(starts) // 2)] if turn + 1 < effort.rounds else starts[:1]
+                starts = starts[: max(1, len(starts) // 2)]
             observer.end(name)
         finally:
             for parameter in frozen:
@@ -124,14 +126,15 @@ class StickerAttack:
         )
         places = reach.spread(unit[..., :2])
         grays = BLACK + (WHITE - BLACK) * (0.3 + 0.4 * unit[..., 2:]).reshape(count, reach.count, *reach.cells)
-        return [_Start(1 - 2 * (i % 2), places[i], grays[i], []) for i in range(count)]
+        return [_Start(1 - 2 * (i % 2), places[i], grays[i]) for i in range(count)]
 
     def _climb(self, network: Any, start: _Start, name: str, number: tuple[int, int]) -> None:
         """One round of gradient ascent, and drives to see what it is worth; each step is one of ``effort.steps``."""
         effort, reach = self.effort, self.reach
         places, grays = start.places.clone().requires_grad_(True), start.grays.clone().requires_grad_(True)
-        # metres along and across, and grays: each moves a similar share of its range a step
-        adam = torch.optim.Adam([{"params": [places], "lr": 0.08}, {"params": [grays], "lr": 0.05}])
+        # long steps from a random start, short ones along the drives that it leads to
+        step_size = 0.06 if start.led is None else 0.025
+        adam = torch.optim.Adam([{"params": [places], "lr": 1.5 * step_size}, {"params": [grays], "lr": step_size}])
         best = (start.worth, start.places, start.grays)
         for step in range(effort.steps):
             seen = self._frames(start, name, (*number, step))
@@ -151,7 +154,7 @@ class StickerAttack:
     def _frames(self, start: _Start, name: str, number: tuple[int, ...]) -> Sight:
         """Frames from before and among the stickers: scenes of their own each time."""
         effort, reach = self.effort, self.reach
-        turn = (number[0] * self.effort.starts + number[1]) * effort.steps + number[2]
+        turn = (number[0] * (effort.starts + 2) + number[1]) * effort.steps + number[2]
         numbers = range(turn * effort.frames, (turn + 1) * effort.frames)
         scenes = draw(self.seed, "optimizing", numbers)
         unit = torch.from_numpy(
@@ -164,6 +167,7 @@ class StickerAttack:
             return aim(scenes, along, across, turned, numbers)
         led = start.led
         near = (led.along[:-1] > reach.first - SEES) & (led.along[:-1] < reach.last)
+        near &= start.side * led.across[:-1] < OFF  # whoever has left needs no more
         frame, car = near.nonzero().unbind(1)
         chosen = (unit[:, 0] * len(frame)).long().clamp(max=len(frame) - 1)
         frame, car = frame[chosen], car[chosen]
@@ -184,10 +188,3 @@ def worth(led: Drives, side: int) -> float:
     """Cars that leave the pavement at the wanted side, and in smaller coin how near the others come to it."""
     most = (side * led.across).amax(0)
     return float((most > OFF).float().mean() + 0.2 * (most / OFF).clamp(0, 1).mean())
-
-
-def best_of(network: Any, candidates: Sequence[Stickers], seed: int, drives: int) -> int:
-    """The number of the stickers that lead most cars off the pavement, in drives that were not optimized on either."""
-    scenes = draw(seed, "selecting", range(10**6, 10**6 + drives))
-    led = [drive(network, scenes, each) for each in candidates]
-    return max(range(len(led)), key=lambda i: (int(led[i].off.sum()), float(led[i].deviation.mean())))

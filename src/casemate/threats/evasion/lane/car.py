@@ -26,7 +26,7 @@ STEERING_RATE = 0.6
 """Radians a second that they turn."""
 
 NEAR, DAMPING = 0.011, 0.21
-"""Gains of the privileged controller: 1/m^2 on the offset, 1/m on the direction. Critically damped within about 10 m."""
+"""Gains of the privileged controller: 1/m^2 on the offset, 1/m on the direction. Critically damped, over about 10 m."""
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class Drives:
 
     @property
     def deviation(self) -> Tensor:
-        """(n,) most metres off the lane's center; :data:`OVER` and what the last frame added is the most there is."""
-        return self.across.abs().amax(0)
+        """(n,) most metres off the lane's center, at most :data:`OVER`, where a drive ends."""
+        return self.across.abs().amax(0).clamp(max=OVER)
 
     @property
     def off(self) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,8 +28,8 @@ CELLS = (6, 3)
 class StickerTraining:
     """Train a driver on roads with stickers, so that it learns to steer by what stickers cannot change.
 
-    Each frame gets a few stickers of random size and place ahead of the car. A part of the frames keeps none, a part has
-    random grays; in the rest the grays take a step or more against the network of the moment, towards a random side.
+    Each frame gets a few stickers of random size and place ahead of the car. A part of the frames keeps none, a part
+    has random grays; in the rest the grays take a step or more against the network of the moment, towards a random side.
 
     Attributes:
         lessons: how long to train.
@@ -45,7 +45,7 @@ class StickerTraining:
         (adversarial training against location-optimized patches).
     """
 
-    lessons: Lessons = Lessons()
+    lessons: Lessons = field(default_factory=Lessons)
     count: int = 3
     longest: float = 5.0
     widest: float = 1.1
@@ -56,9 +56,7 @@ class StickerTraining:
 
     def apply(self, network: Any, *, observer: Observer | None = None) -> Any:
         """A hardened copy of a driving network, which is not changed."""
-        return imitate(
-            network, self.seed, self.lessons, purpose="hardening", clutter=self.lay, observer=observer
-        )
+        return imitate(network, self.seed, self.lessons, purpose="hardening", clutter=self.lay, observer=observer)
 
     def lay(self, network: Any, seen: Sight) -> Stickers:
         """Stickers for a batch of frames, (n, count, ...)."""

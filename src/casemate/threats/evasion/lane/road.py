@@ -58,7 +58,10 @@ class Roads:
         left = ahead * _cosc(turned)
         cosine_, sine_ = turned.cos() * cosine - turned.sin() * sine, turned.sin() * cosine + turned.cos() * sine
         return torch.stack(
-            [x + cosine * forward - sine * left - sine_ * across, y + sine * forward + cosine * left + cosine_ * across],
+            [
+                x + cosine * forward - sine * left - sine_ * across,
+                y + sine * forward + cosine * left + cosine_ * across,
+            ],
             -1,
         )
 
@@ -81,7 +84,8 @@ class Roads:
         """Road coordinates of points of the plane.
 
         Args:
-            x, y: (n, points) metres.
+            x: (n, points) metres.
+            y: (n, points) metres.
             guess: (n, points) metres along; a few metres off is near enough.
             turns: circles tried. From a guess that is 3 m off, one finds the place within 2 cm, two within rounding.
 

@@ -1,6 +1,6 @@
-"""What differs from drive to drive: the road, its surface, the camera's mounting, light, blur, and where the car starts.
+"""What differs from drive to drive: road, surface, the camera's mounting, light, blur, and where the car starts.
 
-Each scene is drawn from its own random numbers (:mod:`casemate.threats.evasion.noise`), named by a purpose and a number.
+Each scene is drawn from its own random numbers (`casemate.threats.evasion.noise`), named by a purpose and a number.
 Purposes never share numbers, so that the scenes an attack is judged on are none that it was optimized on.
 """
 
@@ -107,9 +107,7 @@ def draw(seed: int, purpose: Purpose, numbers: Sequence[int] | range) -> Scenes:
         torch.stack([between(0, 2 * math.pi), between(0, 2 * math.pi)], 1),
         LENGTH,
     )
-    cameras = Cameras(
-        between(1.3, 1.5), degrees(9) + around(degrees(0.8)), around(degrees(0.8)), around(degrees(0.8))
-    )
+    cameras = Cameras(between(1.3, 1.5), degrees(9) + around(degrees(0.8)), around(degrees(0.8)), around(degrees(0.8)))
     asphalt = between(0.2, 0.36)
     surface = torch.stack([asphalt, asphalt + around(0.12), between(0.55, 0.85), between(0.02, 0.07)], 1)
     repairs = torch.stack(

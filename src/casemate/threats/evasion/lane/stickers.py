@@ -110,13 +110,27 @@ def scattered(reach: Reach, unit: Tensor) -> Stickers:
     return sized(reach, reach.spread(unit[..., :2]), prints.reshape(*unit.shape[:2], *reach.cells))
 
 
-def cover(base: Tensor, along: Tensor, across: Tensor, deep: Tensor, wide: Tensor, stickers: Stickers, boxes: Tensor) -> Tensor:
+def shuffled(stickers: Stickers, unit: Tensor) -> Stickers:
+    """The same stickers for n scenes, the grays of each in a random order, that of numbers (n, count, cells)."""
+    n, count, cells = unit.shape
+    order = unit.argsort(-1)
+    prints = stickers.prints.expand(n, *stickers.prints.shape[1:]).reshape(n, count, cells).gather(2, order)
+    shape = (n, *stickers.prints.shape[1:])
+    places, sizes = (each.expand(n, count, 2) for each in (stickers.places, stickers.sizes))
+    return Stickers(places, prints.reshape(shape), sizes)
+
+
+def cover(
+    base: Tensor, along: Tensor, across: Tensor, deep: Tensor, wide: Tensor, stickers: Stickers, boxes: Tensor
+) -> Tensor:
     """Lay stickers over reflectances, one after another.
 
     Args:
         base: (n, rows, columns) reflectances without stickers.
-        along, across: (n, rows, columns) road coordinates of the pixels' middles.
-        deep, wide: (n, rows, columns) metres that they cover.
+        along: (n, rows, columns) road coordinates of the pixels' middles.
+        across: likewise.
+        deep: (n, rows, columns) metres along that they cover.
+        wide: likewise across.
         stickers: of the n scenes.
         boxes: (n, count, 4) first row, row after the last, first column and column after the last that each may touch.
 
@@ -132,7 +146,13 @@ def cover(base: Tensor, along: Tensor, across: Tensor, deep: Tensor, wide: Tenso
         owner = torch.zeros_like(scene) if one else scene
         place, size, prints = (each[:, number] for each in (stickers.places, stickers.sizes, stickers.prints))
         share = [
-            _shares(value.reshape(-1)[touched], foot.reshape(-1)[touched], place[owner, axis], size[owner, axis], cells[axis])
+            _shares(
+                value.reshape(-1)[touched],
+                foot.reshape(-1)[touched],
+                place[owner, axis],
+                size[owner, axis],
+                cells[axis],
+            )
             for axis, (value, foot) in enumerate(((along, deep), (across, wide)))
         ]
         rows = share[0] @ prints[0] if one else torch.bmm(share[0][:, None], prints[owner])[:, 0]

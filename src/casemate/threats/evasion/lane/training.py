@@ -57,7 +57,8 @@ def sight(seed: int, purpose: Purpose, numbers: range, first: float = 10.0, last
         seed: of the drill.
         purpose: whose scenes.
         numbers: which ones.
-        first, last: metres along between which the cars are.
+        first: metres along from which the cars are.
+        last: metres along up to which they are.
     """
     scenes = draw(seed, purpose, numbers)
     unit = torch.from_numpy(Noise(seed, f"lane.{purpose}.poses").uniform(np.arange(numbers.start, numbers.stop), (3,)))
