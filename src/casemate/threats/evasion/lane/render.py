@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from casemate.core.optional import require
-from casemate.threats.evasion.lane.camera import FAR, HEIGHT, MIDDLE, WIDTH, Cameras, Ground, ground, pixels, project
+from casemate.threats.evasion.lane.camera import (
+    FAR,
+    FOCAL,
+    HEIGHT,
+    MIDDLE,
+    WIDTH,
+    Cameras,
+    Ground,
+    ground,
+    pixels,
+    project,
+)
 from casemate.threats.evasion.lane.car import Cars
 from casemate.threats.evasion.lane.road import EDGE, LANE, Roads
 from casemate.threats.evasion.lane.scenes import Scenes
@@ -35,9 +46,6 @@ GRAIN = 0.25
 
 TAPS = 2
 """Pixels to either side that the blur reaches."""
-
-_OUTLINE = torch.tensor([[a, b] for a in (-1.0, -0.5, 0.0, 0.5, 1.0) for b in (-1.0, 1.0)])
-"""Points of a rectangle's long sides, in half lengths and half widths."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,13 @@ class View:
         """(n, count, 4) first row, row after the last, first and after-last column of the pixels stickers may touch."""
         with torch.no_grad():
             count = len(self.bare)
-            half = (stickers.sizes[:, :, None] / 2 * _OUTLINE).expand(count, -1, -1, -1)
-            outline = stickers.places[:, :, None] + half
-            ground_ = self.roads.place(outline[..., 0], outline[..., 1])
+            places, half = stickers.places.expand(count, -1, -1), stickers.sizes.expand(count, -1, -1) / 2
+            ends = torch.stack([places[..., 0] - half[..., 0], places[..., 0] + half[..., 0]], -1)
+            reach = self._reach(ends)
+            steps = torch.linspace(0, 1, 7)
+            along = (reach[..., :1] + (reach[..., 1:] - reach[..., :1]) * steps)[..., None].expand(-1, -1, -1, 2)
+            across = places[..., 1:] + half[..., 1:] * torch.tensor([-1.0, 1.0])
+            ground_ = self.roads.place(along, across[:, :, None].expand_as(along)).flatten(2, 3)
             # what lies beside or behind the camera is below the picture
             forward = ground_[..., 0].clamp(min=1.0)
             seen = project(self.cameras, forward.flatten(1), ground_[..., 1].flatten(1)).view(*forward.shape, 2)
@@ -83,6 +95,18 @@ class View:
             found = [edge.floor().clamp(0, top).long() for edge, top in zip(edges, most, strict=True)]
             found[1] = torch.where(gone, found[0], found[1])
             return torch.stack(found, -1)
+
+    def _reach(self, ends: Tensor) -> Tensor:
+        """Metres along of the nearest and farthest pixel's middle whose footprint reaches what lies between two ends.
+
+        A pixel that sees the ground at distance r covers about r^2 / scale of it, half before and half behind.
+        """
+        scale = FOCAL * self.cameras.above[:, None]
+        here = self.along[:, -1, WIDTH // 2, None] - self.at.forward.view(self.along.shape)[:, -1, WIDTH // 2, None]
+        near, far = ((end - here).clamp(0, FAR) for end in ends.unbind(-1))
+        before = scale * ((1 + 2 * near / scale).sqrt() - 1)
+        behind = scale * (1 - (1 - 2 * far / scale).clamp(min=0).sqrt())
+        return torch.stack([ends[..., 0] - (near - before), ends[..., 1] + (behind - far)], -1)
 
 
 def survey(scenes: Scenes, cars: Cars, guess: Tensor, at: Ground | None = None) -> View:
