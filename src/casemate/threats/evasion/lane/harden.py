@@ -28,8 +28,8 @@ CELLS = (6, 3)
 class StickerTraining:
     """Train a driver on roads with stickers, so that it learns to steer by what stickers cannot change.
 
-    Each frame gets a few stickers of random size and place ahead of the car. A part of the frames keeps none, a part has
-    random grays; in the rest the grays take a step or more against the network of the moment, to a random side.
+    Each frame gets a few stickers of random size and place ahead of the car. A part of the frames keeps none, a part
+    has random grays; in the rest the grays take a step or more against the network of the moment, to a random side.
 
     Attributes:
         lessons: how long to train.
