@@ -20,7 +20,7 @@ import numpy as np
 
 from casemate.core.observer import Observer, Silent
 from casemate.core.optional import require
-from casemate.threats.evasion.lane.drive import OFF, Drives, drive
+from casemate.threats.evasion.lane.drive import OFF, OVER, Drives, drive
 from casemate.threats.evasion.lane.render import expose
 from casemate.threats.evasion.lane.scenes import draw
 from casemate.threats.evasion.lane.stickers import BLACK, WHITE, Reach, Stickers, sized
@@ -103,8 +103,10 @@ class StickerAttack:
             parameter.requires_grad_(False)
         try:
             starts = self._starts(name)
-            if known is not None:
-                starts += [_Start(side, known.places[0], known.prints[0]) for side in (1, -1)]
+            for side in () if known is None else (1, -1):
+                other = _Start(side, known.places[0], known.prints[0])
+                other.worth, other.led = self._tried(network, other, effort.rounds)
+                starts.append(other)
             observer.begin(name, sum(max(1, len(starts) >> turn) for turn in range(effort.rounds)))
             for turn in range(effort.rounds):
                 for number, start in enumerate(starts):
@@ -135,7 +137,7 @@ class StickerAttack:
         # long steps from a random start, short ones along the drives that it leads to
         step_size = 0.06 if start.led is None else 0.025
         adam = torch.optim.Adam([{"params": [places], "lr": 1.5 * step_size}, {"params": [grays], "lr": step_size}])
-        best = (start.worth, start.places, start.grays)
+        best = (start.worth, start.places, start.grays, start.led)
         for step in range(effort.steps):
             seen = self._frames(start, name, (*number, step))
             frames = expose(seen.scenes, seen.view, sized(reach, places[None], grays[None]), step)
@@ -149,7 +151,7 @@ class StickerAttack:
         start.places, start.grays = places.detach(), grays.detach()
         start.worth, start.led = self._tried(network, start, number[0])
         if best[0] > start.worth:
-            start.worth, start.places, start.grays = best
+            start.worth, start.places, start.grays, start.led = best
 
     def _frames(self, start: _Start, name: str, number: tuple[int, ...]) -> Sight:
         """Frames from before and among the stickers: scenes of their own each time."""
@@ -160,21 +162,27 @@ class StickerAttack:
         unit = torch.from_numpy(
             Noise(self.seed, f"lane.poses.{name}").uniform(np.arange(numbers.start, numbers.stop), (5,))
         )
-        if start.led is None:
+        reached = None if start.led is None else self._reached(start.led, start.side, unit)
+        if reached is None:
             along = reach.first - SEES + (reach.last - reach.first + SEES) * unit[:, 0]
             across = start.side * (1.8 * unit[:, 1] - 0.4)
             turned = 0.2 * (unit[:, 2] - 0.5)
-            return aim(scenes, along, across, turned, numbers)
-        led = start.led
-        near = (led.along[:-1] > reach.first - SEES) & (led.along[:-1] < reach.last)
-        near &= start.side * led.across[:-1] < OFF  # whoever has left needs no more
+        else:
+            along, across, turned = reached
+        return aim(scenes, along, across, turned, numbers)
+
+    def _reached(self, led: Drives, side: int, unit: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Places around those that drives passed before and among the stickers; None if they passed none."""
+        near = (led.along[:-1] > self.reach.first - SEES) & (led.along[:-1] < self.reach.last)
+        near &= side * led.across[:-1] < OFF  # whoever has left needs no more
         frame, car = near.nonzero().unbind(1)
+        if not len(frame):
+            return None
         chosen = (unit[:, 0] * len(frame)).long().clamp(max=len(frame) - 1)
         frame, car = frame[chosen], car[chosen]
         along = led.along[frame, car] + 2 * (unit[:, 1] - 0.5)
-        across = led.across[frame, car] + 0.6 * (unit[:, 2] - 0.5)
-        turned = led.turned[frame, car] + 0.06 * (unit[:, 3] - 0.5)
-        return aim(scenes, along, across.clamp(-2.5, 2.5), turned, numbers)
+        across = (led.across[frame, car] + 0.6 * (unit[:, 2] - 0.5)).clamp(-OVER, OVER)
+        return along, across, led.turned[frame, car] + 0.06 * (unit[:, 3] - 0.5)
 
     def _tried(self, network: Any, start: _Start, turn: int) -> tuple[float, Drives]:
         """What stickers are worth in whole drives, the same ones for all starts of a round."""
