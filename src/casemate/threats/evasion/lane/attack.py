@@ -103,10 +103,7 @@ class StickerAttack:
             parameter.requires_grad_(False)
         try:
             starts = self._starts(name)
-            for side in () if known is None else (1, -1):
-                other = _Start(side, known.places[0], known.prints[0])
-                other.worth, other.led = self._tried(network, other, effort.rounds)
-                starts.append(other)
+            starts += [] if known is None else [self._known(network, known, side) for side in (1, -1)]
             observer.begin(name, sum(max(1, len(starts) >> turn) for turn in range(effort.rounds)))
             for turn in range(effort.rounds):
                 for number, start in enumerate(starts):
@@ -129,6 +126,12 @@ class StickerAttack:
         places = reach.spread(unit[..., :2])
         grays = BLACK + (WHITE - BLACK) * (0.3 + 0.4 * unit[..., 2:]).reshape(count, reach.count, *reach.cells)
         return [_Start(1 - 2 * (i % 2), places[i], grays[i]) for i in range(count)]
+
+    def _known(self, network: Any, known: Stickers, side: int) -> _Start:
+        """Stickers from elsewhere as a start, with what they are worth as they are."""
+        start = _Start(side, known.places[0], known.prints[0])
+        start.worth, start.led = self._tried(network, start, self.effort.rounds)
+        return start
 
     def _climb(self, network: Any, start: _Start, name: str, number: tuple[int, int]) -> None:
         """One round of gradient ascent, and drives to see what it is worth; each step is one of ``effort.steps``."""
