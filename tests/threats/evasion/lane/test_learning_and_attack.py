@@ -36,7 +36,7 @@ def weights(network: torch.nn.Module) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def driver() -> torch.nn.Module:
-    return imitate(fresh(0), 0, Lessons(steps=25, batch=32))
+    return imitate(fresh(0), 0, Lessons(steps=90, batch=48))
 
 
 def test_a_scene_hangs_on_its_number_alone() -> None:
