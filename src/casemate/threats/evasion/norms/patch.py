@@ -114,8 +114,8 @@ class Patched:
         count = int(self.correct.sum())
         fooled, control = (int((each & self.correct).sum()) for each in (self.fooled, self.control))
         return (
-            f"patch fools {fooled} of {count} samples, {self.rate.low:.1%} to {self.rate.high:.1%} of others like them; "
-            f"a patch of noise {control}"
+            f"patch fools {fooled} of {count} samples, {self.rate.low:.1%} to {self.rate.high:.1%} of others like "
+            f"them; a patch of noise {control}"
         )
 
 
