@@ -73,7 +73,7 @@ def test_strange_inputs_are_flagged_and_usual_ones_are_not() -> None:
 def test_examples_made_without_the_detector_are_flagged_more_often_than_benign_images() -> None:
     scene = digits()
     found = PGD(Linf(0.1)).evaluate(TorchClassifier(network(), 10), scene.x[:200], scene.y[:200])
-    detector = squeezing().calibrated(benign()[0], 0.05)
+    detector = FeatureSqueezing(network(), [BitDepth(3)]).calibrated(benign()[0], 0.05)
     flagged = detector.flags(found.adversarial[found.broken]).float().mean()
     assert float(flagged) > detector.benign_rate(scene.x[200:]).high
 

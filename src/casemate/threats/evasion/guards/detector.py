@@ -78,7 +78,7 @@ class Detector(nn.Module, ABC):
         if not given.numel():
             raise DataError("there are no inputs", next_step="give at least one sample")
         with torch.no_grad():
-            found = torch.cat([self(part) for part in given.split(BATCH)])
+            found = torch.cat([self(part) for part in torch.split(given, BATCH)])
         if not bool(torch.isfinite(found).all()):
             raise DataError(
                 "scores are not finite",

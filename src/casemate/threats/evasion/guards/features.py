@@ -104,7 +104,7 @@ class Mahalanobis(Detector):
             raise DataError(
                 f"labels of shape {tuple(classes.shape)} for {len(given)} inputs", next_step="give one class an input"
             )
-        names, counts = classes.unique(return_counts=True)
+        names, counts = np.unique(classes.numpy(), return_counts=True)
         if len(names) < 2 or int(counts.min()) < 2:
             raise DataError(
                 "Mahalanobis' distance needs two inputs of each of two classes",
@@ -115,13 +115,13 @@ class Mahalanobis(Detector):
         body.eval()
         try:
             with torch.no_grad():
-                found = torch.cat([_flat(answer(body, part)) for part in given.split(BATCH)]).double()
+                found = torch.cat([_flat(answer(body, part)) for part in torch.split(given, BATCH)]).double()
         finally:
             body.train(was)
         if not bool(torch.isfinite(found).all()):
             raise DataError("features are not finite", next_step="look for NaN in the inputs or the network")
-        means = torch.stack([found[classes == name].mean(0) for name in names])
-        centered = found - means[torch.searchsorted(names, classes)]
+        means = torch.stack([found[classes == name].mean(0) for name in names.tolist()])
+        centered = found - means[torch.from_numpy(np.searchsorted(names, classes.numpy()))]
         precision = torch.linalg.pinv(centered.T @ centered / len(found), hermitian=True)
         return cls(body, means.float(), precision.float())
 

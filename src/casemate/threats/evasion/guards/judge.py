@@ -159,7 +159,7 @@ def naive_examples(
     early = evaluate("PGD", [("PGD", first)], target, inputs, labels, ball, Misclassified()).adversarial
     late = first.begin(inputs, labels, torch.arange(len(inputs)))["current"]
     for _ in range(steps):
-        parts = zip(late.split(target.batch), labels.split(target.batch), strict=True)
+        parts = zip(torch.split(late, target.batch), torch.split(labels, target.batch), strict=True)
         slope = torch.cat([_climb(target, part, right) for part, right in parts])
         late = ball.project(late + step * ball.ascent(slope), inputs, target.bounds)
     return early, late

@@ -46,7 +46,8 @@ class BitDepth(Preprocessor):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The nearest levels."""
-        return (inputs * self.steps).round() / self.steps
+        made: Tensor = (inputs * self.steps).round() / self.steps
+        return made
 
     def ways(self) -> Mapping[str, StandIn]:
         """The identity, and stairs with slopes, steepest between two levels."""
@@ -55,7 +56,8 @@ class BitDepth(Preprocessor):
     def _soft(self, inputs: Tensor) -> Tensor:
         scaled = inputs * self.steps
         floor = scaled.detach().floor()
-        return (floor + torch.sigmoid(6 * (scaled - floor - 0.5))) / self.steps
+        made: Tensor = (floor + torch.sigmoid(6 * (scaled - floor - 0.5))) / self.steps
+        return made
 
 
 class Median(Preprocessor):
