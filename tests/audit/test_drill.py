@@ -15,7 +15,7 @@ from casemate.audit.drill import drill, lane
 from casemate.audit.verify import verify
 from casemate.cli.app import run
 from casemate.core.errors import TamperedError, UsageError
-from casemate.keys.signing import read_vkey
+from casemate.keys.text import read_vkey
 from casemate.stats.proportions import clopper_pearson
 from casemate.threats.evasion.lane.drill import CONDITIONS, LaneDrill
 from casemate.threats.evasion.lane.drive import OFF
