@@ -44,13 +44,12 @@ CLAIM: Final = (
 )
 
 LIMITS: Final = (
-    "Nothing was printed, filmed or driven: what can be printed is a range of grays, and paper, gloss, wear and weather "
-    "are left out.",
+    "Nothing was printed, filmed or driven: what can be printed is a range of grays; paper, gloss and wear are left out.",
     "The road is a plane of one lane without traffic, shadows or junctions; the car has no slip and a constant speed.",
     "The adversary knows the network's weights and draws scenes from the same distribution as the judged ones, but "
     "never a judged one.",
-    "That an attack finds nothing is no proof that nothing is there: the hardened network is judged by the worse of the "
-    "two attacks tried, and a better one may exist.",
+    "That an attack finds nothing is no proof that nothing is there: the hardened network is judged by the worse of "
+    "two attacks, and a better one may exist.",
 )
 
 TITLES: Final = {
