@@ -115,7 +115,7 @@ def test_pictures_are_png() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0])
 def test_the_drill_reaches_its_goals(seed: int, tmp_path: Path) -> None:
     """Acceptance row 11, on 100 drives each."""
     done = drill(lane(seed=seed), tmp_path / "out", home=tmp_path / "home")

@@ -44,7 +44,7 @@ CLAIM: Final = (
 )
 
 LIMITS: Final = (
-    "Nothing was printed, filmed or driven: what can be printed is a range of grays; paper, gloss and wear are left out.",
+    "Nothing was printed, filmed or driven: print is a range of grays; paper, gloss and wear are left out.",
     "The road is a plane of one lane without traffic, shadows or junctions; the car has no slip and a constant speed.",
     "The adversary knows the network's weights and draws scenes from the same distribution as the judged ones, but "
     "never a judged one.",
