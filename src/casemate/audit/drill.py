@@ -191,7 +191,8 @@ def told(settings: LaneDrill) -> dict[str, dict[str, float | str]]:
     return {
         "stickers": {**_plain(asdict(settings.reach)), "area": round(settings.reach.area, 3)},
         "training": _plain(asdict(settings.lessons)),
-        "hardening": {**_plain(asdict(settings.hardening)), **_plain(asdict(settings.hardening.lessons))},
+        "hardening": _plain(asdict(settings.hardening)),
+        "hardening's training": _plain(asdict(settings.hardening.lessons)),
         "attack": _plain(asdict(settings.effort)),
         "judging": {"drives": settings.drives, "off": round(OFF, 3), "over": OVER},
     }
