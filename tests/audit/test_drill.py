@@ -15,7 +15,7 @@ from casemate.audit.drill import drill, lane
 from casemate.audit.verify import verify
 from casemate.cli.app import run
 from casemate.core.errors import TamperedError, UsageError
-from casemate.keys.signing import read_vkey
+from casemate.keys.text import read_vkey
 from casemate.stats.proportions import clopper_pearson
 from casemate.threats.evasion.lane.drill import CONDITIONS, LaneDrill
 from casemate.threats.evasion.lane.drive import OFF
@@ -115,7 +115,7 @@ def test_pictures_are_png() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0])
 def test_the_drill_reaches_its_goals(seed: int, tmp_path: Path) -> None:
     """Acceptance row 11, on 100 drives each."""
     done = drill(lane(seed=seed), tmp_path / "out", home=tmp_path / "home")

@@ -44,13 +44,12 @@ CLAIM: Final = (
 )
 
 LIMITS: Final = (
-    "Nothing was printed, filmed or driven: what can be printed is a range of grays, and paper, gloss, wear and "
-    "weather are left out.",
+    "Nothing was printed, filmed or driven: print is a range of grays; paper, gloss and wear are left out.",
     "The road is a plane of one lane without traffic, shadows or junctions; the car has no slip and a constant speed.",
     "The adversary knows the network's weights and draws scenes from the same distribution as the judged ones, but "
     "never a judged one.",
     "That an attack finds nothing is no proof that nothing is there: the hardened network is judged by the worse of "
-    "the two attacks tried, and a better one may exist.",
+    "two attacks, and a better one may exist.",
 )
 
 TITLES: Final = {
@@ -192,7 +191,8 @@ def told(settings: LaneDrill) -> dict[str, dict[str, float | str]]:
     return {
         "stickers": {**_plain(asdict(settings.reach)), "area": round(settings.reach.area, 3)},
         "training": _plain(asdict(settings.lessons)),
-        "hardening": {**_plain(asdict(settings.hardening)), **_plain(asdict(settings.hardening.lessons))},
+        "hardening": _plain(asdict(settings.hardening)),
+        "hardening's training": _plain(asdict(settings.hardening.lessons)),
         "attack": _plain(asdict(settings.effort)),
         "judging": {"drives": settings.drives, "off": round(OFF, 3), "over": OVER},
     }

@@ -92,4 +92,5 @@ def drive(network: Any, scenes: Scenes, stickers: Stickers | None = None, frames
             )
             turned = cars.heading - scenes.roads.heading(along[:, None])[:, 0]
             told.append((along, across, turned))
-    return Drives(*(torch.stack(each) for each in zip(*told, strict=True)), torch.stack(steered))
+    way, aside, directions = (torch.stack(each) for each in zip(*told, strict=True))
+    return Drives(way, aside, directions, torch.stack(steered))

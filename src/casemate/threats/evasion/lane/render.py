@@ -69,10 +69,10 @@ class View:
 
     def chosen(self, rows: Tensor) -> View:
         """What the cameras at these rows see."""
-        picked = [
-            type(part)(*(each[rows] for each in vars(part).values())) for part in (self.at, self.roads, self.cameras)
-        ]
-        return View(self.bare[rows], self.along[rows], self.across[rows], *picked)
+        at = Ground(*(each[rows] for each in vars(self.at).values()))
+        cameras = Cameras(*(each[rows] for each in vars(self.cameras).values()))
+        bare, along, across = self.bare[rows], self.along[rows], self.across[rows]
+        return View(bare, along, across, at, Roads(self.roads.nodes[rows]), cameras)
 
     def boxes(self, stickers: Stickers) -> Tensor:
         """(n, count, 4) first row, row after the last, first and after-last column of the pixels stickers may touch."""
