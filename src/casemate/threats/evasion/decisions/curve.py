@@ -135,7 +135,7 @@ def curve(
     distance = torch.where(correct, float("inf"), 0.0).double()[:, None].repeat(1, len(ordered))
     used, unconfirmed = torch.zeros(len(origin), dtype=torch.int64), torch.zeros(distance.shape, dtype=torch.bool)
     crew = max(1, min(CREW, ROOM // (probes * origin[0].numel())))
-    for rows in open_.split(crew) if len(open_) and target.classes > 1 else ():
+    for rows in torch.split(open_, crew) if len(open_) and target.classes > 1 else ():
         door = Door(target, criterion, norm, origin[rows], wanted[rows], ordered)
         run(door, numbers[rows], None if first is None else first[rows])
         met = criterion.met(target.confirm(door.best_at.flatten(0, 1)), wanted[rows].repeat_interleave(len(ordered)))

@@ -82,7 +82,7 @@ class LabelFunction:
 
     def _asked(self, inputs: Tensor) -> Tensor:
         answers = []
-        for part in inputs.split(self.batch):
+        for part in torch.split(inputs, self.batch):
             try:
                 said = np.asarray(self._function(part.numpy()))
             except Exception as error:  # a function may raise anything

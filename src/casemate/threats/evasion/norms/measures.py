@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from casemate.core.optional import require
 
@@ -19,7 +19,7 @@ _ORDER: Final[dict[Norm, float]] = {"L0": 0, "L1": 1, "L2": 2, "Linf": float("in
 
 def length(move: Tensor, norm: Norm) -> Tensor:
     """(n,) lengths of (n, ...) moves; in L0 the number of changed coordinates."""
-    return torch.linalg.vector_norm(move.flatten(1), ord=_ORDER[norm], dim=1)
+    return cast("Tensor", torch.linalg.vector_norm(move.flatten(1), ord=_ORDER[norm], dim=1))
 
 
 def shorten(move: Tensor, limit: Tensor, norm: Norm) -> Tensor:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from casemate.core.measurement import Interval
 from casemate.core.optional import require
-from casemate.stats.estimate import Interval
 from casemate.stats.proportions import clopper_pearson
 from casemate.targets.differentiable import Scored
 from casemate.threats.evasion.balls import spread
@@ -153,7 +153,7 @@ def search(
     best, distance = origin.clone(), torch.where(open_ | correct, float("inf"), 0.0).double()
     unconfirmed = 0
     left = open_.nonzero()[:, 0]
-    for rows in left.split(target.batch) if len(left) and target.classes > 1 else ():
+    for rows in torch.split(left, target.batch) if len(left) and target.classes > 1 else ():
         for walk in walks:
             state = walk.begin(origin[rows], wanted[rows], numbers[rows])
             for _ in range(walk.steps):

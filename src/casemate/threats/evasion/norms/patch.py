@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from casemate.core.errors import DataError, UsageError
+from casemate.core.measurement import Interval
 from casemate.core.optional import require
-from casemate.stats.estimate import Interval
 from casemate.stats.proportions import clopper_pearson
 from casemate.targets.differentiable import Differentiable, Scored
 from casemate.threats.evasion.evaluation import classes
@@ -114,8 +115,8 @@ class Patched:
         count = int(self.correct.sum())
         fooled, control = (int((each & self.correct).sum()) for each in (self.fooled, self.control))
         return (
-            f"patch fools {fooled} of {count} samples, {self.rate.low:.1%} to {self.rate.high:.1%} of others like "
-            f"them; a patch of noise {control}"
+            f"patch fools {fooled} of {count} samples, {self.rate.low:.1%} to {self.rate.high:.1%} of others alike; "
+            f"a patch of noise {control}"
         )
 
 
@@ -199,9 +200,7 @@ class AdversarialPatch:
             there = right[rows] if self.goal is None else torch.full_like(rows, self.goal)
             sign = 1.0 if self.goal is None else -1.0
             placed = self.scenes.place(images[rows], picture, drawn[:, :5], target.bounds)
-            _, _, slope = target.gradient(
-                placed.detach(), lambda logits, there=there, sign=sign: sign * cross_entropy(logits, there)
-            )
+            _, _, slope = target.gradient(placed.detach(), partial(_signed, sign, there))
             descent.zero_grad()
             placed.backward(-slope / self.batch)  # type: ignore[no-untyped-call]
             descent.step()
@@ -218,3 +217,7 @@ def _images(target: Scored, inputs: Tensor | npt.ArrayLike) -> Tensor:
             next_step="give (n, channels, height, width)",
         )
     return images
+
+
+def _signed(sign: float, labels: Tensor, logits: Tensor) -> Tensor:
+    return sign * cross_entropy(logits, labels)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,12 +137,15 @@ class UniversalPerturbation:
         noise = Noise(self.seed, "universal")
         for epoch in range(self.epochs):
             order = torch.from_numpy(np.argsort(noise.uniform([epoch], (len(origin),))[0], kind="stable"))
-            for rows in order.split(self.batch):
+            for rows in torch.split(order, self.batch):
                 moved = (origin[rows] + move).clamp(low, high)
-                there = right[rows]
-                _, _, slope = target.gradient(moved, lambda logits, there=there: margin(logits, there).clamp_max(CUT))
+                _, _, slope = target.gradient(moved, partial(_lead, right[rows]))
                 mean = slope.mean(0, keepdim=True)
                 fall = pace * (1 - epoch / self.epochs)
                 move = self.ball.project(move + fall * self.ball.ascent(mean), none, box)
         fooled = target.logits((origin + move).clamp(low, high)).argmax(1) != right
         return Universal(move[0], self.ball, float(fooled.float().mean()))
+
+
+def _lead(labels: Tensor, logits: Tensor) -> Tensor:
+    return margin(logits, labels).clamp_max(CUT)
