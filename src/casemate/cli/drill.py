@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.table import Table
 from rich.text import Text
 
 from casemate.assurance.report.drill import Report, results
 from casemate.assurance.wording import counted
-from casemate.audit.drill import Drilled
-from casemate.audit.drill import drill as play
-from casemate.audit.drill import lane as lane_settings
 from casemate.cli.terminal import console, watching
+from casemate.core.declarations import load
+
+if TYPE_CHECKING:
+    from casemate.audit.drill import Drilled
 
 
 def drill(
@@ -41,8 +42,10 @@ def drill(
         effort: how hard to try; quick only shows that everything runs.
         format: what goes to stdout; files are written in any case.
     """
+    # help must not wait for torch, nor need it
+    settings, play = load(f"casemate.audit.drill:{name}"), load("casemate.audit.drill:drill")
     with watching() as observer:
-        drilled = play(lane_settings(effort, seed), out or Path(f"drill-{name}"), observer=observer)
+        drilled: Drilled = play(settings(effort, seed), out or Path(f"drill-{name}"), observer=observer)
     if format == "json":
         sys.stdout.buffer.write(results(drilled.report))
     else:
