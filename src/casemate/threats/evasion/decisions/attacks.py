@@ -88,8 +88,7 @@ class _Decision(ABC):
 class NormalSearch(_Decision):
     """Learn the boundary's normal by questions that build on each other, jump, learn again; from several starts.
 
-    See `casemate.threats.evasion.decisions.survey` and `casemate.threats.evasion.decisions.walk`. Needs about a tenth
-    of the queries that HopSkipJump needs for the same distance on small networks.
+    See `casemate.threats.evasion.decisions.survey` and `casemate.threats.evasion.decisions.walk`.
 
     Attributes:
         steps: how to walk.

@@ -149,7 +149,7 @@ class FMN(_Minimizer):
 
 @dataclass(frozen=True)
 class MinimumFAB(_Minimizer):
-    """FAB without a radius in L1, L2 or Linf, see `casemate.threats.evasion.norms.boundary`; the strongest of these.
+    """FAB without a radius in L1, L2 or Linf, see `casemate.threats.evasion.norms.boundary`.
 
     Half of the gradients go towards whatever class leads, the rest towards the next best classes one after another.
 
