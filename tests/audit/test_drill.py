@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from casemate.assurance.report.drill import png
 from casemate.audit.drill import drill, lane
 from casemate.audit.verify import verify
 from casemate.cli.app import run
@@ -106,12 +105,6 @@ def test_one_drive_is_refused() -> None:
 
 def test_another_drill_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["drill", "submarine"]) == 3
-
-
-def test_pictures_are_png() -> None:
-    made = png([bytes([0, 128, 255]), bytes([9, 9, 9])])
-    assert made.startswith(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x03\x00\x00\x00\x02\x08\x00")
-    assert made.endswith(b"IEND\xaeB`\x82")
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from casemate.threats.evasion.pictures import drawable, example_exhibit, png
+from casemate.threats.evasion.pictures import drawable, example_exhibit, painted
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -35,7 +35,7 @@ def pixels(data: bytes) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_png_holds_its_pixels(channels: int) -> None:
     image = np.random.default_rng(channels).random((channels, 5, 7))
-    assert np.array_equal(pixels(png(image)), (image * 255).round().astype(np.uint8))
+    assert np.array_equal(pixels(painted(image)), (image * 255).round().astype(np.uint8))
 
 
 def test_an_example_is_shown_before_between_and_after() -> None:

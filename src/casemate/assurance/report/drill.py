@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup, escape
 
 from casemate.assurance import wording
 from casemate.assurance.report.page import mark
 from casemate.assurance.report.scales import Scale
 from casemate.assurance.report.svg import axis, interval_row
+from casemate.assurance.report.templating import SECURITY_POLICY, template
 from casemate.core.measurement import Measurement, Pair
+from casemate.core.png import png
 
 SCHEMA = "casemate.drill/1"
-
-SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-"""What a browser may do with the page: apply its own style sheet and show the pictures in it."""
 
 SHARES = Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
 """The scale of off-road rates."""
@@ -162,29 +159,7 @@ def page(report: Report, pictures: Pictures) -> bytes:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("casemate.assurance.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"counted": wording.counted, "figure": wording.figure, "signed": wording.signed}
-    style, _, _ = environment.loader.get_source(environment, "style.css") if environment.loader else ("", "", None)
-    environment.globals["style"] = Markup(style)  # noqa: S704
-    return environment.get_template("drill.html.j2")
-
-
-def png(rows: Sequence[bytes]) -> bytes:
-    """A gray picture, a byte a pixel, as PNG (ISO/IEC 15948, sections 5 and 11)."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    head = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, 0, 0, 0, 0)
-    pixels = zlib.compress(b"".join(b"\0" + row for row in rows), 9)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return template("drill.html.j2", {"counted": wording.counted, "figure": wording.figure, "signed": wording.signed})
 
 
 def _picture(rows: Sequence[bytes], title: str) -> Markup:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
+from jinja2 import Template
 
 from casemate.assurance.case import build_case
 from casemate.assurance.dossier import Dossier
 from casemate.assurance.report import auditor, engineer, reviewer, robustness
 from casemate.assurance.report.page import NAMES, SLUGS, Page, badge, number, prose, quoted, unbroken
+from casemate.assurance.report.templating import SECURITY_POLICY, template
 from casemate.assurance.wording import words
 from casemate.core.policy import Verdict
-
-SECURITY_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""What a browser may do with the page: apply its own style sheet, show pictures that are in it, and nothing else."""
 
 
 def html(dossier: Dossier) -> bytes:
@@ -54,21 +50,8 @@ def html(dossier: Dossier) -> bytes:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("casemate.assurance.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    return template(
+        "report.html.j2",
+        {"badge": badge, "number": number, "quoted": quoted, "NAMES": NAMES, "SLUGS": SLUGS},
+        {"words": words, "unbroken": unbroken, "prose": prose},
     )
-    environment.globals |= {"badge": badge, "number": number, "quoted": quoted, "NAMES": NAMES, "SLUGS": SLUGS}
-    environment.filters |= {"words": words, "unbroken": unbroken, "prose": prose}
-    style, _, _ = environment.loader.get_source(environment, "style.css") if environment.loader else ("", "", None)
-    environment.globals["style"] = Markup(_squeeze(style))  # noqa: S704
-    return environment.get_template("report.html.j2")
-
-
-def _squeeze(style: str) -> str:
-    """A style sheet without comments and indentation."""
-    return re.sub(r"\n\s*", "\n", re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)).strip()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from casemate.core.exhibit import Exhibit, Picture
+from casemate.core.png import png
 
 Pixels = npt.NDArray[Any]
 LARGEST = 256
@@ -44,23 +43,16 @@ def example_exhibit(
         change = changed - clean
         most = max(float(np.abs(change).max()), 1e-12)
         pictures += [
-            Picture(f"{was}: the input", png((clean - low) / (high - low))),
-            Picture("what was changed; gray is nothing", png(change / most / 2 + 0.5)),
-            Picture(f"{now}: what the model says of the sum", png((changed - low) / (high - low))),
+            Picture(f"{was}: the input", painted((clean - low) / (high - low))),
+            Picture("what was changed; gray is nothing", painted(change / most / 2 + 0.5)),
+            Picture(f"{now}: what the model says of the sum", painted((changed - low) / (high - low))),
         ]
     return Exhibit(assessment=assessment, subject=subject, title=title, pictures=tuple(pictures))
 
 
-def png(image: Pixels) -> bytes:
-    """A PNG file (ISO/IEC 15948) of a (channels, height, width) image in [0, 1]; 1 channel is gray, 3 are colors."""
+def painted(image: Pixels) -> bytes:
+    """A PNG file of a (channels, height, width) image in [0, 1]; 1 channel is gray, 3 are colors."""
     values = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
-    channels, height, width = values.shape
+    channels, height, _ = values.shape
     rows = values.transpose(1, 2, 0).reshape(height, -1)
-    filtered = np.concatenate([np.zeros((height, 1), dtype=np.uint8), rows], axis=1).tobytes()
-    header = struct.pack(">IIBBBBB", width, height, 8, 0 if channels == 1 else 2, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered, 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return png([row.tobytes() for row in rows], channels)
