@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -100,3 +102,32 @@ def test_another_seed_is_other_work(copied: Scene) -> None:
     audit(read_config(copied.config, seed=12, only=["inversion.membership"]), home=copied.home)
     assert sum(trials(copied).values()) > sum(before.values())
     assert set(trials(copied).values()) == {1}
+
+
+def test_tables_are_planned_without_torch(scene: Scene) -> None:
+    """`make demo` installs none."""
+    code = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] == 'torch': raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "from pathlib import Path\n"
+        "from casemate.audit.config import read_config\n"
+        "from casemate.audit.engage import open_engagements\n"
+        "from casemate.audit.harden import apply\n"
+        "from casemate.audit.registry import registry\n"
+        "from casemate.audit.run import scopes\n"
+        "from casemate.core.observer import Silent\n"
+        "config = read_config(Path('casemate.toml'))\n"
+        "opened = open_engagements(config, Silent())\n"
+        "every = scopes(opened.engagements.values(), tuple(registry().assessments.values()))\n"
+        "assert list(apply(config, opened.engagements, Silent()))\n"
+        "print(sum(bool(each.jobs) for each in every))\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=scene.folder, env=scene.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 6

@@ -78,9 +78,14 @@ class Scope:
 
     engagement: Engagement
     spec: AssessmentSpec
-    mechanism: Assessment
     jobs: tuple[Job, ...]
     not_applicable: str = ""
+
+    @cached_property
+    def mechanism(self) -> Assessment:
+        """What does the work; loaded only where it applies, for it may need packages that are not installed."""
+        made: Assessment = self.spec.load()()
+        return made
 
     @cached_property
     def work(self) -> str:
@@ -125,10 +130,12 @@ class Scope:
 
 def scope(engagement: Engagement, spec: AssessmentSpec) -> Scope:
     """Prepare one assessment: its tasks, or the reason why it does not apply."""
+    if reason := _lacking(engagement, spec):
+        return Scope(engagement, spec, (), reason)
     mechanism: Assessment = spec.load()()
-    reason = _lacking(engagement, spec) or mechanism.applies(engagement)
+    reason = mechanism.applies(engagement)
     jobs = () if reason else tuple(Job(engagement.name, spec, task) for task in mechanism.tasks(engagement))
-    return Scope(engagement, spec, mechanism, jobs, reason)
+    return Scope(engagement, spec, jobs, reason)
 
 
 def make_plan(config: Config, engagements: Mapping[str, Engagement], scopes: Sequence[Scope]) -> Plan:
