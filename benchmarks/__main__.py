@@ -58,11 +58,11 @@ def main() -> None:
     """Run what was asked for, or everything, and write the report."""
     known = sorted(path.stem for path in HERE.glob("[a-z]*.py"))
     chosen = sys.argv[1:] or known
-    found = sections()
     for name in chosen:
         if name not in known:
             sys.exit(f"there is no benchmark {name!r}; there are: {', '.join(known)}")
-        found[name] = run(name)
+        made = run(name)
+        found = sections() | {name: made}  # read again: another run may have written meanwhile
         text = header() + "".join(f"<!-- {each} -->\n{found[each]}" for each in sorted(found))
         REPORT.write_text(text.rstrip() + "\n", encoding="utf-8")
     print(f"wrote {REPORT.relative_to(HERE.parent)}")

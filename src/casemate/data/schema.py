@@ -48,6 +48,11 @@ class Schema(msgspec.Struct, frozen=True):
         return tuple(column.name for column in self.columns)
 
     @property
+    def linked(self) -> frozenset[str]:
+        """Columns that are computed from others, and those that others are computed from."""
+        return frozenset(name for each in self.columns if each.depends_on for name in (each.name, *each.depends_on))
+
+    @property
     def digest(self) -> Digest:
         """Digest of the whole schema."""
         return Digest.of_value(self)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from casemate.threats.evasion.guards.preprocess import Preprocessed
     from casemate.threats.evasion.guards.result import Judged
     from casemate.threats.evasion.masking import Trust, examine
-    from casemate.threats.evasion.norms.attacks import DDN, FMN, CarliniWagner, MinimumFAB, SigmaZero
+    from casemate.threats.evasion.norms.attacks import DDN, FMN, CarliniWagner, MinimumEnsemble, MinimumFAB, SigmaZero
     from casemate.threats.evasion.norms.patch import AdversarialPatch, Scenes
     from casemate.threats.evasion.norms.universal import UniversalPerturbation
 
@@ -35,6 +35,7 @@ _HOMES: Final = {
     "HopSkipJump": "decisions.attacks",
     "L1": "balls",
     "LabelFunction": "decisions.labels",
+    "MinimumEnsemble": "norms.attacks",
     "MinimumFAB": "norms.attacks",
     "NormalSearch": "decisions.attacks",
     "Scenes": "norms.patch",
@@ -86,6 +87,7 @@ __all__ = [
     "Judged",
     "LabelFunction",
     "Linf",
+    "MinimumEnsemble",
     "MinimumFAB",
     "NormalSearch",
     "Preprocessed",

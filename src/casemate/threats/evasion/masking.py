@@ -41,8 +41,10 @@ Trusted = Literal["ATTACKED", "MASKED"]
 
 BLIND: Final = 0.05
 """Share of samples without a gradient."""
-DISAGREE: Final = 0.25
+DISAGREE: Final = 0.15
 """Share of samples where finite differences contradict the gradient."""
+NEIGHBORS, PATIENCE = 8, 20
+"""Inputs of other classes that are started from, and steps from each."""
 STANDING: Final = 0.05
 """Robust accuracy that a working attack may leave when the ball is the whole box."""
 SATURATED: Final = 1e-12
@@ -187,6 +189,7 @@ class _Examination:
         white = cross.robust & ratio.robust & goals.robust
         black = self._attack("Square", Square(self._ball, self._seed, self._queries))
         losses = self._unlike("losses", goals, cross.robust, limit=DISSENT)
+        foreign = self._foreign()
         detour = self._detour()
         if losses.raised or detour.raised:
             self._attack("APGD-T, all classes", APGD(self._ball, self._seed, loss="targeted-dlr", steps=50))
@@ -199,6 +202,7 @@ class _Examination:
             self._saturates(cross),
             losses,
             detour,
+            foreign,
             self._unlike("score attack", black, white),
             self._unbounded(),
         )
@@ -257,13 +261,17 @@ class _Examination:
         return values, slope
 
     def _differences(self) -> Sign:
-        """Does the margin rise along its gradient as the gradient says? Over the distance that attacks step."""
+        """Does the margin rise along its gradient as the gradient says?
+
+        Over half of the radius: a shorter step stays within a stair of what is quantized, or within a cell of what is
+        projected, where a gradient may be true and of no use.
+        """
         right = self.correct.nonzero()[:, 0]
         share = 0.0
         if len(right) and not self.random:  # what a mean over draws wavers by would drown the difference
             points, labels = self._x[right], self._y[right]
             _, slope = self._slope(points, right)
-            step = self._ball.eps / 8
+            step = self._ball.eps / 2
             ahead = self._ball.project(points + step * self._ball.ascent(slope), points, self._target.bounds)
             promised = (slope * (ahead - points)).flatten(1).sum(1)
             risen = margin(self._target.logits(ahead), labels) - margin(self._target.logits(points), labels)
@@ -309,6 +317,62 @@ class _Examination:
             share, sure = falls / len(found), clopper_pearson(falls, len(found)).low
         return Sign("detour", share, DETOUR, sure > DETOUR, MEANINGS["detour"], REMEDIES["detour"])
 
+    def _foreign(self) -> Sign:
+        """Is there what no loss leads to from the input? Walks from inputs of other classes, brought into the ball.
+
+        A projection onto data, or an answer computed from the input itself, leaves the way out flat or uphill; the way
+        back from the other side shows where it lies.
+        """
+        standing = self.robust.nonzero()[:, 0]
+        gain, sure = 0.0, 0.0
+        if len(standing) and not self.random:
+            broken = torch.zeros(len(standing), dtype=torch.bool)
+            found = self._x[standing].clone()
+            for rank in range(NEIGHBORS):
+                others = (self._y[None] != self._y[standing][:, None]).sum(1)
+                open_ = (~broken & (others > rank)).nonzero()[:, 0]
+                if not len(open_):
+                    break
+                met, moved = self._from(standing[open_], rank)
+                found[open_[met]], broken[open_[met]] = moved[met], True
+            fooled = self._target.confirm(found)
+            broken &= (fooled.argmax(1) != self._y[standing]) & fooled.isfinite().all(1)
+            rows = standing[broken]
+            self.robust[rows] = False
+            self._examples[rows], self._broken[rows] = found[broken], True
+            gain = len(rows) / len(self.correct)
+            sure = clopper_pearson(len(rows), len(self.correct)).low
+            self.evidence["foreign starts"] = int(self.robust.sum()) / len(self.correct)
+        return Sign(
+            "foreign starts",
+            gain,
+            WORTH,
+            gain > WORTH and sure > WORTH / 2,
+            MEANINGS["foreign starts"],
+            REMEDIES["foreign starts"],
+        )
+
+    def _from(self, rows: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+        """(r,) whether and (r, ...) where (r,) samples turn, starting from their ``rank``-th nearest foreign input."""
+        origin, labels = self._x[rows], self._y[rows]
+        far = torch.cdist(origin.flatten(1), self._x.flatten(1))
+        far[self._y[None] == labels[:, None]] = float("inf")
+        start = far.argsort(dim=1)[:, rank]
+        goals, bounds = self._y[start], self._target.bounds
+        current = self._ball.project(self._x[start], origin, bounds)
+        met, best = torch.zeros(len(rows), dtype=torch.bool), current.clone()
+
+        def lead(logits: Tensor) -> Tensor:
+            return (logits.gather(1, goals[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
+
+        for step in range(PATIENCE):
+            logits, _, slope = self._target.gradient(current, lead)
+            now = (logits.argmax(1) != labels) & ~met
+            best[now], met = current[now], met | now
+            pace = self._ball.eps * (1 - step / PATIENCE) / 4
+            current = self._ball.project(current + pace * self._ball.ascent(slope), origin, bounds)
+        return met, best
+
     def _unlike(self, name: str, found: Evaluation, left: Tensor, *, blind: bool = False, limit: float = WORTH) -> Sign:
         """Does an attack that should be weaker break what a stronger one left?"""
         more = int((left & found.broken).sum())
@@ -347,6 +411,7 @@ MEANINGS: Final = {
     "other loss": "the gradient of cross-entropy has died where the margin's has not: its logits are scaled up",
     "losses": "cross-entropy leaves much that another loss breaks, so what one loss leaves is no evidence",
     "detour": "the scores fall on the straight way to examples that exist, so whoever follows scores is led away",
+    "foreign starts": "walks that begin at other inputs arrive where no walk from the input itself did",
     "score attack": "an attack that sees scores only breaks what gradients do not",
 }
 REMEDIES: Final = {
@@ -354,5 +419,6 @@ REMEDIES: Final = {
     "other loss": "the difference of logits ratio",
     "losses": "targeted losses, one for each class",
     "detour": "attacks that look for the boundary and not for a greater loss (FAB), targeted losses",
+    "foreign starts": "starts from inputs of other classes",
     "score attack": "attacks by scores",
 }

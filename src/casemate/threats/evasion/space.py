@@ -60,11 +60,10 @@ class Space:
             frame: (n, d) rows to take interquartile ranges, observed bounds and occurring categories from.
             bounded: False lifts the bounds of numbers, to compare with attacks that know none.
         """
-        linked = {name for column in schema.columns if column.depends_on for name in (column.name, *column.depends_on)}
         axes = [
             axis
             for column in schema.columns
-            if not column.immutable and column.name not in linked
+            if not column.immutable and column.name not in schema.linked
             if (axis := _axis(column, frame[column.name], bounded=bounded)) is not None
         ]
         return cls(tuple(axes))
@@ -178,7 +177,6 @@ def violations(schema: Schema, before: pd.DataFrame, after: pd.DataFrame) -> Fla
     if list(before.columns) != list(after.columns) or any(before.dtypes != after.dtypes):
         return np.ones(len(before), dtype=bool)
     broken = np.zeros(len(before), dtype=bool)
-    linked = {name for column in schema.columns if column.depends_on for name in (column.name, *column.depends_on)}
     for column in schema.columns:
         old, new = before[column.name].reset_index(drop=True), after[column.name].reset_index(drop=True)
         was, now = old.notna().to_numpy(), new.notna().to_numpy()
@@ -186,7 +184,7 @@ def violations(schema: Schema, before: pd.DataFrame, after: pd.DataFrame) -> Fla
         both = was & now
         changed[both] = old[both].to_numpy(dtype=object) != new[both].to_numpy(dtype=object)
         broken |= was != now
-        if column.immutable or column.name in linked or column.type == "date":
+        if column.immutable or column.name in schema.linked or column.type == "date":
             broken |= changed
         elif column.type in {"number", "integer"}:
             values = new[changed].to_numpy(dtype=np.float64)

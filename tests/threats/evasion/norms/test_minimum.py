@@ -11,7 +11,7 @@ from torch import nn
 
 from casemate.core.errors import TargetError, UsageError
 from casemate.targets import TorchClassifier
-from casemate.threats.evasion.norms.attacks import DDN, FMN, CarliniWagner, MinimumFAB, SigmaZero
+from casemate.threats.evasion.norms.attacks import DDN, FMN, CarliniWagner, MinimumEnsemble, MinimumFAB, SigmaZero
 from casemate.threats.evasion.norms.measures import between, length, shorten
 from tests.threats.evasion.networks import digits
 
@@ -21,6 +21,7 @@ ATTACKS = [
     *(FMN(norm=norm, steps=60) for norm in ("L0", "L1", "L2", "Linf")),
     *(MinimumFAB(norm=norm, steps=60) for norm in ("L1", "L2", "Linf")),
     SigmaZero(steps=60),
+    *(MinimumEnsemble(norm=norm, steps=80) for norm in ("L0", "L1", "L2", "Linf")),
 ]
 every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=lambda each: f"{type(each).__name__}-{each.measure}")
 

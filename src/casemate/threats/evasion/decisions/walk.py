@@ -53,7 +53,7 @@ class Steps:
     block: int = 32
     doubt: float = 10.0
     corner: float = 0.3
-    aim: float = 1.0
+    aim: float = 6.0
     radius: float = 0.2
     forget: float = 0.5
     last: float = 0.2

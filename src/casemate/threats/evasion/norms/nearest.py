@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,7 @@ from casemate.threats.evasion.balls import spread
 from casemate.threats.evasion.criteria import Criterion, Misclassified, Targeted
 from casemate.threats.evasion.evaluation import classes
 from casemate.threats.evasion.norms.measures import Norm, between, length
+from casemate.threats.evasion.norms.pruning import pruned
 from casemate.threats.evasion.pursuit import State
 
 if TYPE_CHECKING:
@@ -187,7 +189,8 @@ def _settled(target: Scored, state: State, norm: Norm, criterion: Criterion) -> 
     claimed = state["distance"].isfinite().nonzero()[:, 0]
     settled, pending = origin.clone(), claimed
     if len(claimed):
-        near = polished(target, origin[claimed], state["best"][claimed], labels[claimed], norm, criterion)
+        shorter = pruned if norm == "L0" else partial(polished, norm=norm)
+        near = shorter(target, origin[claimed], state["best"][claimed], labels[claimed], criterion=criterion)
         for share in (0.0, *OUTWARD):
             for source in (near, state["best"][claimed]) if not share else (near,):
                 move = source - origin[claimed]
@@ -202,7 +205,7 @@ def _settled(target: Scored, state: State, norm: Norm, criterion: Criterion) -> 
 
 
 def polished(
-    target: Scored, origin: Tensor, example: Tensor, labels: Tensor, norm: Norm, criterion: Criterion
+    target: Scored, origin: Tensor, example: Tensor, labels: Tensor, *, norm: Norm, criterion: Criterion
 ) -> Tensor:
     """Examples moved towards their inputs as far as bisection finds them to remain examples; `POLISH` passes."""
     low, high = torch.zeros(len(origin)), torch.ones(len(origin))

@@ -9,12 +9,14 @@ from casemate.threats.evasion.trees.attack import TreeAttack, TreeRadius
 from casemate.threats.evasion.trees.constraints import Constraints, Feature
 from casemate.threats.evasion.trees.evaluate import TreeBracket, TreeEvaluation, TreeRobustness
 from casemate.threats.evasion.trees.form import Ensemble
+from casemate.threats.evasion.trees.pipeline import TableTrees
 from casemate.threats.evasion.trees.read import read
 
 __all__ = [
     "Constraints",
     "Ensemble",
     "Feature",
+    "TableTrees",
     "TreeAttack",
     "TreeBracket",
     "TreeEvaluation",

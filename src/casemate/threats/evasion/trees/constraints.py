@@ -80,13 +80,12 @@ class Constraints:
 
         Columns that others are computed from, and those computed, stay as they are, as in ``evasion.decision``.
         """
-        linked = {name for column in schema.columns if column.depends_on for name in (column.name, *column.depends_on)}
         return cls(
             {
                 at: Feature(
                     low=-np.inf if column.low is None else column.low,
                     high=np.inf if column.high is None else column.high,
-                    immutable=column.immutable or column.name in linked or column.type in {"category", "date"},
+                    immutable=column.immutable or column.name in schema.linked or column.type in {"category", "date"},
                     integer=column.type in {"integer", "boolean"},
                 )
                 for at, column in enumerate(schema.columns)

@@ -9,7 +9,7 @@ import numpy as np
 
 from casemate.core.errors import TargetError
 from casemate.threats.evasion.trees.ask import answers, column_names
-from casemate.threats.evasion.trees.form import Ensemble
+from casemate.threats.evasion.trees.form import Ensemble, Floats
 from casemate.threats.evasion.trees.readers import lightgbm, sklearn, xgboost
 from casemate.threats.evasion.trees.readers.build import unsupported
 
@@ -21,7 +21,8 @@ def read(model: Any) -> Ensemble:
 
     Args:
         model: scikit-learn's DecisionTree, ExtraTree, RandomForest, ExtraTrees, GradientBoosting or
-            HistGradientBoosting classifier, an XGBClassifier or an LGBMClassifier; fitted.
+            HistGradientBoosting classifier, an XGBClassifier or an LGBMClassifier; fitted. Or whatever holds an
+            ``ensemble`` that was read before, and predicts.
 
     Raises:
         TargetError: it is another model, or holds something that is not read, or answers otherwise than what was read
@@ -32,6 +33,8 @@ def read(model: Any) -> Ensemble:
         >>> read(DecisionTreeClassifier().fit([[0.0], [1.0]], [0, 1])).predict([[0.4], [0.6]]).tolist()
         [0, 1]
     """
+    if isinstance(known := getattr(model, "ensemble", None), Ensemble):
+        return known
     for reader in (sklearn.read, xgboost.read, lightgbm.read):
         try:
             ensemble = reader(model)
@@ -40,16 +43,16 @@ def read(model: Any) -> Ensemble:
         if ensemble is not None:
             if len(ensemble.classes) < 2:
                 raise unsupported(model, "it knows one class only, and nothing turns it")
-            _compare(model, ensemble)
+            compare(model, ensemble, probes(ensemble))
             return ensemble
     raise TargetError(
         f"{type(model).__name__} is not a tree classifier that can be read",
-        next_step="give a fitted classifier of scikit-learn, XGBoost or LightGBM, without the pipeline around it",
+        next_step="give a fitted classifier of scikit-learn, XGBoost or LightGBM, and a pipeline as `TableTrees`",
     )
 
 
-def _compare(model: Any, ensemble: Ensemble) -> None:
-    """Ask both about rows on both sides of thresholds; only ties of rounding may differ."""
+def probes(ensemble: Ensemble) -> Floats:
+    """(PROBES, d) rows on both sides of thresholds."""
     rng = np.random.default_rng(0)
     rows = np.zeros((PROBES, ensemble.features))
     for column in range(ensemble.features):
@@ -57,6 +60,15 @@ def _compare(model: Any, ensemble: Ensemble) -> None:
         known = np.concatenate([*cuts, [0.0]])
         known = known[np.isfinite(known)]
         rows[:, column] = rng.choice(known, PROBES) + rng.choice([-1e-3, 0.0, 1e-3], PROBES)
+    return rows
+
+
+def compare(model: Any, ensemble: Ensemble, rows: Floats) -> None:
+    """Ask both about (n, d) rows; only ties of rounding may differ.
+
+    Raises:
+        TargetError: the model answers otherwise than what was read from it.
+    """
     raw = ensemble.raw(rows)
     if ensemble.outputs > 1:
         ordered = np.sort(raw, axis=1)
