@@ -29,9 +29,9 @@ class Spent(Exception):
 class Watched(torch.nn.Module):
     """A network that remembers how near each sample's adversarial images came, by queries."""
 
-    def __init__(self, inner, x, y, points, norm):
+    def __init__(self, inner, x, y, points):
         super().__init__()
-        self.inner, self.x, self.y, self.points, self.norm = inner, x, y, points, norm
+        self.inner, self.x, self.y, self.points = inner, x, y, points
         self.rows = None  # which samples the next images belong to; None: one image each, in order
         self.used = np.zeros(len(x), dtype=np.int64)
         self.best = np.full((len(x), len(points)), np.inf)
@@ -45,7 +45,7 @@ class Watched(torch.nn.Module):
         else:
             who, rank = np.full(len(images), self.rows), self.used[self.rows] + np.arange(1, len(images) + 1)
         move = (images.double() - self.x[who].double()).flatten(1)
-        far = (move.norm(dim=1) if self.norm == 2 else move.abs().amax(1)).detach().numpy()
+        far = move.norm(dim=1).detach().numpy()
         wrong = (logits.argmax(1) != self.y[who]).numpy()
         for at, most in enumerate(self.points):
             np.minimum.at(self.best[:, at], who, np.where(wrong & (rank <= most), far, np.inf))
@@ -55,7 +55,7 @@ class Watched(torch.nn.Module):
         return logits
 
 
-def art(watched, x, y, starts, norm):
+def art(watched, x, y, starts):
     """ART's HopSkipJump, one sample after another."""
     from art.attacks.evasion import HopSkipJump
     from art.estimators.classification import PyTorchClassifier
@@ -65,18 +65,18 @@ def art(watched, x, y, starts, norm):
     )
     for row in range(len(x)):
         watched.rows = row
-        attack = HopSkipJump(estimator, norm=norm, max_iter=10_000, max_eval=10_000, init_eval=100, verbose=False)
+        attack = HopSkipJump(estimator, max_iter=10_000, max_eval=10_000, init_eval=100, verbose=False)
         with contextlib.suppress(Spent):
             one = slice(row, row + 1)
             attack.generate(x[one].numpy(), y[one].numpy(), x_adv_init=starts[one].numpy())
 
 
-def foolbox(watched, x, y, starts, norm):
+def foolbox(watched, x, y, starts):
     """Foolbox's HopSkipJump, all samples in one batch."""
     import foolbox
 
     wrapped = foolbox.PyTorchModel(watched, bounds=(0, 1), device="cpu")
-    attack = foolbox.attacks.HopSkipJumpAttack(steps=10_000, constraint="l2" if norm == 2 else "linf")
+    attack = foolbox.attacks.HopSkipJumpAttack(steps=10_000, constraint="l2")
     with contextlib.suppress(Spent):
         attack(wrapped, x, y, epsilons=None, starting_points=starts)
 
@@ -92,12 +92,11 @@ def main():
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     x, y, starts = (torch.from_numpy(given[name]) for name in ("x", "y", "starts"))
-    norm = 2 if int(given["norm"]) == 2 else np.inf
-    watched = Watched(model, x, y, given["points"].tolist(), norm)
+    watched = Watched(model, x, y, given["points"].tolist())
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), torch.no_grad():
         started = time.process_time()
-        globals()[sys.argv[1]](watched, x, y, starts, norm)
+        globals()[sys.argv[1]](watched, x, y, starts)
         seconds = time.process_time() - started
     print(json.dumps({"best": watched.best.tolist(), "used": watched.used.tolist(), "seconds": seconds}))
 

@@ -19,7 +19,7 @@ import torch
 from benchmarks._models import RECIPES, images, model, weights
 from benchmarks._peers import ROOT, python
 from casemate.targets import TorchClassifier
-from casemate.threats.evasion.decisions.attacks import HopSkipJump, NormalSearch
+from casemate.threats.evasion.decisions.attacks import NormalSearch
 
 COUNT = 100
 POINTS = (1000, 5000, 25_000)
@@ -41,7 +41,7 @@ def scene(name: str, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return test.pixels[chosen], test.labels[chosen], test.pixels[starts]
 
 
-def peer(which: str, name: str, norm: str, count: int) -> tuple[np.ndarray, float]:
+def peer(which: str, name: str, count: int) -> tuple[np.ndarray, float]:
     """(n, points) distances and CPU seconds of a peer.
 
     Raises:
@@ -53,9 +53,8 @@ def peer(which: str, name: str, norm: str, count: int) -> tuple[np.ndarray, floa
     named = {f"w:{key}": value for key, value in kept.items()}
     with tempfile.TemporaryDirectory() as folder:
         given = Path(folder) / "given.npz"
-        order = 2 if norm == "L2" else 0
         network = RECIPES[name].network
-        np.savez(given, network=network, x=x, y=y, starts=starts, points=np.array(POINTS), norm=order, **named)
+        np.savez(given, network=network, x=x, y=y, starts=starts, points=np.array(POINTS), **named)
         done = subprocess.run(
             [str(python(HOME)), "-W", "ignore", str(ROOT / "benchmarks" / "_deciders.py"), which, given],
             check=False,
@@ -69,11 +68,11 @@ def peer(which: str, name: str, norm: str, count: int) -> tuple[np.ndarray, floa
     return np.array(said["best"]), float(said["seconds"])
 
 
-def ours(attack: NormalSearch | HopSkipJump, name: str, count: int, *, given: bool = True) -> tuple[np.ndarray, float]:
-    """The same for an attack of ours; without the given starts it seeks its own, and that costs queries too."""
+def ours(name: str, count: int) -> tuple[np.ndarray, float]:
+    """The same of NormalSearch."""
     module, _ = model(name)
     x, y, starts = scene(name, count)
-    found = attack.evaluate(TorchClassifier(module, 10, batch=1024), x, y, starts=starts if given else None)
+    found = NormalSearch(POINTS).evaluate(TorchClassifier(module, 10, batch=1024), x, y, starts=starts)
     return found.distance, found.seconds
 
 
@@ -85,20 +84,15 @@ def main() -> None:
     if not peers:
         print("SKIPPED: no peers.\n")
     count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
-    print(f"Median distance over {count} MNIST images, the same start images for all.\n")
-    print("| network | norm | attack | " + " | ".join(f"{each:,} queries" for each in POINTS) + " | CPU s |")
-    print("|---|---|---|" + "---|" * (len(POINTS) + 1))
+    print(f"Median L2 distance over {count} MNIST images, the same start images for all.\n")
+    print("| network | attack | " + " | ".join(f"{each:,} queries" for each in POINTS) + " | CPU s |")
+    print("|---|---|" + "---|" * (len(POINTS) + 1))
     for name in NETWORKS:
-        for norm in ("L2", "Linf"):
-            rows = {
-                "**NormalSearch**": ours(NormalSearch(POINTS, norm), name, count),  # type: ignore[arg-type]
-                "NormalSearch, own starts": ours(NormalSearch(POINTS, norm), name, count, given=False),  # type: ignore[arg-type]
-                "HopSkipJump, ours": ours(HopSkipJump(POINTS, norm), name, count),  # type: ignore[arg-type]
-            }
-            rows |= {f"HopSkipJump, {each}": peer(each, name, norm, count) for each in peers if norm == "L2"}
-            for label, (distance, seconds) in rows.items():
-                cells = " | ".join(f"{each:.4g}" for each in np.median(distance, axis=0))
-                print(f"| {name} | {norm} | {label} | {cells} | {seconds:.0f} |", flush=True)
+        for which in ("", *peers):
+            distance, seconds = peer(which, name, count) if which else ours(name, count)
+            label = f"HopSkipJump, {which}" if which else "**NormalSearch**"
+            cells = " | ".join(f"{each:.4g}" for each in np.median(distance, axis=0))
+            print(f"| {name} | {label} | {cells} | {seconds:.0f} |", flush=True)
     print()
 
 

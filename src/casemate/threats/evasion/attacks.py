@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from casemate.core.errors import UsageError
 from casemate.targets.differentiable import Differentiable, Scored
-from casemate.threats.evasion.balls import Ball, Linf
+from casemate.threats.evasion.balls import L1, Ball, Linf
 from casemate.threats.evasion.criteria import Criterion, Misclassified, Targeted
 from casemate.threats.evasion.evaluation import Evaluation, Stage, evaluate
 from casemate.threats.evasion.gradients.apgd import AutoDescent
 from casemate.threats.evasion.gradients.fab import Boundary
 from casemate.threats.evasion.gradients.pgd import Descent
+from casemate.threats.evasion.gradients.sparse import SparseDescent
 from casemate.threats.evasion.resume import resumed
 from casemate.threats.evasion.scores.square import Squares
 
@@ -150,7 +151,7 @@ class MIM(_Attack):
 
 @dataclass(frozen=True)
 class APGD(_Attack):
-    """Auto-PGD, see `casemate.threats.evasion.gradients.apgd`.
+    """Auto-PGD, see `casemate.threats.evasion.gradients.apgd`; in L1 `casemate.threats.evasion.gradients.sparse`.
 
     Attributes:
         loss: "ce", "dlr", or "targeted-dlr", which aims at the next best classes one after another.
@@ -169,12 +170,10 @@ class APGD(_Attack):
         if self.loss == "targeted-dlr" and isinstance(criterion, Targeted):
             return replace(self, loss="dlr").stages(target, criterion)
         ranks = range(2, min(self.ranks + 2, target.classes + 1)) if self.loss == "targeted-dlr" else (2,)
+        walk = SparseDescent if isinstance(self.ball, L1) else AutoDescent
         name = {"ce": "APGD-CE", "dlr": "APGD-DLR", "targeted-dlr": "APGD-T"}[self.loss]
         return [
-            (
-                name,
-                AutoDescent(target, self.ball, criterion, self.loss, self.steps, rank, self.seed, restart),
-            )
+            (name, walk(target, self.ball, criterion, self.loss, self.steps, rank, self.seed, restart))
             for restart in range(self.restarts)
             for rank in ranks
         ]

@@ -7,7 +7,10 @@ import torch
 from torch import nn
 
 from casemate.targets import TorchClassifier
-from casemate.threats.evasion import APGD, FAB, L2, PGD, Linf
+from casemate.threats.evasion import APGD, FAB, L1, L2, PGD, Linf
+from casemate.threats.evasion.criteria import Misclassified
+from casemate.threats.evasion.evaluation import evaluate
+from casemate.threats.evasion.gradients.apgd import AutoDescent
 from tests.threats.evasion.networks import digits
 
 
@@ -83,3 +86,16 @@ def test_scaled_logits_stop_the_cross_entropy_but_not_the_ratio() -> None:
     truth = APGD(Linf(0.1), loss="dlr").evaluate(plain, scene.x, scene.y)
     assert blind.estimate > truth.estimate + 0.2
     assert abs(int(ratio.robust.sum()) - int(truth.robust.sum())) <= 2
+
+
+def test_apgd_in_l1_adapts_how_many_coordinates_move_and_that_is_what_makes_it_strong() -> None:
+    """Without the adaptation, and beside PGD with twenty times its gradients, much is left that it breaks."""
+    scene = digits()
+    target, ball = TorchClassifier(scene.module, 10), L1(1.5)
+    found = APGD(ball, steps=50).evaluate(target, scene.x, scene.y)
+    walk = AutoDescent(target, ball, Misclassified(), "ce", 50)
+    fixed = evaluate("fixed", [("fixed", walk)], target, scene.x, scene.y, ball, Misclassified())
+    patient = PGD(ball, steps=100, restarts=10, step=0.1).evaluate(target, scene.x, scene.y)
+    assert bool(ball.holds(found.adversarial, scene.x).all())
+    assert int(found.robust.sum()) <= int(patient.robust.sum())
+    assert int(found.robust.sum()) < 0.95 * int(fixed.robust.sum())

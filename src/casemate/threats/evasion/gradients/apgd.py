@@ -64,9 +64,7 @@ class AutoDescent:
     def begin(self, origin: Tensor, labels: Tensor, ids: Tensor) -> State:
         """At a random point on the ball's surface, with the gradient there."""
         state = fresh(origin, labels, ids)
-        noise = Noise(self.seed, f"apgd-{self.loss}-{self.rank}").uniform(ids.numpy(), origin.shape[1:], self.restart)
-        moved = origin + self.ball.start(torch.from_numpy(noise) * 2 - 1, onto=True)
-        current = self.ball.project(moved, origin, self.target.bounds)
+        current = self._start(origin, ids)
         if self.loss == "targeted-dlr":
             state["goals"] = self.target.logits(origin).argsort(dim=1, descending=True)[:, self.rank - 1]
         logits, losses, slope = self.target.gradient(current, self._loss(state))
@@ -89,6 +87,15 @@ class AutoDescent:
             "turn": torch.zeros(count, dtype=torch.int64),
         }
         return state
+
+    def _start(self, origin: Tensor, ids: Tensor) -> Tensor:
+        moved = origin + self.ball.start(self._noise(origin, ids), onto=True)
+        return self.ball.project(moved, origin, self.target.bounds)
+
+    def _noise(self, origin: Tensor, ids: Tensor) -> Tensor:
+        """(n, ...) in [-1, 1)."""
+        noise = Noise(self.seed, f"apgd-{self.loss}-{self.rank}").uniform(ids.numpy(), origin.shape[1:], self.restart)
+        return torch.from_numpy(noise) * 2 - 1
 
     def advance(self, state: State) -> None:
         """One step with momentum, one gradient, and a checkpoint for those who are due."""
