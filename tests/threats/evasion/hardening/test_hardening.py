@@ -12,7 +12,7 @@ from casemate.threats.evasion.certificates.certify import certify
 from casemate.threats.evasion.certificates.intervals import boxes
 from casemate.threats.evasion.certificates.read import read
 from casemate.threats.evasion.hardening.adversarial import train_pgd, train_plain, train_trades
-from casemate.threats.evasion.hardening.certified import train_ibp, worst_logits
+from casemate.threats.evasion.hardening.certified import linear_logits, train_ibp, worst_logits
 from casemate.threats.evasion.hardening.cheap import _Guard, train_fast, train_free
 from casemate.threats.evasion.hardening.descent import Moment, Schedule, descend
 from casemate.threats.evasion.hardening.noise import train_smoothed
@@ -54,6 +54,7 @@ def test_what_plain_training_learns_breaks_and_what_adversarial_training_learns_
         train_pgd(network(), x, labels, EPS, schedule=QUICK),
         train_trades(network(), x, labels, EPS, schedule=QUICK),
         train_ibp(network(), x, labels, EPS, schedule=QUICK),
+        train_ibp(network(), x, labels, EPS, linear=1.0, schedule=QUICK),
         train_fast(network(), x, labels, EPS, schedule=QUICK),
         train_free(network(), x, labels, EPS, schedule=QUICK),
         train_awp(network(), x, labels, EPS, schedule=QUICK),
@@ -89,6 +90,24 @@ def test_the_module_given_stays_as_it_is_and_the_seed_decides(train: object) -> 
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in before)
     assert any(not torch.equal(runs[0][name], runs[2][name]) for name in before)
     assert any(not torch.equal(runs[0][name], before[name]) for name in before)
+
+
+def test_linear_bounds_hold_are_tighter_on_the_whole_and_teach() -> None:
+    torch.manual_seed(1)
+    module = nn.Sequential(
+        nn.Conv2d(1, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 6, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(24, 5)
+    ).eval()
+    x, y = torch.rand(20, 1, 8, 8), torch.arange(20) % 5
+    graph = read(module, (1, 8, 8), trainable=True)
+    intervals, linear = (made(graph, x, y, 0.05, (0.0, 1.0)) for made in (worst_logits, linear_logits))
+    assert (linear.gather(1, y[:, None]) == 0).all()
+    assert linear.sum() < 0.8 * intervals.sum()
+    for _ in range(50):
+        moved = (x + 0.05 * torch.randn_like(x).sign()).clamp(0, 1)
+        logits = module(moved)
+        assert (logits - logits.gather(1, y[:, None]) <= linear + 1e-5).all()
+    slopes = torch.autograd.grad(linear.sum(), list(module.parameters()))
+    assert all(bool(each.abs().sum() > 0) for each in slopes[:-1])
 
 
 def test_the_guard_goes_back_when_robustness_collapses_and_takes_more_steps_from_then_on() -> None:

@@ -24,7 +24,7 @@ else:
 AT_FIRST = 0.2
 """Share of coordinates that move in a step before the best point says otherwise."""
 FEWER = 1.5
-"""A step moves so many times fewer coordinates than the best point has moved; a step that stays gets as much shorter."""
+"""A step moves so many times fewer coordinates than the best point has; a step that stays gets as much shorter."""
 SETTLED = 0.95
 """The best point has become sparser if it has moved fewer than this share of what it had."""
 SHORTEST = 10.0

@@ -120,6 +120,7 @@ class FreeTraining(_Training):
 
 
 class CertifiedTraining(_Training):
-    """``evasion.certified_training``; options: ``warm``, ``ramp``, ``keep``."""
+    """``evasion.certified_training``; options: ``warm``, ``ramp``, ``keep``, ``linear``."""
 
-    spec, train, known, epochs = declarations.CERTIFIED, staticmethod(train_ibp), ("warm", "ramp", "keep"), 10
+    known = ("warm", "ramp", "keep", "linear")
+    spec, train, epochs = declarations.CERTIFIED, staticmethod(train_ibp), 10
