@@ -139,6 +139,14 @@ CERTIFIED = _training(
     "CertifiedTraining",
     "Gowal et al. 2018, arXiv:1810.12715",
 )
+SPLITTING = DefenseSpec(
+    id="evasion.robust_splitting",
+    title="Grow a forest whose splits are judged by the worst an adversary can do with rows near them",
+    changes="recipe",
+    judged_by=(DECISION.id,),
+    factory="casemate.threats.evasion.hardening.splitting:RobustSplitting",
+    reference="Chen et al. 2019, arXiv:1902.10660",
+)
 
 ASSESSMENTS: tuple[AssessmentSpec, ...] = (DECISION, BRACKET)
-DEFENSES: tuple[DefenseSpec, ...] = (ADVERSARIAL, TRADES, AWP, FAST, FREE, CERTIFIED)
+DEFENSES: tuple[DefenseSpec, ...] = (ADVERSARIAL, TRADES, AWP, FAST, FREE, CERTIFIED, SPLITTING)

@@ -19,12 +19,13 @@ from casemate.threats.inversion import declarations, estimates
 from casemate.threats.inversion.learned import learned
 from casemate.threats.inversion.moments import likelihood_ratio
 from casemate.threats.inversion.pool import Pool, pool
-from casemate.threats.inversion.promise import CONFIDENT, accepted, last_step, retrained, sklearn_recipe
+from casemate.threats.inversion.promise import CONFIDENT, accepted
 from casemate.threats.inversion.shadows import Design, train
 from casemate.threats.inversion.signals import Floats
 from casemate.training.engagement import Engagement, Proposal
 from casemate.training.linear import split
 from casemate.training.recipe import SklearnRecipe
+from casemate.training.retraining import last_step, retrained, sklearn_recipe
 
 LIMITS = ((15, 60, 1.0), (8, 120, 10.0), (4, 240, 10.0), (3, 240, 10.0), (3, 480, 10.0), (2, 480, 10.0))
 """Leaves a tree, least rows a leaf, L2 penalty of leaf values: from half of scikit-learn's default to stumps."""

@@ -17,12 +17,13 @@ from casemate.threats.inversion.closed_form import Mask, closed_form
 from casemate.threats.inversion.membership import closed_form_refusal
 from casemate.threats.inversion.moments import likelihood_ratio
 from casemate.threats.inversion.pool import Pool, pool
-from casemate.threats.inversion.promise import AT, CONFIDENT, accepted, last_step, promise, retrained, sklearn_recipe
+from casemate.threats.inversion.promise import AT, CONFIDENT, accepted, promise
 from casemate.threats.inversion.signals import Floats
 from casemate.training.engagement import Engagement, Proposal
 from casemate.training.influence import leave_one_out
 from casemate.training.linear import objective, solve, split
 from casemate.training.recipe import SklearnRecipe
+from casemate.training.retraining import last_step, retrained, sklearn_recipe
 
 FACTORS = tuple(float(factor) for factor in 10.0 ** np.arange(0.0, 4.01, 0.5))
 DRAWS = 48
