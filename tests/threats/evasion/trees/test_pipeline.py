@@ -189,6 +189,10 @@ def test_what_is_not_carried_back_is_refused() -> None:
     with pytest.raises(TargetError, match="not a Pipeline"):
         TableTrees.of(make("tree", 1).fit(number, y), number, SCHEMA)
     model = make_pipeline(StandardScaler(), make("tree", 1)).fit(number, y)
+    with pytest.raises(DataError, match="no rows"):
+        TableTrees.of(model, number[:0], SCHEMA)
+    with pytest.raises(DataError, match="not in the schema"):
+        TableTrees.of(model, number.rename(columns={"lab": 3}), SCHEMA)
     with pytest.raises(DataError, match="float32"):
         TableTrees.of(model, number.astype(np.float32), SCHEMA)
 

@@ -101,8 +101,14 @@ class TableTrees:
 
         Raises:
             TargetError: there is something else in it.
-            DataError: a number's column is neither float64 nor whole.
+            DataError: there are no rows, or a column is not in the schema or is of numbers neither float64 nor whole.
         """
+        strange = [name for name in frame.columns if name not in schema.names]
+        if strange or not len(frame):
+            raise DataError(
+                f"column {strange[0]!r} is not in the schema" if strange else "there are no rows to take scales from",
+                next_step="give rows as the pipeline takes them, and a schema of all their columns",
+            )
         if not isinstance(pipeline, Pipeline) or len(pipeline.steps) < 2:
             raise _unread(pipeline, "it is not a Pipeline that ends with trees")
         layout: list[Coordinate] = [Coordinate(str(name)) for name in frame.columns]
