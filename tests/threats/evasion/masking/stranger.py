@@ -136,7 +136,8 @@ def distances() -> nn.Module:
         scores = module(x)
         right = scores.gather(1, y[:, None])
         others = scores.scatter(1, y[:, None], -inf).amax(1, keepdim=True)
-        return (0.4 - (right - others)).clamp_min(0).mean()
+        answer: torch.Tensor = (0.4 - (right - others)).clamp_min(0).mean()
+        return answer
 
     trained: nn.Module = descend(made, *_training(), loss, Schedule(40, batch=100, rate=2e-2))
     to(trained, inf)
@@ -157,7 +158,8 @@ def _denoiser() -> nn.Module:
     def loss(module: nn.Module, x: torch.Tensor, y: torch.Tensor, now: Moment) -> torch.Tensor:
         strength = 0.375 * torch.rand(len(x), 1, 1, 1, generator=now.generator)
         noisy = x + strength * torch.randn(x.shape, generator=now.generator)
-        return nn.functional.mse_loss(module(noisy), x)
+        answer: torch.Tensor = nn.functional.mse_loss(module(noisy), x)
+        return answer
 
     with torch.random.fork_rng():
         torch.manual_seed(54)
