@@ -26,7 +26,7 @@ from casemate.stats.proportions import clopper_pearson
 from casemate.targets.differentiable import Differentiable
 from casemate.targets.drawn import Drawn
 from casemate.threats.evasion.attacks import APGD, FAB, FGSM, PGD, Square
-from casemate.threats.evasion.balls import Linf
+from casemate.threats.evasion.balls import Linf, spread
 from casemate.threats.evasion.evaluation import Evaluation, classes
 from casemate.threats.evasion.losses import cross_entropy, margin
 from casemate.threats.evasion.noise import Noise
@@ -54,9 +54,13 @@ LEVEL: Final = 0.01
 WORTH: Final = 0.04
 """Share of samples by which it must do so to matter."""
 DISSENT: Final = 0.15
-"""Share of samples that cross-entropy leaves and another loss breaks: both climb towards the same boundary."""
+"""Share of samples that cross-entropy leaves and other losses break: all climb towards the same boundary."""
 DETOUR: Final = 0.05
 """Share of the rise up to an example by which the margin first falls; share of examples of which that may be said."""
+LEAP: Final = 0.2
+"""Change of probabilities within less than a ten-thousandth of the radius that no slope explains."""
+PACES, CLOSER = 257, 6
+"""Points looked at along the gradient for leaps, and halvings of the interval with the largest change."""
 STATIONS: Final = 17
 """Points looked at on the straight way to an example."""
 WAVERS: Final = 1e-3
@@ -188,9 +192,9 @@ class _Examination:
         goals = self._attack("APGD-T", APGD(self._ball, self._seed, loss="targeted-dlr", steps=50, ranks=3))
         white = cross.robust & ratio.robust & goals.robust
         black = self._attack("Square", Square(self._ball, self._seed, self._queries))
-        losses = self._unlike("losses", goals, cross.robust, limit=DISSENT)
-        foreign = self._foreign()
         detour = self._detour()
+        foreign, arrived = self._foreign()
+        losses = self._dissent(cross, ratio.broken | goals.broken | arrived)
         if losses.raised or detour.raised:
             self._attack("APGD-T, all classes", APGD(self._ball, self._seed, loss="targeted-dlr", steps=50))
             self._attack("FAB-T", FAB(self._ball, self._seed, steps=50))
@@ -203,6 +207,7 @@ class _Examination:
             losses,
             detour,
             foreign,
+            self._leaps(),
             self._unlike("score attack", black, white),
             self._unbounded(),
         )
@@ -317,13 +322,47 @@ class _Examination:
             share, sure = falls / len(found), clopper_pearson(falls, len(found)).low
         return Sign("detour", share, DETOUR, sure > DETOUR, MEANINGS["detour"], REMEDIES["detour"])
 
-    def _foreign(self) -> Sign:
+    def _leaps(self) -> Sign:
+        """Share of samples whose answer jumps on the way along the gradient: no slope shows what lies behind."""
+        right = self.correct.nonzero()[:, 0]
+        share = 0.0
+        if len(right) and not self.random:
+            points = self._x[right]
+            way = self._ball.eps * self._ball.ascent(self._slope(points, right)[1])
+
+            def answers(place: Tensor) -> Tensor:
+                moved = (points + spread(place, way) * way).clamp(*self._target.bounds)
+                return self._target.logits(moved).softmax(1)
+
+            low, most, last = torch.zeros(len(right)), torch.zeros(len(right)), answers(torch.zeros(len(right)))
+            for place in torch.linspace(0, 1, PACES).tolist()[1:]:
+                now = answers(torch.full((len(right),), place))
+                change = (now - last).abs().amax(1)
+                low, most = torch.where(change > most, place - 1 / (PACES - 1), low), torch.maximum(change, most)
+                last = now
+            high = low + 1 / (PACES - 1)
+            for _ in range(CLOSER):
+                middle = (low + high) / 2
+                first, between, second = answers(low), answers(middle), answers(high)
+                left, rest = (between - first).abs().amax(1), (second - between).abs().amax(1)
+                low, high = torch.where(left > rest, low, middle), torch.where(left > rest, middle, high)
+                most = torch.maximum(left, rest)
+            share = float((most > LEAP).float().mean())
+        return Sign("leaps", share, BLIND, share > BLIND, MEANINGS["leaps"], REMEDIES["leaps"])
+
+    def _dissent(self, cross: Evaluation, others: Tensor) -> Sign:
+        """How much of what cross-entropy leaves do all other gradient attacks together break?"""
+        share = int((cross.robust & others).sum()) / len(self.correct)
+        return Sign("losses", share, DISSENT, share > DISSENT, MEANINGS["losses"], REMEDIES["losses"])
+
+    def _foreign(self) -> tuple[Sign, Tensor]:
         """Is there what no loss leads to from the input? Walks from inputs of other classes, brought into the ball.
 
         A projection onto data, or an answer computed from the input itself, leaves the way out flat or uphill; the way
         back from the other side shows where it lies.
         """
         standing = self.robust.nonzero()[:, 0]
+        arrived = torch.zeros_like(self.correct)
         gain, sure = 0.0, 0.0
         if len(standing) and not self.random:
             broken = torch.zeros(len(standing), dtype=torch.bool)
@@ -338,19 +377,14 @@ class _Examination:
             fooled = self._target.confirm(found)
             broken &= (fooled.argmax(1) != self._y[standing]) & fooled.isfinite().all(1)
             rows = standing[broken]
-            self.robust[rows] = False
+            arrived[rows], self.robust[rows] = True, False
             self._examples[rows], self._broken[rows] = found[broken], True
             gain = len(rows) / len(self.correct)
             sure = clopper_pearson(len(rows), len(self.correct)).low
             self.evidence["foreign starts"] = int(self.robust.sum()) / len(self.correct)
-        return Sign(
-            "foreign starts",
-            gain,
-            WORTH,
-            gain > WORTH and sure > WORTH / 2,
-            MEANINGS["foreign starts"],
-            REMEDIES["foreign starts"],
-        )
+        raised = gain > WORTH and sure > WORTH / 2
+        name = "foreign starts"
+        return Sign(name, gain, WORTH, raised, MEANINGS[name], REMEDIES[name]), arrived
 
     def _from(self, rows: Tensor, rank: int) -> tuple[Tensor, Tensor]:
         """(r,) whether and (r, ...) where (r,) samples turn, starting from their ``rank``-th nearest foreign input."""
@@ -373,7 +407,7 @@ class _Examination:
             current = self._ball.project(current + pace * self._ball.ascent(slope), origin, bounds)
         return met, best
 
-    def _unlike(self, name: str, found: Evaluation, left: Tensor, *, blind: bool = False, limit: float = WORTH) -> Sign:
+    def _unlike(self, name: str, found: Evaluation, left: Tensor, *, blind: bool = False) -> Sign:
         """Does an attack that should be weaker break what a stronger one left?"""
         more = int((left & found.broken).sum())
         less = int((self.correct & ~left & ~found.broken).sum())
@@ -382,8 +416,8 @@ class _Examination:
         return Sign(
             name,
             share,
-            limit,
-            share > limit and (sure or blind),
+            WORTH,
+            share > WORTH and (sure or blind),
             MEANINGS[name],
             REMEDIES[name],
         )
@@ -409,9 +443,10 @@ class _Examination:
 MEANINGS: Final = {
     "one step": "one step breaks what many steps do not, so the many are led astray",
     "other loss": "the gradient of cross-entropy has died where the margin's has not: its logits are scaled up",
-    "losses": "cross-entropy leaves much that another loss breaks, so what one loss leaves is no evidence",
+    "losses": "cross-entropy leaves much that other losses break, so what one loss leaves is no evidence",
     "detour": "the scores fall on the straight way to examples that exist, so whoever follows scores is led away",
     "foreign starts": "walks that begin at other inputs arrive where no walk from the input itself did",
+    "leaps": "the answer jumps, and the slopes on this side of the jump say nothing of the other",
     "score attack": "an attack that sees scores only breaks what gradients do not",
 }
 REMEDIES: Final = {
@@ -420,5 +455,6 @@ REMEDIES: Final = {
     "losses": "targeted losses, one for each class",
     "detour": "attacks that look for the boundary and not for a greater loss (FAB), targeted losses",
     "foreign starts": "starts from inputs of other classes",
+    "leaps": "steps as long as the radius, attacks on each part by itself",
     "score attack": "attacks by scores",
 }

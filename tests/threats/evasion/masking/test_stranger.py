@@ -1,4 +1,7 @@
-"""`examine` on two honest and two masked defenses that its signs were not made for: see `stranger.py`."""
+"""`examine` on two honest and two masked defenses that its signs were not made for: see `stranger.py`.
+
+What came first: the cascade passed, the other three were judged rightly. The sign *leaps* was added for it.
+"""
 
 from __future__ import annotations
 
