@@ -147,6 +147,17 @@ def test_every_hidden_way_to_write_a_word_reads_as_the_word(seed: int) -> None:
             assert canonicalize(f"a {written}, b").text == f"a {word}, b", ascii(written)
 
 
+@given(st.lists(st.text("abcdefgh", min_size=2, max_size=6), min_size=1, max_size=6), st.integers(0, 10_000))
+def test_disguised_words_stand_where_they_stood_whatever_their_neighbors(words: list[str], seed: int) -> None:
+    """Turned words must not take the spaces between them along: a reader would see them change places."""
+    draw = np.random.default_rng(seed)
+    written = []
+    for word in words:
+        ways = [word, *Hidden(most=20)(word, "", draw)]
+        written.append(ways[int(draw.integers(len(ways)))])
+    assert canonicalize(" ".join(written)).text == " ".join(words)
+
+
 def test_look_alikes_read_as_what_they_look_like() -> None:
     ascii_ones = {"I", "1", "l", "0"}
     tried = [(plain, like) for plain, letters in glyphs().items() for like in letters if like not in ascii_ones]

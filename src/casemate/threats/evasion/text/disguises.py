@@ -109,7 +109,8 @@ class Hidden:
             letter = "etaoinsh"[int(draw.integers(8))]
             return word[:at] + letter + "\b" + word[at:]
         if draw.random() < 0.5 or len(word) < 2:
-            return f"\u202e{word[::-1]}\u202c"
+            # isolated, or a space between two of these would turn with them, and the reader see the words change places
+            return f"\u2066\u202e{word[::-1]}\u202c\u2069"
         first, second = word[at - 1], word[at]
-        swapped = f"\u202d\u2066\u202e\u2066{second}\u2069\u2066{first}\u2069\u202c\u2069\u202c"
+        swapped = f"\u2066\u202e\u2066{second}\u2069\u2066{first}\u2069\u202c\u2069"
         return word[: at - 1] + swapped + word[at + 1 :]

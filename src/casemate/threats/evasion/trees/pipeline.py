@@ -67,6 +67,7 @@ class TableTrees:
         constraints: the schema's rules for them. The cost of a number is 1 for its interquartile range, that of another
             category is 1.
         template: (1, ...) a row of the table, for columns that the pipeline drops, and for dtypes.
+        holes: columns whose cells may be missing.
 
     Example:
         >>> from sklearn.ensemble import RandomForestClassifier
@@ -88,6 +89,7 @@ class TableTrees:
     ensemble: Ensemble
     constraints: Constraints
     template: pd.DataFrame
+    holes: frozenset[str]
 
     @classmethod
     def of(cls, pipeline: Any, frame: pd.DataFrame, schema: Schema) -> TableTrees:
@@ -121,9 +123,9 @@ class TableTrees:
         template = frame[:1].reset_index(drop=True)
         folded = _Folded(pipeline[:-1], template, layout, inner.rule)
         trees = folded.trees(inner.trees, np.array(place))
-        rule = replace(inner.rule, strict=False, inputs="float64", missing=folded.missing)
+        rule = replace(inner.rule, strict=False, inputs="float64", missing=bool(folded.holes))
         ensemble = replace(inner, trees=trees, rule=rule, features=len(coordinates))
-        made = cls(pipeline, schema, coordinates, ensemble, _rules(schema, frame, coordinates), template)
+        made = cls(pipeline, schema, coordinates, ensemble, _rules(schema, frame, coordinates), template, folded.holes)
         compare(made, ensemble, made._probes(frame))
         return made
 
@@ -147,6 +149,11 @@ class TableTrees:
             cells = frame[each.column]
             if each.category is None:
                 made[:, at] = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+                if np.isnan(made[:, at]).any() and each.column not in self.holes:
+                    raise DataError(
+                        f"column {each.column!r} misses values that the pipeline does not take",
+                        next_step="impute them in the pipeline, or leave those rows out",
+                    )
                 if (np.abs(made[:, at]) > FARTHEST).any():
                     raise DataError(
                         f"column {each.column!r} holds a number beyond {FARTHEST:g}",
@@ -201,7 +208,10 @@ class _Folded:
             self.gone: Floats | None = self._seen({name: np.array([np.nan]) for name in self.numbers})[0]
         except ValueError:
             self.gone = None  # the transformers refuse missing values
-        self.missing = self.gone is not None and (bool(np.isfinite(self.gone).all()) or rule.missing)
+        whole = np.zeros(len(layout), dtype=bool) if self.gone is None else np.isfinite(self.gone) | rule.missing
+        taken = {each.column for each, finite in zip(layout, whole, strict=True) if finite}
+        refused = {each.column for each, finite in zip(layout, whole, strict=True) if not finite}
+        self.holes = frozenset(taken - refused) & set(self.numbers)
 
     def trees(self, trees: tuple[Tree, ...], place: Whole) -> tuple[Tree, ...]:
         """Trees over coordinates. ``place`` says which one each column of the matrix is made from."""
