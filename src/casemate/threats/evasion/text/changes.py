@@ -63,7 +63,7 @@ class Typos:
     delete: bool = True
     neighbor: bool = True
     inner: bool = False
-    most: int = 8
+    most: int = 20
     kind: str = "typo"
     visible: bool = True
 
