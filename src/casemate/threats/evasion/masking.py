@@ -194,7 +194,8 @@ class _Examination:
         black = self._attack("Square", Square(self._ball, self._seed, self._queries))
         detour = self._detour()
         foreign, arrived = self._foreign()
-        losses = self._dissent(cross, ratio.broken | goals.broken | arrived)
+        others = ratio.broken | goals.broken | arrived
+        losses = self._dissent(cross, others)
         if losses.raised or detour.raised:
             self._attack("APGD-T, all classes", APGD(self._ball, self._seed, loss="targeted-dlr", steps=50))
             self._attack("FAB-T", FAB(self._ball, self._seed, steps=50))
@@ -203,7 +204,7 @@ class _Examination:
             blind,
             self._differences(),
             self._unlike("one step", single, white),
-            self._saturates(cross),
+            self._saturates(cross, others),
             losses,
             detour,
             foreign,
@@ -291,13 +292,13 @@ class _Examination:
             "gradients averaged over a neighborhood, attacks by scores",
         )
 
-    def _saturates(self, cross: Evaluation) -> Sign:
-        """Share of samples that cross-entropy leaves standing though its gradient there has died.
+    def _saturates(self, cross: Evaluation, others: Tensor) -> Sign:
+        """Share of samples that cross-entropy leaves standing where its gradient has died, and that other losses break.
 
         Where the right class' probability is one in float32, the gradient of its logarithm is zero or noise, however
-        near the boundary lies; the margin still has a gradient.
+        near the boundary lies; the margin still has a gradient. Where that finds nothing either, nothing was hidden.
         """
-        left = cross.robust.nonzero()[:, 0]
+        left = (cross.robust & others).nonzero()[:, 0]
         share = 0.0
         if len(left):
             points, labels = self._x[left], self._y[left]
