@@ -105,13 +105,8 @@ class AutoDescent:
         keep = spread(torch.where(state["turn"] > 0, MOMENTUM, 1.0), current)
         mixed = current + keep * (plain - current) + (1 - keep) * (current - state["previous"])
         state["previous"] = current
-        state["current"] = current = self.ball.project(mixed, origin, bounds)
-        logits, losses, state["slope"] = self.target.gradient(current, self._loss(state))
-        claim(state, current, self.criterion.met(logits, state["labels"]))
-        better = losses > state["best_loss"]
-        for name, now in (("best", current), ("best_slope", state["slope"])):
-            state[name] = torch.where(spread(better, current), now, state[name])
-        state["best_loss"] = torch.where(better, losses, state["best_loss"])
+        state["current"] = self.ball.project(mixed, origin, bounds)
+        losses = self._look(state)
         state["rises"] += losses > state["last_loss"]
         state["last_loss"] = losses
         state["since"] += 1
@@ -119,6 +114,17 @@ class AutoDescent:
         due = state["since"] == state["window"]
         if bool(due.any()):
             self._check(state, due)
+
+    def _look(self, state: State) -> Tensor:
+        """(n,) losses of the current points; successes are claimed, and the points of greatest loss kept."""
+        current = state["current"]
+        logits, losses, state["slope"] = self.target.gradient(current, self._loss(state))
+        claim(state, current, self.criterion.met(logits, state["labels"]))
+        better = losses > state["best_loss"]
+        for name, now in (("best", current), ("best_slope", state["slope"])):
+            state[name] = torch.where(spread(better, current), now, state[name])
+        state["best_loss"] = torch.where(better, losses, state["best_loss"])
+        return losses
 
     def _check(self, state: State, due: Tensor) -> None:
         """Halve the step, and go back to the best point, where the loss swings or has stopped rising."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from casemate.core.optional import require
 from casemate.threats.evasion.balls import spread
 from casemate.threats.evasion.gradients.apgd import AutoDescent
-from casemate.threats.evasion.pursuit import State, claim
+from casemate.threats.evasion.pursuit import State
 
 if TYPE_CHECKING:
     import torch
@@ -56,13 +56,8 @@ class SparseDescent(AutoDescent):
         push = slope.sign() * (slope.abs() >= ordered.gather(1, rank[:, None]))
         push = push / push.abs().sum(1, keepdim=True).clamp_min(1e-10) * state["step"][:, None]
         moved = current + push.reshape(current.shape)
-        state["current"] = current = self.ball.project(moved, origin, self.target.bounds)
-        logits, losses, state["slope"] = self.target.gradient(current, self._loss(state))
-        claim(state, current, self.criterion.met(logits, state["labels"]))
-        better = losses > state["best_loss"]
-        for name, now in (("best", current), ("best_slope", state["slope"])):
-            state[name] = torch.where(spread(better, current), now, state[name])
-        state["best_loss"] = torch.where(better, losses, state["best_loss"])
+        state["current"] = self.ball.project(moved, origin, self.target.bounds)
+        self._look(state)
         state["since"] += 1
         state["turn"] += 1
         due = state["since"] >= max(int(0.04 * self.moves), 1)
