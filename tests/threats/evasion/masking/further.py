@@ -1,7 +1,7 @@
 """Six further defenses, written after the thresholds of `masking` were frozen, by somebody who had not seen them.
 
 Two honest, four masked. Each is a network of its own, trained as its authors train it, so that nothing here resembles
-the battery's wrappers around one network. That those are masked is shown without `examine`, in `test_further.py`.
+the battery's wrappers around one network. That those are masked is shown without `examine`, in `test_batches.py`.
 
 References:
     Zhang et al. 2019, arXiv:1901.08573 (TRADES). Xiao, Zhong and Zheng 2020, arXiv:1905.10510 (k-winners-take-all).
