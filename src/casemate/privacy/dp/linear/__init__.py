@@ -1,0 +1,1 @@
+"""Linear models that are trained privately by full-batch gradient descent on whole numbers."""

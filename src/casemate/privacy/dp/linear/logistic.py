@@ -1,0 +1,241 @@
+"""Logistic regression that keeps its training records private."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from casemate.core.errors import DataError, UsageError
+from casemate.privacy.dp.certificate import Certificate
+from casemate.privacy.dp.linear.defaults import MEASURING, gaussian_plan, laplace_plan
+from casemate.privacy.dp.linear.descent import Budget, Plan, Release, descend
+from casemate.privacy.dp.linear.grid import RESIDUAL_BITS, ROW_BITS, Clip, Floats
+from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
+from casemate.privacy.dp.warning import PrivacyWarning
+
+ABSURD: Final = 20.0
+"""Epsilon above which a guarantee says next to nothing."""
+HALF: Final = 0.5
+"""Longest residual of one record, of two classes: what every record has at the start."""
+MANY: Final = 0.7
+"""The same of more classes, about; twice that in L1."""
+
+
+class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+    """Logistic regression, binary or multinomial, by gradient descent with noise.
+
+    Neighbors are data sets of equally many records of which one contributes nothing (``zero_out``). Without ``delta``
+    the guarantee is pure. Rows longer than ``data_norm`` are shortened to it, in training and in answers, so nothing
+    about the data has to be known beforehand; what is better known should be said, above all ``classes``.
+
+    Args:
+        epsilon: the budget.
+        delta: for (epsilon, delta) with Gaussian noise; far below 1 / rows. None: pure epsilon, Laplace noise.
+        data_norm: rows' largest norm: L2 with ``delta``, L1 without. A constant of yours, never taken from the data.
+        classes: the labels that can occur. None: taken from the data, and recorded as assumed public.
+        fit_intercept: whether a constant is learned.
+        pull: weight of the squared norm of the weights in the loss.
+        random_state: seed of noise that can be repeated, for tests only; then nothing is private, and the certificate
+            says so.
+
+    Attributes:
+        coef_: (1 or classes, features), for rows that were shortened.
+        intercept_: (1 or classes,).
+        classes_: (classes,).
+        n_iter_: releases.
+        certificate_: what the guarantee rests on.
+
+    Raises:
+        UsageError: a budget that is none.
+        DataError: a label is not among ``classes``.
+
+    Example:
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.preprocessing import MinMaxScaler
+        >>> x, y = load_breast_cancer(return_X_y=True)
+        >>> x = x / x.max(axis=0)  # in earnest: by constants that are known without the data
+        >>> model = LogisticRegression(epsilon=3.0, delta=1e-5, classes=(0, 1)).fit(x, y)
+        >>> print(model.certificate_)
+        epsilon 3, delta 1e-05 (zero_out) by full-batch gradient descent with rounded Gaussian noise, 30 releases
+
+    Reference:
+        `casemate.privacy.dp.linear.descent`; for the loss, Chaudhuri, Monteleoni and Sarwate 2011, "Differentially
+        private empirical risk minimization".
+    """
+
+    def __init__(
+        self,
+        epsilon: float = 1.0,
+        *,
+        delta: float | None = None,
+        data_norm: float = 1.0,
+        classes: Any = None,
+        fit_intercept: bool = True,
+        pull: float = 0.0,
+        random_state: Any = None,
+    ) -> None:
+        self.epsilon = epsilon
+        self.delta = delta
+        self.data_norm = data_norm
+        self.classes = classes
+        self.fit_intercept = fit_intercept
+        self.pull = pull
+        self.random_state = random_state
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
+        """Learn from (n, d) rows and (n,) labels; the whole budget is spent."""
+        rows, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        assumed: list[str] = []
+        self.classes_, codes = self._encoded(labels, assumed)
+        budget = self._budget(len(rows))
+        outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
+        entropy = self._entropy()
+        clipped, bias = self._clipped(rows, budget)
+        most = HALF if outputs == 1 else MANY * 2 if budget.pure else MANY
+        residual = Clip(most, 1 if budget.pure else 2, RESIDUAL_BITS)
+        longest = (1 + bias if budget.pure else math.hypot(1, bias)) * 2.0**ROW_BITS
+        part = longest * 2.0**-ROW_BITS * residual.bound
+        plan, rest = self._plan(clipped, budget, part, bias, entropy)
+        release = Release(rest, plan.steps, longest * residual.steps, (clipped.shape[1], outputs), entropy)
+        weights = descend(clipped, _residuals(codes, outputs), residual, release, plan, ROW_BITS)
+        self.weights_ = weights
+        self.coef_ = weights[: rows.shape[1]].T / self.data_norm
+        self.intercept_ = bias * weights[-1] if self.fit_intercept else np.zeros(outputs)
+        self.n_iter_ = plan.steps
+        self.certificate_ = self._certificate(release, budget, plan, tuple(assumed))
+        return self
+
+    def decision_function(self, X: npt.ArrayLike) -> Floats:
+        """(n,) scores of the second class of two, or (n, classes) scores."""
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        clipped, _ = self._clipped(rows, Budget(self.epsilon, self.delta or 0.0))
+        scores: Floats = clipped @ (self.weights_ * 2.0**-ROW_BITS)
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict_proba(self, X: npt.ArrayLike) -> Floats:
+        """(n, classes) probabilities."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.stack([expit(-scores), expit(scores)], axis=1)
+        return np.asarray(softmax(scores, axis=1))
+
+    def predict_log_proba(self, X: npt.ArrayLike) -> Floats:
+        """(n, classes) logarithms of probabilities."""
+        return np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """(n,) labels."""
+        scores = self.decision_function(X)
+        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        answer: npt.NDArray[Any] = self.classes_[best]
+        return answer
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True
+        tags.non_deterministic = True
+        return tags
+
+    def _encoded(self, labels: npt.NDArray[Any], assumed: list[str]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
+        if self.classes is None:
+            known = np.unique(labels)
+            assumed.append("the classes")
+            warnings.warn(
+                "classes were taken from the data and are assumed to be public; say which can occur: classes=",
+                PrivacyWarning,
+                stacklevel=3,
+            )
+        else:
+            known = np.unique(np.asarray(self.classes))
+        if len(known) < 2:
+            raise ValueError("a classifier needs two classes or more, and there is only one class")
+        codes = np.searchsorted(known, labels).clip(max=len(known) - 1)
+        if (known[codes] != labels).any():
+            raise DataError(
+                "a label is not among the classes that were declared",
+                next_step="declare all labels that can occur, or leave those rows out; no budget was spent",
+            )
+        return known, codes
+
+    def _budget(self, rows: int) -> Budget:
+        epsilon, delta = float(self.epsilon), float(self.delta or 0.0)
+        if not 0 < epsilon < math.inf or not 0 < float(self.data_norm) < math.inf:
+            raise UsageError(
+                f"epsilon {self.epsilon} and data_norm {self.data_norm} cannot be used",
+                next_step="give finite numbers above 0; no budget was spent",
+            )
+        if self.delta is not None and not 0 < delta < 1 / rows:
+            raise UsageError(
+                f"delta {self.delta} is not between 0 and 1 / {rows} rows",
+                cause="with delta 1 / rows a mechanism may publish a whole record",
+                next_step="give a delta far below, 1e-5 for example, or none; no budget was spent",
+            )
+        if epsilon > ABSURD:
+            warnings.warn(f"epsilon {epsilon:g} promises next to nothing", PrivacyWarning, stacklevel=3)
+        return Budget(epsilon, delta)
+
+    def _entropy(self) -> Entropy:
+        if self.random_state is None:
+            return SystemEntropy()
+        warnings.warn("noise of a seed can be repeated: nothing is private", PrivacyWarning, stacklevel=3)
+        state = self.random_state
+        seed = state if isinstance(state, int | np.integer) else state.randint(2**31 - 1)
+        return SeededEntropy(int(seed))
+
+    def _clipped(self, rows: Floats, budget: Budget) -> tuple[Floats, float]:
+        """Rows on the grid, and the constant that stands for the intercept beside them."""
+        made = Clip(1.0, 1 if budget.pure else 2, ROW_BITS)(rows / self.data_norm)
+        bias = (0.25 if budget.pure else 0.5) if self.fit_intercept else 0.0
+        if not self.fit_intercept:
+            return made, bias
+        return np.hstack([made, np.full((len(made), 1), bias * 2.0**ROW_BITS)]), bias
+
+    def _plan(self, rows: Floats, budget: Budget, part: float, bias: float, entropy: Entropy) -> tuple[Plan, Budget]:
+        """How to descend, and what is left to spend on it."""
+        if not budget.pure:
+            plan = gaussian_plan(len(rows), budget, part)
+            return Plan(plan.steps, plan.rate, plan.momentum, plan.tail, self.pull), budget
+        first, rest = Budget(budget.epsilon * MEASURING), Budget(budget.epsilon * (1 - MEASURING))
+        inner = rows[:, :-1] if self.fit_intercept else rows
+        squares = np.trunc((inner * 2.0**-ROW_BITS * inner).sum(axis=1)) * 1.0
+        ask = Release(first, 1, 2.0**ROW_BITS, (1, 1), entropy)
+        mean = float(ask(squares.sum().reshape(1, 1))[0, 0]) * 2.0**-ROW_BITS / len(rows)
+        doubt = ask.noise * 2.0**ask.shift * 2.0**-ROW_BITS / len(rows)
+        square = min(max(mean + 2 * doubt, 1 / inner.shape[1]), 1.0)
+        plan = laplace_plan(len(rows), rest, part, square, bias)
+        return Plan(plan.steps, plan.rate, plan.momentum, plan.tail, self.pull), rest
+
+    def _certificate(self, release: Release, budget: Budget, plan: Plan, assumed: tuple[str, ...]) -> Certificate:
+        settings: dict[str, float | int | str | bool] = {
+            "data_norm": float(self.data_norm),
+            "steps": plan.steps,
+            "rate": plan.rate,
+            "momentum": plan.momentum,
+            "tail": plan.tail,
+            "pull": plan.pull,
+        }
+        if budget.pure:
+            settings["measuring"] = MEASURING
+        made = release.certificate(self.data_norm * 2.0 ** -(ROW_BITS + RESIDUAL_BITS), assumed, settings)
+        return made.spent(budget.epsilon)
+
+
+def _residuals(codes: npt.NDArray[np.intp], outputs: int) -> Any:
+    """From scores to the slope of the logistic loss."""
+    wanted = codes[:, None].astype(np.float64) if outputs == 1 else np.eye(outputs)[codes]
+
+    def slope(scores: Floats) -> Floats:
+        said: Floats = expit(scores) if outputs == 1 else softmax(scores, axis=1)
+        return said - wanted
+
+    return slope

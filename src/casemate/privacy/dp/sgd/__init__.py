@@ -1,0 +1,1 @@
+"""Private training of torch modules: clipped sums of gradients in one pass."""

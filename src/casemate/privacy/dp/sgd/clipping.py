@@ -1,0 +1,195 @@
+"""Sums of clipped per-sample gradients, in one forward and one backward pass where every layer has a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from casemate.core.errors import TargetError, UsageError
+from casemate.core.optional import require
+from casemate.privacy.dp.sgd.rules import RULES, Rule, unruled
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    torch = require("torch", extra="torch")
+    nn = torch.nn
+
+Losses = Callable[["Tensor", "Tensor"], "Tensor"]
+"""From (n, ...) answers and (n, ...) labels to (n,) losses, one of every sample alone."""
+
+MIXING: Final = (
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+    nn.SyncBatchNorm,
+)
+"""Layers that mix samples: no gradient belongs to one of them alone."""
+TINY: Final = 1e-30
+"""No norm is divided by less."""
+
+
+@dataclass(frozen=True)
+class Clipped:
+    """The sum over a batch.
+
+    Attributes:
+        sums: by parameter, its gradients, each sample's whole gradient shortened to the clip norm, added up.
+        norms: (n,) before that.
+        fallback: why samples went one by one through `torch.func`, or "".
+    """
+
+    sums: dict[str, Tensor]
+    norms: Tensor
+    fallback: str
+
+
+class Clipper:
+    """Clips the gradients of a module's trained parameters.
+
+    Args:
+        module: in whatever mode it is trained.
+        losses: one loss a sample; cross entropy by default.
+
+    Raises:
+        TargetError: a layer mixes samples, or nothing is trained.
+
+    Example:
+        >>> module = nn.Linear(3, 2)
+        >>> found = Clipper(module)(torch.ones(5, 3), torch.tensor([0, 1, 0, 1, 1]), clip_norm=0.1)
+        >>> bool((found.norms > 0.1).all()), found.fallback, tuple(found.sums["weight"].shape)
+        (True, '', (2, 3))
+    """
+
+    def __init__(self, module: nn.Module, losses: Losses | None = None) -> None:
+        self.module = module
+        self.losses: Losses = losses or (
+            lambda answers, labels: nn.functional.cross_entropy(answers, labels, reduction="none")
+        )
+        mixing = [name for name, each in module.named_modules() if isinstance(each, MIXING)]
+        if mixing:
+            raise TargetError(
+                f"layer {mixing[0]!r} mixes the samples of a batch",
+                cause="what one sample changes in the others' answers is not clipped with it",
+                next_step="replace it by GroupNorm or LayerNorm",
+            )
+        self.trained = {name: each for name, each in module.named_parameters() if each.requires_grad}
+        if not self.trained:
+            raise TargetError("no parameter is trained", next_step="set requires_grad of those that are to be")
+        self.layers = {
+            name: each
+            for name, each in module.named_modules()
+            if any(parameter.requires_grad for parameter in each.parameters(recurse=False))
+        }
+        self.fallback = self._unruled()
+
+    def __call__(self, x: Tensor, y: Tensor, clip_norm: float) -> Clipped:
+        """Clip a batch.
+
+        Args:
+            x: (n, ...) samples.
+            y: (n, ...) labels.
+            clip_norm: largest L2 norm of a sample's gradient.
+
+        Raises:
+            UsageError: the norm is not a positive number.
+        """
+        if not 0 < clip_norm < float("inf"):
+            raise UsageError(f"gradients cannot be clipped to {clip_norm}", next_step="give a positive norm")
+        if not len(x):
+            return Clipped({name: torch.zeros_like(each) for name, each in self.trained.items()}, torch.zeros(0), "")
+        found = None if self.fallback else self._ruled(x, y, clip_norm)
+        if found is None:
+            found = self._one_by_one(x, y, clip_norm)
+        finite = found.norms.isfinite()
+        if finite.all():
+            return found
+        # a gradient that is not finite has no bound, and weighs nothing: the others are taken without it
+        rest = self(x[finite], y[finite], clip_norm)
+        norms = found.norms.clone()
+        norms[finite] = rest.norms
+        return Clipped(rest.sums, norms, rest.fallback)
+
+    def _unruled(self) -> str:
+        """What is known before any pass of why rules do not do."""
+        for name, each in self.layers.items():
+            reason = unruled(each)
+            if reason:
+                return f"{name or 'the module'}: {reason}"
+        owners: dict[int, str] = {}
+        for name, layer in self.layers.items():
+            for parameter in layer.parameters(recurse=False):
+                if id(parameter) in owners:
+                    return f"{name} shares parameters with {owners[id(parameter)]}"
+                owners[id(parameter)] = name
+        return ""
+
+    def _ruled(self, x: Tensor, y: Tensor, clip_norm: float) -> Clipped | None:
+        """By rules, or None where a layer was used more than once or its answer was overwritten."""
+        captured: dict[str, list[tuple[Tensor, Tensor, int]]] = {name: [] for name in self.layers}
+        with self._captured(captured), torch.enable_grad():
+            total = self.losses(self.module(x), y).sum()
+        if any(len(each) != 1 for each in captured.values()):
+            self.fallback = "a layer is used more than once, or never"
+            return None
+        passes = {name: each[0] for name, each in captured.items()}
+        if any(out._version != version for _, out, version in passes.values()):
+            self.fallback = "a layer's answer is overwritten in place"
+            return None
+        slopes = torch.autograd.grad(total, [out for _, out, _ in passes.values()])
+        rules: dict[str, Rule] = {
+            name: RULES[type(self.layers[name])](self.layers[name], seen, slope)
+            for (name, (seen, _, _)), slope in zip(passes.items(), slopes, strict=True)
+        }
+        with torch.no_grad():
+            squares = torch.stack([rule.squares() for rule in rules.values()]).sum(0)
+            norms = squares.sqrt()
+            weights = (clip_norm / norms.clamp_min(TINY)).clamp_max(1.0)
+            sums = {
+                f"{name}.{own}" if name else own: value
+                for name, rule in rules.items()
+                for own, value in rule.sums(weights).items()
+            }
+        return Clipped(sums, norms, "")
+
+    @contextmanager
+    def _captured(self, into: dict[str, list[tuple[Tensor, Tensor, int]]]) -> Iterator[None]:
+        """Keep what goes into the layers and what comes out, and let no activation overwrite it."""
+
+        def keep(name: str) -> Any:
+            def hook(_: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+                into[name].append((given[0].detach(), out, out._version))
+
+            return hook
+
+        hooks = [layer.register_forward_hook(keep(name)) for name, layer in self.layers.items()]
+        overwriting = [each for each in self.module.modules() if getattr(each, "inplace", False)]
+        for each in overwriting:
+            each.inplace = False
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+            for each in overwriting:
+                each.inplace = True
+
+    def _one_by_one(self, x: Tensor, y: Tensor, clip_norm: float) -> Clipped:
+        """Every sample's gradient by itself, vectorized."""
+        fixed = {name: each for name, each in self.module.named_parameters() if not each.requires_grad}
+        buffers = dict(self.module.named_buffers())
+
+        def loss(trained: dict[str, Tensor], sample: Tensor, label: Tensor) -> Tensor:
+            answer = torch.func.functional_call(self.module, ({**trained, **fixed}, buffers), (sample[None],))
+            value: Tensor = self.losses(answer, label[None])[0]
+            return value
+
+        given = {name: each.detach() for name, each in self.trained.items()}
+        each_alone = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0), randomness="different")(given, x, y)
+        norms = torch.stack([each.flatten(1).square().sum(1) for each in each_alone.values()]).sum(0).sqrt()
+        weights = (clip_norm / norms.clamp_min(TINY)).clamp_max(1.0)
+        sums = {name: torch.tensordot(weights, each, 1) for name, each in each_alone.items()}
+        return Clipped(sums, norms, self.fallback)
