@@ -107,14 +107,13 @@ class Release:
         draw = laplace if self.budget.pure else gaussian
         noise = draw(self.noise, total.size, self.entropy).reshape(total.shape)
         whole = np.rint(total / 2.0**self.shift) + noise
-        answer: Floats = whole * 2.0**self.shift
-        return answer
+        return np.asarray(whole * 2.0**self.shift, dtype=np.float64)
 
     def certificate(
         self, grid: float, assumed: tuple[str, ...], settings: dict[str, float | int | str | bool]
     ) -> Certificate:
         """What was spent."""
-        budget, curve = self.budget, ()
+        budget, curve = self.budget, tuple[tuple[float, float], ...]()
         if not budget.pure:
             mu = self.sensitivity * math.sqrt(self.count) / self.noise
             points = [budget.epsilon * each for each in CURVE]

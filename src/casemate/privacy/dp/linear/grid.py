@@ -55,7 +55,8 @@ class Clip:
         most = np.abs(vectors).max(axis=1, keepdims=True, initial=0.0)
         scaled = vectors / np.where(most > 0, most, 1.0)  # squares of very large or small numbers leave float64
         length = np.linalg.norm(scaled, self.norm, axis=1, keepdims=True) * most
-        shorter = np.where(length > self.bound * MARGIN, self.bound * MARGIN / np.where(length > 0, length, 1.0), 1.0)
+        limit = self.bound * MARGIN
+        shorter = limit / np.maximum(length, limit)
         clipped: Floats = np.trunc(vectors * shorter * 2.0**self.bits) + 0.0
         return clipped
 

@@ -166,7 +166,7 @@ class Clipper:
             return hook
 
         hooks = [layer.register_forward_hook(keep(name)) for name, layer in self.layers.items()]
-        overwriting = [each for each in self.module.modules() if getattr(each, "inplace", False)]
+        overwriting: list[Any] = [each for each in self.module.modules() if getattr(each, "inplace", False)]
         for each in overwriting:
             each.inplace = False
         try:
