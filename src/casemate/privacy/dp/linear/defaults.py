@@ -13,9 +13,9 @@ from typing import Final
 from casemate.privacy.dp.curves import mu_of
 from casemate.privacy.dp.linear.descent import Budget, Plan
 
-AIM: Final = 0.25
+AIM: Final = 3.0
 """Deviation of a score by noise."""
-LONGEST: Final = 1000.0
+LONGEST: Final = 20_000.0
 """Time of a descent whose rows have length 1."""
 PURE_STEPS: Final = 20
 """Releases of a pure budget: noise in the weights grows as their root."""
