@@ -236,6 +236,15 @@ def test_trees_without_a_pipeline_are_read_over_the_tables_own_columns(kind: str
     assert (model.predict(made)[hit] != model.predict(numbers[:8])[hit]).all()
 
 
+def test_a_column_of_whole_numbers_gets_whole_numbers_whatever_the_schema_calls_it() -> None:
+    frame, y = table(6)
+    loose = Schema(tuple(Column(name="visits", type="number") if c.name == "visits" else c for c in SCHEMA.columns))
+    model = pipeline("forest", "none").fit(frame, y)
+    read = TableTrees.of(model, frame, loose)
+    found = TreeAttack(read.constraints)(read, read.rows(frame[:12]))
+    np.testing.assert_array_equal(read.rows(read.frame(found.examples, frame[:12])), found.examples)
+
+
 def test_no_example_holds_a_category_that_only_the_encoder_knows() -> None:
     frame, y = table(5)
     narrow = Schema(

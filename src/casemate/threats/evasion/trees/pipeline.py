@@ -238,7 +238,8 @@ def _rules(schema: Schema, frame: pd.DataFrame, coordinates: tuple[Coordinate, .
             rule = general.features[schema.names.index(each.column)]
             if column.type == "boolean":
                 rule = replace(rule, low=0.0, high=1.0)
-            rules[at] = replace(rule, cost=1 / scale.get(each.column, 1.0))
+            whole = rule.integer or pd.api.types.is_integer_dtype(frame[each.column].dtype)
+            rules[at] = replace(rule, integer=whole, cost=1 / scale.get(each.column, 1.0))
         elif each.order:
             rules[at] = Feature(0.0, len(each.order) - 1.0, immutable=fixed, integer=True, flat=True)
             known = frozenset(float(code) for code, one in enumerate(each.order) if str(one) in column.categories)
