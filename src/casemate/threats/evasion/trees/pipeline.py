@@ -228,7 +228,8 @@ def _followed(pipeline: Any, frame: pd.DataFrame, schema: Schema) -> tuple[list[
 def _rules(schema: Schema, frame: pd.DataFrame, coordinates: tuple[Coordinate, ...]) -> Constraints:
     """The schema's rules for coordinates."""
     general = Constraints.from_schema(schema)
-    scale = {axis.column: axis.scale for axis in Space.build(schema, frame).axes if axis.palette is None}
+    present = Schema(tuple(column for column in schema.columns if column.name in frame.columns))
+    scale = {axis.column: axis.scale for axis in Space.build(present, frame).axes if axis.palette is None}
     rules: dict[int, Feature] = {}
     allowed: dict[int, frozenset[float]] = {}
     for at, each in enumerate(coordinates):
