@@ -92,4 +92,4 @@ def test_what_is_called_honest_is_honest(name: str) -> None:
         Square(Linf(EPS), queries=2000),
         AutoAttack(Linf(EPS), version="standard"),
     ):
-        assert attacked(HONEST[name](), attack) >= naive - 0.06
+        assert attacked(HONEST[name](), attack) >= naive - 0.1  # of a mask, what knows it finds 0.2 more
