@@ -91,7 +91,7 @@ def brackets(page: Page) -> tuple[list[Bracketed], Markup]:
                 clean=clean.get(subject, Markup()),
                 certified=counted(lower.path, lower.measurement),
                 attacked=counted(upper.path, upper.measurement),
-                trust=each[SIGNS].measurement.note if SIGNS in each else "not examined",
+                trust=each.get(SIGNS, upper).measurement.note or "not examined",
                 change=_change(upper),
                 cost=upper.pair.conclusion if upper.pair else "",
             )

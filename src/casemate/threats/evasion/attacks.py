@@ -204,6 +204,8 @@ class Square(_Attack):
     Attributes:
         queries: forward passes a sample.
         share: of the area that the first squares cover.
+        give_up: pairs of queries and a share: where so many have not brought the margin below this share of what it was
+            at the input, no more are asked. Nothing is given up if it is empty.
 
     Raises:
         UsageError: a norm other than Linf.
@@ -211,6 +213,7 @@ class Square(_Attack):
 
     queries: int = 5000
     share: float = 0.8
+    give_up: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.ball, Linf):
@@ -218,7 +221,7 @@ class Square(_Attack):
 
     def stages(self, target: Scored, criterion: Criterion) -> Sequence[Stage]:
         """One walk."""
-        return [("Square", Squares(target, self.ball, criterion, self.queries, self.share, self.seed))]
+        return [("Square", Squares(target, self.ball, criterion, self.queries, self.share, self.seed, self.give_up))]
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,48 @@ BRACKET = AssessmentSpec(
     reference="Croce & Hein 2020; Zhang et al. 2018; Athalye, Carlini & Wagner 2018",
 )
 
+TREES = AssessmentSpec(
+    id="evasion.trees",
+    title="Robust accuracy of trees over a table, between proof and example",
+    kinds=("attack/evasion/trees",),
+    metrics=(
+        MetricSpec(
+            name="robust_accuracy",
+            unit="proportion",
+            direction="higher",
+            least_n=50,
+            doc="rows answered correctly for which the search found no change within the radius that turns the answer",
+        ),
+        MetricSpec(
+            name="certified_accuracy",
+            unit="proportion",
+            direction="higher",
+            least_n=50,
+            doc="rows answered correctly for which no such change exists, proven",
+        ),
+    ),
+    access=Access.WEIGHTS,
+    needs=("holdout", "schema"),
+    factory="casemate.threats.evasion.trees.assess:TreesEvasion",
+    rule=Rule(
+        id="CM-EVA-003",
+        title="Whoever knows the trees turns their answer within the schema",
+        severity=Severity.HIGH,
+        why="trees decide by thresholds; a record just beside one is turned by a change that no check of inputs sees",
+        how="a search over boxes of thresholds finds the nearest record that the schema allows and the model answers "
+        "otherwise, or proves that none lies within the radius; scalers and encoders before the trees are followed "
+        "back to the table's own units, and every example is asked again on the model itself",
+        fix="grow trees whose splits expect rows to move (`evasion.robust_splitting`), mark what attackers cannot "
+        "change as immutable, and measure again",
+        references=(
+            "Kantchelian, Tygar & Joseph 2016, arXiv:1509.07892 (evasion of tree ensembles)",
+            "Chen et al. 2019, arXiv:1906.03849 (robustness verification of trees)",
+            "Devos, Meert & Davis 2021, arXiv:2011.07553 (Veritas)",
+        ),
+    ),
+    reference="Kantchelian, Tygar & Joseph 2016; Chen et al. 2019; a search over radii of our own",
+)
+
 
 def _training(name: str, title: str, mechanism: str, reference: str) -> DefenseSpec:
     return DefenseSpec(
@@ -143,10 +185,10 @@ SPLITTING = DefenseSpec(
     id="evasion.robust_splitting",
     title="Grow a forest whose splits are judged by the worst an adversary can do with rows near them",
     changes="recipe",
-    judged_by=(DECISION.id,),
+    judged_by=(DECISION.id, TREES.id),
     factory="casemate.threats.evasion.hardening.splitting:RobustSplitting",
     reference="Chen et al. 2019, arXiv:1902.10660",
 )
 
-ASSESSMENTS: tuple[AssessmentSpec, ...] = (DECISION, BRACKET)
+ASSESSMENTS: tuple[AssessmentSpec, ...] = (DECISION, BRACKET, TREES)
 DEFENSES: tuple[DefenseSpec, ...] = (ADVERSARIAL, TRADES, AWP, FAST, FREE, CERTIFIED, SPLITTING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from casemate.targets import TorchClassifier
 from casemate.threats.evasion import APGD, PGD, AutoAttack, Linf, Square
-from tests.threats.evasion.masking import further, guest, outsider, stranger
+from tests.threats.evasion.masking import further, guest, outsider, stranger, visitor
 from tests.threats.evasion.masking.battery import EPS, _training
 from tests.threats.evasion.networks import digits
 
@@ -94,6 +95,33 @@ def straight() -> float:
     return through(stranger.Purified(made.inside, made.denoiser, straight=False).eval(), made)
 
 
+def unrolled() -> float:
+    """What is left of the equilibrium, by the slopes of all its times."""
+    made = copy.deepcopy(visitor.equilibrium())
+    assert isinstance(made, visitor.Equilibrium)
+    made.cheap = False
+    return attacked(made, APGD(Linf(EPS), loss="targeted-dlr"))
+
+
+def astray() -> float:
+    """What is left of routing when images go toward the gate's every group, and each step's are tried on the whole."""
+    made = visitor.routed()
+    assert isinstance(made, visitor.Routed)
+    scene = digits()
+    x, y = scene.x[:COUNT], scene.y[:COUNT]
+    own, right = visitor.group_of(y), torch.ones(COUNT, dtype=torch.bool)
+    for goal in range(len(visitor.GROUPS)):
+        moved = x.clone()
+        for _ in range(60):
+            moved.requires_grad_()
+            scores = made.gate(moved)
+            (slope,) = torch.autograd.grad((scores[:, goal] - scores.gather(1, own[:, None]).squeeze(1)).sum(), moved)
+            moved = torch.clamp(moved.detach() + 0.01 * slope.sign(), x - EPS, x + EPS).clamp(0, 1)
+            with torch.no_grad():
+                right &= made(moved).argmax(1) == y
+    return float(right.float().mean())
+
+
 BEHIND: dict[str, Callable[[], float]] = {
     "winners": lambda: attacked(further.winners(), Square(Linf(EPS), queries=2000)),
     "saturated": lambda: attacked(further.saturated(), Square(Linf(EPS), queries=2000)),
@@ -108,5 +136,7 @@ BEHIND: dict[str, Callable[[], float]] = {
     "purified": straight,
     "recalled": lambda: through(Densities(), guest.recalled()),
     "squeezed": lambda: attacked(guest.squeezed(), AutoAttack(Linf(EPS))),
+    "equilibrium": unrolled,
+    "routed": astray,
 }
 """Share of images left of each masked defense that was written after the thresholds."""

@@ -41,3 +41,24 @@ def test_it_comes_near_the_gradient_attack_and_far_beyond_random_corners() -> No
         standing &= target.logits(corner).argmax(1) == scene.y
     assert black.estimate <= white.estimate + 0.06
     assert black.estimate <= float(standing.float().mean()) - 0.1
+
+
+def test_giving_up_saves_the_queries_of_hopeless_samples_and_of_no_others() -> None:
+    scene = digits()
+    target, whole = TorchClassifier(scene.module, 10), Square(Linf(0.08), queries=400)
+
+    def run(*give_up: tuple[int, float]) -> tuple[torch.Tensor, int]:
+        found = Square(Linf(0.08), queries=400, give_up=give_up).evaluate(target, scene.x, scene.y)
+        return found.broken, found.forwards
+
+    all_, most = whole.evaluate(target, scene.x, scene.y).broken, run()[1]
+    never, asked = run((50, 1e9))
+    assert bool((never == all_).all())
+    assert asked <= most + 2 * len(scene.x)  # the margin at the input, which costs a pass
+    at_once, least = run((50, 0.0))
+    assert 0 < int(at_once.sum()) < int(all_.sum())
+    assert not bool((at_once & ~all_).any())
+    assert least < most / 3
+    wisely, some = run((20, 0.8), (100, 0.5))
+    assert int((all_ & ~wisely).sum()) <= 1
+    assert some < 0.8 * most

@@ -79,13 +79,20 @@ def table(seed: int, count: int = 120, *, gaps: bool = False) -> tuple[pd.DataFr
     return frame, y
 
 
-def pipeline(kind: str, scaler: str, size: int = 6, seed: int = 0) -> Pipeline:
+ENCODERS = {
+    "one-hot": lambda: OneHotEncoder(handle_unknown="ignore"),
+    "ordinal": lambda: OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    "scaled": lambda: make_pipeline(OrdinalEncoder(), StandardScaler()),
+}
+
+
+def pipeline(kind: str, scaler: str, size: int = 6, seed: int = 0, encoder: str = "one-hot") -> Pipeline:
     """Scaled numbers, encoded categories, trees."""
     columns = ColumnTransformer(
         [
             ("numbers", SCALERS[scaler](), NUMBERS),
             ("flags", "passthrough", ["flag"]),
-            ("categories", OneHotEncoder(handle_unknown="ignore"), ["ward", "plan"]),
+            ("categories", ENCODERS[encoder](), ["ward", "plan"]),
             ("dose again", StandardScaler(), slice(2, 3)),
         ]
     )
@@ -98,18 +105,21 @@ def pipeline(kind: str, scaler: str, size: int = 6, seed: int = 0) -> Pipeline:
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # an example takes too long to be shrunk
     suppress_health_check=[HealthCheck.too_slow],
 )
-@example(kind="boosting", scaler="imputed", seed=0)  # one column is imputed, others take no missing values
+@example(
+    kind="boosting", scaler="imputed", encoder="one-hot", seed=0
+)  # one column is imputed, others take no missing values
 @given(
     kind=st.sampled_from(["tree", "forest", "boosting", "histogram"]),
     scaler=st.sampled_from(sorted(SCALERS)),
+    encoder=st.sampled_from(sorted(ENCODERS)),
     seed=st.integers(0, 10_000),
 )
 def test_every_example_is_a_row_that_the_schema_allows_and_turns_the_pipeline(
-    kind: str, scaler: str, seed: int
+    kind: str, scaler: str, encoder: str, seed: int
 ) -> None:
     gaps = scaler == "imputed" or kind in ("histogram", "tree", "forest")
     frame, y = table(seed, gaps=gaps)
-    model = pipeline(kind, scaler, seed=seed).fit(frame, y)
+    model = pipeline(kind, scaler, seed=seed, encoder=encoder).fit(frame, y)
     read = TableTrees.of(model, frame, SCHEMA)
     victims = frame[:8]
     found = TreeAttack(read.constraints, seconds=60)(read, read.rows(victims))
@@ -124,14 +134,18 @@ def test_every_example_is_a_row_that_the_schema_allows_and_turns_the_pipeline(
 
 
 @settings(max_examples=10, deadline=None)
-@given(scaler=st.sampled_from(["standard", "box", "robust"]), seed=st.integers(0, 10_000))
-def test_the_radius_in_the_tables_units_is_exact(scaler: str, seed: int) -> None:
+@given(
+    scaler=st.sampled_from(["standard", "box", "robust"]),
+    encoder=st.sampled_from(sorted(ENCODERS)),
+    seed=st.integers(0, 10_000),
+)
+def test_the_radius_in_the_tables_units_is_exact(scaler: str, encoder: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"a": rng.integers(0, 5, 60), "b": rng.normal(size=60), "c": rng.choice(["u", "v", "w"], 60)})
     schema = Schema(
         (Column(name="a", type="integer"), Column(name="b", type="number"), Column(name="c", type="category"))
     )
-    columns = ColumnTransformer([("n", SCALERS[scaler](), ["a", "b"]), ("c", OneHotEncoder(), ["c"])])
+    columns = ColumnTransformer([("n", SCALERS[scaler](), ["a", "b"]), ("c", ENCODERS[encoder](), ["c"])])
     model = make_pipeline(columns, make("forest", 3, seed)).fit(frame, rng.integers(0, 2, 60))
     read = TableTrees.of(model, frame, schema)
     rows = read.rows(frame[:3])
@@ -188,12 +202,17 @@ def test_what_is_not_carried_back_is_refused() -> None:
     for step in (PowerTransformer(), SimpleImputer(add_indicator=True)):
         with pytest.raises(TargetError, match="cannot be read"):
             TableTrees.of(make_pipeline(step, make("tree", 1)).fit(number.mask(number > 1050), y), number, SCHEMA)
-    for encoder in (OrdinalEncoder(), OneHotEncoder(drop="first"), OneHotEncoder(max_categories=2)):
+    for encoder in (OrdinalEncoder(max_categories=2), OneHotEncoder(drop="first"), OneHotEncoder(max_categories=2)):
         model = make_pipeline(encoder, make("tree", 1)).fit(frame[["ward"]], y)
         with pytest.raises(TargetError, match="cannot be read"):
             TableTrees.of(model, frame[["ward"]], SCHEMA)
-    with pytest.raises(TargetError, match="not a Pipeline"):
-        TableTrees.of(make("tree", 1).fit(number, y), number, SCHEMA)
+    both = ColumnTransformer([("a", OneHotEncoder(), ["ward"]), ("b", OrdinalEncoder(), ["ward"])])
+    model = make_pipeline(both, make("tree", 1)).fit(frame, y)
+    with pytest.raises(TargetError, match="cannot be read") as caught:
+        TableTrees.of(model, frame[["ward"]], SCHEMA)
+    assert "two ways" in caught.value.cause
+    with pytest.raises(TargetError):
+        TableTrees.of(PowerTransformer().fit(number), number, SCHEMA)
     model = make_pipeline(StandardScaler(), make("tree", 1)).fit(number, y)
     with pytest.raises(DataError, match="no rows"):
         TableTrees.of(model, number[:0], SCHEMA)
@@ -203,8 +222,58 @@ def test_what_is_not_carried_back_is_refused() -> None:
         TableTrees.of(model, number.astype(np.float32), SCHEMA)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_trees_without_a_pipeline_are_read_over_the_tables_own_columns(kind: str) -> None:
+    frame, y = table(4)
+    numbers = frame[[*NUMBERS, "flag"]]
+    model = make(kind, 6).fit(numbers, y)
+    read = TableTrees.of(model, numbers, SCHEMA)
+    found = TreeAttack(read.constraints)(read, read.rows(numbers[:8]))
+    made = read.frame(found.examples, numbers[:8])
+    own = Schema(tuple(column for column in SCHEMA.columns if column.name in numbers.columns))
+    assert not violations(own, numbers[:8], made).any()
+    hit = np.isfinite(found.upper)
+    assert hit.any()
+    assert (model.predict(made)[hit] != model.predict(numbers[:8])[hit]).all()
+
+
+def test_a_column_of_whole_numbers_gets_whole_numbers_whatever_the_schema_calls_it() -> None:
+    frame, y = table(6)
+    loose = Schema(tuple(Column(name="visits", type="number") if c.name == "visits" else c for c in SCHEMA.columns))
+    model = pipeline("forest", "none").fit(frame, y)
+    read = TableTrees.of(model, frame, loose)
+    found = TreeAttack(read.constraints)(read, read.rows(frame[:12]))
+    np.testing.assert_array_equal(read.rows(read.frame(found.examples, frame[:12])), found.examples)
+
+
+def test_no_example_holds_a_category_that_only_the_encoder_knows() -> None:
+    frame, y = table(5)
+    narrow = Schema(
+        tuple(
+            Column(name="ward", type="category", categories=("a", "b")) if c.name == "ward" else c
+            for c in SCHEMA.columns
+        )
+    )
+    rows = frame[frame["ward"].isin(["a", "b"])][:12]
+    met = set()
+    for encoder in ("one-hot", "ordinal"):
+        model = pipeline("forest", "none", encoder=encoder).fit(frame, y)
+        read = TableTrees.of(model, frame, narrow)
+        found = TreeAttack(read.constraints)(read, read.rows(rows))
+        made = read.frame(found.examples, rows)
+        met |= set(made["ward"])
+        assert not violations(narrow, rows, made).any()
+        free = TreeAttack(TableTrees.of(model, frame, SCHEMA).constraints)(read, read.rows(rows))
+        assert (found.lower >= free.lower).all()
+    assert met == {"a", "b"}
+
+
 def test_rows_that_no_encoder_knows_are_refused() -> None:
     frame, y = table(0)
+    coded = TableTrees.of(pipeline("tree", "none", encoder="ordinal").fit(frame, y), frame, SCHEMA)
+    with pytest.raises(DataError, match="ward"):
+        coded.rows(frame[:2].assign(ward=["a", "z"]))
+    assert coded.known(frame[:3].assign(ward=["a", "z", None])).tolist() == [True, False, False]
     read = TableTrees.of(pipeline("tree", "none").fit(frame, y), frame, SCHEMA)
     with pytest.raises(DataError, match="ward"):
         read.rows(frame[:2].assign(ward=["a", "z"]))

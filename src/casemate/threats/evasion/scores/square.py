@@ -41,6 +41,8 @@ class Squares:
         queries: forward passes a sample.
         share: of the area that the first squares cover.
         seed: of all that is random.
+        give_up: pairs of queries and a share: where so many have not brought the lead below this share of what it was
+            at the input, no more are asked.
     """
 
     target: Scored
@@ -49,6 +51,7 @@ class Squares:
     queries: int = 5000
     share: float = 0.8
     seed: int = 0
+    give_up: tuple[tuple[int, float], ...] = ()
 
     @property
     def steps(self) -> int:
@@ -65,6 +68,8 @@ class Squares:
         state |= {"current": current.clone(), "best": torch.full((len(origin),), float("-inf"))}
         state["turn"] = torch.zeros(len(origin), dtype=torch.int64)
         state["draws"] = self._draws(ids, images.shape[1], 0)
+        if self.give_up:
+            state["clean"] = self.criterion.lead(self.target.logits(origin), labels)
         return state
 
     def advance(self, state: State) -> None:
@@ -78,6 +83,8 @@ class Squares:
         state["current"] = torch.where(spread(better, tried), tried, state["current"])
         state["best"] = torch.where(better, lead, state["best"])
         turn += 1
+        for queries, share in self.give_up:
+            state["over"] |= (turn == queries) & (state["best"] < share * state["clean"])  # both below 0
         due = turn % BLOCK == 0
         if bool(due.any()):
             channels = state["draws"].shape[2] - 2

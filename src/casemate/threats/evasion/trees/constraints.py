@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,6 +28,7 @@ class Feature:
         direction: it may only grow, or only shrink.
         integer: it holds whole numbers.
         cost: what a change of 1 costs; the radius is in these units.
+        flat: every change costs the same, ``cost``: its numbers stand for categories.
     """
 
     low: float = -np.inf
@@ -36,6 +37,7 @@ class Feature:
     direction: Direction = "any"
     integer: bool = False
     cost: float = 1.0
+    flat: bool = False
 
 
 FREE = Feature()
@@ -121,22 +123,40 @@ class Constraints:
         Raises:
             DataError: a value is out of its bounds or not whole, or a group is not one-hot.
         """
-        for column, rule in enumerate(self.table(rows.shape[1])):
-            values = rows[:, column][~np.isnan(rows[:, column])]
-            wrong = (values < rule.low) | (values > rule.high)
-            wrong |= (values != np.rint(values)) if rule.integer else False
+        for wrong, error in self._refusals(rows):
             if wrong.any():
-                raise DataError(
+                raise error
+
+    def admitted(self, rows: Floats) -> Flags:
+        """(n,) which rows ``admit`` takes."""
+        refused = np.zeros(len(rows), dtype=bool)
+        for wrong, _ in self._refusals(rows):
+            refused |= wrong
+        return ~refused
+
+    def _refusals(self, rows: Floats) -> Iterator[tuple[Flags, DataError]]:
+        """For every rule, (n,) rows that break it before anything was changed, and what is to be said of them."""
+        for column, rule in enumerate(self.table(rows.shape[1])):
+            values = rows[:, column]
+            wrong: Flags = (values < rule.low) | (values > rule.high)
+            if rule.integer:
+                wrong |= (values != np.rint(values)) & ~np.isnan(values)
+            yield (
+                wrong,
+                DataError(
                     f"column {column} breaks its constraint in {int(wrong.sum())} of {len(rows)} rows",
                     cause=f"the rule is {rule}",
                     next_step="mend the rule or leave those rows out",
-                )
+                ),
+            )
         for group in self.one_hot:
-            if (rows[:, list(group)].sum(axis=1) != 1).any():
-                raise DataError(
+            yield (
+                rows[:, list(group)].sum(axis=1) != 1,
+                DataError(
                     f"columns {list(group)} are not one-hot in every row",
                     next_step="name the columns of one category, of which exactly one is 1",
-                )
+                ),
+            )
 
     def broken(self, before: npt.ArrayLike, after: npt.ArrayLike) -> Flags:
         """(n,) which changed rows break a rule, judged on the rows alone and not on how they were found.
@@ -164,8 +184,10 @@ class Constraints:
         return result
 
     def distance(self, before: npt.ArrayLike, after: npt.ArrayLike) -> Floats:
-        """(n,) largest change of a column times its cost, in float64."""
+        """(n,) largest change of a column times its cost, in float64; where that is flat, each change counts as 1."""
         old, new = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
-        cost = np.array([rule.cost for rule in self.table(old.shape[1])])
-        moved = np.where(np.isnan(old), 0.0, np.abs(new - old)) * cost
+        rules = self.table(old.shape[1])
+        cost, flat = np.array([rule.cost for rule in rules]), np.array([rule.flat for rule in rules], dtype=bool)
+        moved = np.where(np.isnan(old), 0.0, np.abs(new - old))
+        moved = np.where(flat, np.sign(moved), moved) * cost
         return np.asarray(moved.max(axis=1, initial=0.0), dtype=np.float64)

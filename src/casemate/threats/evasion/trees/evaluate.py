@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +14,7 @@ from casemate.core.errors import DataError, UsageError
 from casemate.core.measurement import Interval, Measurement
 from casemate.core.threat import Access, ThreatModel
 from casemate.stats.proportions import clopper_pearson
+from casemate.threats.evasion.declarations import TREES
 from casemate.threats.evasion.trees.attack import TreeAttack, TreeRadius
 from casemate.threats.evasion.trees.constraints import Constraints
 from casemate.threats.evasion.trees.form import Flags, Floats, as_rows
@@ -51,51 +53,89 @@ class TreeEvaluation:
     """What was found for every row, and the brackets made of it.
 
     Attributes:
-        brackets: one for each eps, ascending.
+        eps: the largest changes asked about, ascending.
         correct: (n,) rows that the model answers correctly.
         radius: what the search found for those rows, in order.
         lower, upper: (n,) bounds of the radius; 0 for rows answered wrongly.
+        slack: whoever adds eps to a value may land this much farther away, by rounding.
     """
 
-    brackets: tuple[TreeBracket, ...]
+    eps: tuple[float, ...]
     correct: Flags
     radius: TreeRadius
     lower: Floats
     upper: Floats
+    slack: float
+
+    def certified(self, eps: float) -> Flags:
+        """(n,) rows answered correctly for which no example exists within eps."""
+        held: Flags = self.correct & (self.lower > eps + self.slack)
+        return held
+
+    def standing(self, eps: float) -> Flags:
+        """(n,) rows answered correctly for which none was found within eps."""
+        held: Flags = self.correct & ~(self.upper <= eps)
+        return held
+
+    @property
+    def brackets(self) -> tuple[TreeBracket, ...]:
+        """One for each eps."""
+        n = len(self.correct)
+        counts = [(eps, int(self.certified(eps).sum()), int(self.standing(eps).sum())) for eps in self.eps]
+        return tuple(
+            TreeBracket(eps, n, certified, attacked, clopper_pearson(certified, n), clopper_pearson(attacked, n))
+            for eps, certified, attacked in counts
+        )
 
     def measurements(self, subject: str = "model", seed: int = 0) -> tuple[Measurement, ...]:
         """Two figures for each eps: "certified_accuracy", a lower bound of robust accuracy, and "robust_accuracy"."""
-        threat = ThreatModel(
-            goal="change a row by at most eps in every column, in units of cost, so that the model answers otherwise",
-            knowledge=("the trees",),
-            access=Access.WEIGHTS,
+        seconds = float(self.radius.seconds.sum())
+        return tuple(
+            msgspec.structs.replace(figure(metric, eps, held, subject, seed), seconds=seconds)
+            for eps in self.eps
+            for metric, held in (
+                ("certified_accuracy", self.certified(eps)),
+                ("robust_accuracy", self.standing(eps)),
+            )
         )
-        made = []
-        for each in self.brackets:
-            for metric, k, bounds in (
-                ("certified_accuracy", each.certified, each.low),
-                ("robust_accuracy", each.attacked, each.high),
-            ):
-                made.append(
-                    Measurement(
-                        assessment="evasion.trees",
-                        kind="attack/evasion/trees",
-                        metric=metric,
-                        subject=subject,
-                        estimate=k / each.n,
-                        low=bounds.low,
-                        high=bounds.high,
-                        n=each.n,
-                        k=k,
-                        method=bounds.method,
-                        threat_model=threat,
-                        seed=seed,
-                        at={"eps": each.eps},
-                        direction="higher",
-                        seconds=float(self.radius.seconds.sum()),
-                    )
-                )
-        return tuple(made)
+
+
+def figure(
+    metric: str, eps: float, held: Flags, subject: str, seed: int, units: str = "cost", knowledge: Sequence[str] = ()
+) -> Measurement:
+    """The share of rows that hold at one eps, with its exact interval.
+
+    Args:
+        metric: "robust_accuracy" or "certified_accuracy".
+        eps: the largest change of a column, in units.
+        held: (n,) rows that hold.
+        subject: what was measured.
+        seed: of the sample.
+        units: what eps counts.
+        knowledge: what the adversary knows beside the trees.
+    """
+    k, n = int(held.sum()), len(held)
+    interval = clopper_pearson(k, n)
+    return Measurement(
+        assessment=TREES.id,
+        kind=TREES.kinds[0],
+        metric=metric,
+        subject=subject,
+        estimate=k / n,
+        low=interval.low,
+        high=interval.high,
+        n=n,
+        k=k,
+        method=interval.method,
+        threat_model=ThreatModel(
+            goal=f"turn the answer by changing every column by at most {eps:g}, in units of {units}",
+            knowledge=("the trees", *knowledge),
+            access=Access.WEIGHTS,
+        ),
+        seed=seed,
+        at={"eps": eps},
+        direction="higher",
+    )
 
 
 @dataclass(frozen=True)
@@ -149,8 +189,7 @@ class TreeRobustness:
         found = replace(self.attack, within=wanted[-1] + 16 * slack).run(replace(asked, rows=asked.rows[correct]))
         lower, upper = np.zeros(len(rows)), np.zeros(len(rows))
         lower[correct], upper[correct] = found.lower, found.upper
-        brackets = tuple(_bracket(eps, lower, upper, correct, slack) for eps in wanted)
-        return TreeEvaluation(brackets, correct, found, lower, upper)
+        return TreeEvaluation(wanted, correct, found, lower, upper, slack)
 
 
 def _slack(constraints: Constraints, rows: npt.NDArray[np.floating], eps: float) -> float:
@@ -158,9 +197,3 @@ def _slack(constraints: Constraints, rows: npt.NDArray[np.floating], eps: float)
     costs = [rule.cost for rule in constraints.table(rows.shape[1])]
     widest = float(np.nanmax(np.abs(rows), initial=0.0))
     return max(costs) * float(np.spacing(rows.dtype.type(widest + eps / min(costs))))
-
-
-def _bracket(eps: float, lower: Floats, upper: Floats, correct: Flags, slack: float) -> TreeBracket:
-    certified, attacked = int((correct & (lower > eps + slack)).sum()), int((correct & ~(upper <= eps)).sum())
-    n = len(correct)
-    return TreeBracket(eps, n, certified, attacked, clopper_pearson(certified, n), clopper_pearson(attacked, n))

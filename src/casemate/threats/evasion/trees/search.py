@@ -202,6 +202,7 @@ class Search:
 
     def _distance(self, row: Floats) -> float:
         moved = np.where(np.isnan(row), 0.0, np.abs(row - self.start.row))
+        moved = np.where(self.stand.flat, np.sign(moved), moved)
         return float((moved * self.stand.cost).max(initial=0.0))
 
     def _settle(self, agreed: list[tuple[float, Box]]) -> list[Box]:

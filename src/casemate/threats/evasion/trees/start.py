@@ -44,6 +44,7 @@ class Stand:
         at = cuts.feature
         self.cuts, self.groups = cuts, [list(group) for group in constraints.one_hot]
         self.cost = np.array([rule.cost for rule in rules])
+        self.flat: Flags = np.array([rule.flat for rule in rules], dtype=bool)
         low, high = np.array([rule.low for rule in rules]), np.array([rule.high for rule in rules])
         up = np.array([not rule.immutable and rule.direction != "decrease" for rule in rules], dtype=bool)
         down = np.array([not rule.immutable and rule.direction != "increase" for rule in rules], dtype=bool)
@@ -62,8 +63,10 @@ class Stand:
         cuts, here = self.cuts, row[self.cuts.feature]
         ahead = cuts.value > here
         right, left = np.zeros(len(here) + 1), np.zeros(len(here) + 1)
-        right[:-1] = np.where(ahead, np.where(self.may_rise, self.unit * (cuts.value - here), np.inf), 0.0)
-        left[:-1] = np.where(ahead, 0.0, np.where(self.may_fall, self.unit * (here - cuts.before), np.inf))
+        same = self.flat[cuts.feature]
+        up, down = np.where(same, 1.0, cuts.value - here), np.where(same, 1.0, here - cuts.before)
+        right[:-1] = np.where(ahead, np.where(self.may_rise, self.unit * up, np.inf), 0.0)
+        left[:-1] = np.where(ahead, 0.0, np.where(self.may_fall, self.unit * down, np.inf))
         for group in self.groups:
             self._swap(row, group, right, left)
         needs = np.maximum(right[cuts.low], left[cuts.high])
