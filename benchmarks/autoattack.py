@@ -3,25 +3,22 @@
 Same networks and images; the reference is the PyPI package of fra31's code, version standard, in its own environment.
 CPU seconds of one thread, imports and a first small pass left out; ours run between two halves of the reference, whose
 batches are of 250 images. ART's class of the same name, another mixture, runs on the first 100 images, between two runs
-of Bracket. It takes an hour or more, so what was measured of a network is kept in ``.data/autoattack``, under a digest
-of the network and of all code that attacks it: an interrupted run goes on, changed code starts anew.
+of Bracket. It takes an hour or more, so parts are kept (`benchmarks._kept`).
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
+from functools import partial
 from typing import Any
 
 import torch
 
-from benchmarks._models import DATA, SIX, images, model
-from benchmarks._peers import ROOT
+from benchmarks._kept import attacking, kept
+from benchmarks._models import SIX, images, model
 from benchmarks._robustness import ask, has
 from casemate.targets import TorchClassifier
 from casemate.threats.evasion import AutoAttack, Bracket, Linf
@@ -83,24 +80,15 @@ def beside_art(name: str) -> dict[str, Any]:
     }
 
 
-def kept(name: str, part: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
-    """What is known of a network by this code, measured now if nothing is."""
-    code = sha256(SIX[name].digest.encode() + f"{COUNT} {FEW}".encode())
-    for folder in ("threats/evasion", "targets"):
-        for path in sorted((ROOT / "src" / "casemate" / folder).rglob("*.py")):
-            code.update(path.read_bytes())
-    path = DATA / "autoattack" / f"{code.hexdigest()[:16]}-{part.__name__}.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(part(name)))
-    known: dict[str, Any] = json.loads(path.read_text())
-    return known
-
-
 def found(name: str) -> Found:
-    """Both parts together."""
-    whole, few = kept(name, beside_reference), kept(name, beside_art)
-    return Found(**{**whole, **{key: {**whole[key], **few[key]} for key in ("left", "seconds")}})
+    """Both parts together, measured now if they are not known."""
+    words = [SIX[name].digest, str(COUNT), str(FEW)]
+    parts = [
+        kept(f"autoattack {part.__name__} {name}", words, attacking(), partial(part, name))
+        for part in (beside_reference, beside_art)
+    ]
+    both = {key: {**parts[0][key], **parts[1][key]} for key in ("left", "seconds")}
+    return Found(**{**parts[0], **both})
 
 
 def main() -> None:

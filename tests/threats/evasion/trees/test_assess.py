@@ -90,7 +90,7 @@ def test_rows_that_the_search_cannot_take_are_standing_not_certified_and_counted
     odd = Dataset("odd", features, strangers.labels, strangers.classes, strangers.schema)
     found = run(engagement.changed(nonmembers=odd))
     assert {m.errors for m in found.measurements} == {6}
-    assert "6 rows" in found.measurements[0].note
+    assert "6 of the rows" in found.measurements[0].note
     assert not held(found, "certified_accuracy", EPS[0])[:6].any()
     right = engagement.target.labels(features) == strangers.labels
     assert (held(found, "robust_accuracy", EPS[-1])[:6] == right[:6]).all()

@@ -122,9 +122,9 @@ class TreesEvasion:
 def _said(engagement: Engagement, metric: str, eps: float, held: npt.NDArray[np.bool_], untaken: int) -> Measurement:
     knowledge = ("the schema", *([f"the defense {engagement.defense}"] if engagement.defense else []))
     made = figure(metric, eps, held, engagement.name, engagement.seed, UNITS, knowledge)
-    note = "found by search, without gradients that could be hidden"
+    note = "by search, which needs no gradients"
     if untaken:
-        note += f"; {untaken} rows that the search cannot take count as standing, and as not certified"
+        note += f"; {untaken} of the rows cannot be searched: counted as standing, not as certified"
     return msgspec.structs.replace(made, errors=untaken, note=note)
 
 

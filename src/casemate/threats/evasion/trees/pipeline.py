@@ -44,6 +44,7 @@ class TableTrees:
     Example:
         >>> from sklearn.ensemble import RandomForestClassifier
         >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.preprocessing import StandardScaler
         >>> from casemate.data.schema import Column
         >>> from casemate.threats.evasion.trees import TreeAttack
         >>> frame = pd.DataFrame({"age": [20, 30, 40, 50] * 9})
