@@ -59,12 +59,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     Example:
         >>> from sklearn.datasets import load_breast_cancer
-        >>> from sklearn.preprocessing import MinMaxScaler
         >>> x, y = load_breast_cancer(return_X_y=True)
         >>> x = x / x.max(axis=0)  # in earnest: by constants that are known without the data
         >>> model = LogisticRegression(epsilon=3.0, delta=1e-5, classes=(0, 1)).fit(x, y)
         >>> print(model.certificate_)
-        epsilon 3, delta 1e-05 (zero_out) by full-batch gradient descent with rounded Gaussian noise, 30 releases
+        epsilon 3, delta 1e-05 (zero_out) by full-batch gradient descent with rounded Gaussian noise, 200 releases
 
     Reference:
         `casemate.privacy.dp.linear.descent`; for the loss, Chaudhuri, Monteleoni and Sarwate 2011, "Differentially
