@@ -19,6 +19,7 @@ import torch
 
 from benchmarks._kept import attacking, kept
 from benchmarks._models import SIX, images, model
+from benchmarks._peers import ROOT
 from benchmarks._robustness import ask, has
 from casemate.targets import TorchClassifier
 from casemate.threats.evasion import AutoAttack, Bracket, Linf
@@ -83,8 +84,10 @@ def beside_art(name: str) -> dict[str, Any]:
 def found(name: str) -> Found:
     """Both parts together, measured now if they are not known."""
     words = [SIX[name].digest, str(COUNT), str(FEW)]
+    here = ROOT / "benchmarks"
+    files = [*attacking(), here / "autoattack.py", here / "_attackers.py", here / "peers" / "robustness.txt"]
     parts = [
-        kept(f"autoattack {part.__name__} {name}", words, attacking(), partial(part, name))
+        kept(f"autoattack {part.__name__} {name}", words, files, partial(part, name))
         for part in (beside_reference, beside_art)
     ]
     both = {key: {**parts[0][key], **parts[1][key]} for key in ("left", "seconds")}

@@ -92,4 +92,5 @@ def test_what_is_called_honest_is_honest(name: str) -> None:
         Square(Linf(EPS), queries=2000),
         AutoAttack(Linf(EPS), version="standard"),
     ):
-        assert attacked(HONEST[name](), attack) >= naive - 0.1  # of a mask, what knows it finds 0.2 more
+        # what TRADES trains against is another loss, and targeted ones find 0.083 more; behind a mask it is 0.2
+        assert attacked(HONEST[name](), attack) >= naive - (0.1 if name == "trades" else 0.06)

@@ -84,7 +84,8 @@ class Squares:
         state["best"] = torch.where(better, lead, state["best"])
         turn += 1
         for queries, share in self.give_up:
-            state["over"] |= (turn == queries) & (state["best"] < share * state["clean"])  # both below 0
+            far = (state["clean"] < 0) & (state["best"] < share * state["clean"])  # a lead below 0 is yet to come
+            state["over"] |= (turn == queries) & far
         due = turn % BLOCK == 0
         if bool(due.any()):
             channels = state["draws"].shape[2] - 2
