@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import hashlib
 import mmap
 import os
@@ -15,13 +16,10 @@ import pytest
 from casemate.core.errors import UnreadableError
 from casemate.custody.guard import sealed as module
 from casemate.custody.guard.sealed import Sealed, opened, seal
+from tests.custody.guard.descriptors import opened_under
 
 DATA = bytes(range(256)) * 300
-
-
-def descriptors() -> set[str]:
-    """What this process has open."""
-    return set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a descriptor may be gone before a Path looks at it
+MEMORY = "/memfd:casemate"
 
 
 @pytest.fixture(params=[False, True], ids=["memory", "file"])
@@ -88,19 +86,22 @@ def test_a_private_map_of_a_sealed_file_may_be_written_and_changes_nothing(file:
 
 
 def test_private_memory_has_no_descriptor(path: Path) -> None:
-    before = descriptors()
+    gc.collect()
+    before = opened_under(MEMORY, path)
     sealed = sealed_from(path, as_file=False)
     assert sealed.descriptor is None
-    assert descriptors() == before
+    assert opened_under(MEMORY, path) == before
 
 
 def test_descriptors_are_given_back(path: Path) -> None:
-    before = len(descriptors())
+    gc.collect()
+    before = opened_under(MEMORY, path)
     for _ in range(3):
         sealed = sealed_from(path, as_file=True)
+        assert len(opened_under(MEMORY)) > len(before)
         sealed.close()
         del sealed
-    assert len(descriptors()) == before
+    assert opened_under(MEMORY, path) == before
 
 
 def test_a_writer_that_keeps_a_map_of_the_new_file_stops_the_seal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
