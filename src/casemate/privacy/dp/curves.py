@@ -14,7 +14,7 @@ from typing import Final
 from scipy.optimize import brentq
 from scipy.special import log_ndtr
 
-from casemate.core.errors import UsageError
+from casemate.privacy.dp.checks import check_delta, check_epsilon
 
 CARE: Final = 1e-9
 """Share by which solutions of equations are moved to the safe side."""
@@ -40,7 +40,7 @@ def epsilon_of(mu: float, delta: float) -> float:
         >>> round(delta_of(0.5, epsilon_of(0.5, 1e-5)), 12) <= 1e-5
         True
     """
-    _check(delta)
+    check_delta(delta)
     if delta_of(mu, 0.0) <= delta:
         return 0.0
     high = 1.0
@@ -61,19 +61,10 @@ def mu_of(epsilon: float, delta: float) -> float:
         >>> epsilon_of(mu, 1e-5) <= 1.0, round(mu, 3)
         (True, 0.268)
     """
-    _check(delta)
-    if not 0 <= epsilon < math.inf:
-        raise UsageError(f"epsilon {epsilon} is no budget", next_step="give a finite epsilon of 0 or more")
+    check_delta(delta)
+    check_epsilon(epsilon, spent=True)
     high = 1.0
     while delta_of(high, epsilon) <= delta:  # ends: delta rises to 1 as mu grows
         high *= 2
     found = brentq(lambda mu: delta_of(mu, epsilon) - delta, 0.0, high, xtol=1e-14, rtol=1e-12)
     return float(found) * (1 - CARE)
-
-
-def _check(delta: float) -> None:
-    if not 0 < delta < 1:
-        raise UsageError(
-            f"delta {delta} lies not between 0 and 1",
-            next_step="give a delta far below 1 / rows, 1e-5 for example, or leave it out for pure epsilon",
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,8 +11,12 @@ from torch import nn
 
 from casemate.core.errors import TargetError, UsageError
 from casemate.targets import TorchClassifier
+from casemate.threats.evasion.criteria import Misclassified
 from casemate.threats.evasion.norms.attacks import DDN, FMN, CarliniWagner, MinimumEnsemble, MinimumFAB, SigmaZero
-from casemate.threats.evasion.norms.measures import between, length, shorten
+from casemate.threats.evasion.norms.measures import Norm, between, length, shorten
+from casemate.threats.evasion.norms.nearest import begun, note, search
+from casemate.threats.evasion.norms.tangent import Tangents
+from casemate.threats.evasion.pursuit import State
 from tests.threats.evasion.networks import digits
 
 ATTACKS = [
@@ -101,6 +105,68 @@ def test_wanted_classes(attack) -> None:
     assert int(found.found.sum()) >= 12
     same = attack.evaluate(TorchClassifier(scene.module, 10), scene.x[:3], scene.y[:3], goals=scene.y[:3])
     assert not bool(same.found.any())
+
+
+class Sphere(nn.Module):
+    """Class 1 outside a sphere around the middle of the box."""
+
+    RADIUS = 0.4
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        lead = (x - 0.5).square().sum(1) - self.RADIUS**2
+        return torch.stack([-lead, lead], 1)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A search that knows its examples and looks no further."""
+
+    examples: torch.Tensor
+    steps: int = 0
+
+    def begin(self, origin: torch.Tensor, labels: torch.Tensor, ids: torch.Tensor) -> State:
+        state = begun(origin, labels, ids)
+        note(state, self.examples, torch.ones(len(origin), dtype=torch.bool), "L2")
+        return state
+
+    def advance(self, state: State) -> None:
+        """Nothing to do."""
+
+
+@pytest.mark.parametrize("norm", ["L1", "L2", "Linf"])
+def test_tangents_lead_from_a_far_example_to_the_nearest_point_of_a_sphere(norm: Norm) -> None:
+    """Known exactly: along one axis in L1, away from the centre in L2, along the diagonal in Linf."""
+    apart = torch.tensor([0.02, -0.05, 0.11, 0.03, -0.08])
+    home, size = 0.5 + apart[None], apart.abs()
+    gap = Sphere.RADIUS**2 - float(size.square().sum())
+    known = {
+        "L1": float(((gap + size.square()).sqrt() - size).min()),
+        "L2": Sphere.RADIUS - float(size.norm()),
+        "Linf": (float((size.sum() ** 2 + 5 * gap).sqrt()) - float(size.sum())) / 5,
+    }[norm]
+    target = TorchClassifier(Sphere(), 2)
+    start = [0.9, 0.1, 0.2, 0.6, 0.8] if norm == "L2" else [0.6, 0.3, 0.9, 0.6, 0.2]  # the same axis and corner
+    far = Given(torch.tensor([start]))
+    before, after = (
+        search("", walks, target, norm, home, [0])
+        for walks in ([far], [far, Tangents(target, Misclassified(), norm, steps=80)])
+    )
+    assert after.gradients == 80
+    assert before.distance[0] > known * 1.1
+    assert known * (1 - 1e-5) <= after.distance[0] <= known * (1 + 1e-3)
+
+
+@pytest.mark.parametrize("norm", ["L1", "L2", "Linf"])
+def test_a_third_of_the_gradients_is_well_spent_on_tangents(norm: Norm) -> None:
+    scene = digits()
+    target = TorchClassifier(scene.module, 10)
+    halves = [
+        attack.evaluate(target, scene.x[:60], scene.y[:60]).distance
+        for attack in (FMN(norm=norm, steps=60), MinimumFAB(norm=norm, steps=60))
+    ]
+    thirds = MinimumEnsemble(norm=norm, steps=120).evaluate(target, scene.x[:60], scene.y[:60])
+    assert thirds.gradients == int(thirds.correct.sum()) * 120
+    assert thirds.distance.mean() <= np.minimum(*halves).mean() * (1.005 if norm == "L1" else 1)
 
 
 def test_the_strongest_is_no_weaker_than_the_others() -> None:

@@ -20,6 +20,7 @@ from casemate.threats.evasion.norms.greedy import GreedySearch
 from casemate.threats.evasion.norms.measures import NORMS, Norm
 from casemate.threats.evasion.norms.nearest import Nearest, Search, search
 from casemate.threats.evasion.norms.sigma_zero import SparseSearch
+from casemate.threats.evasion.norms.tangent import Tangents
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -221,7 +222,8 @@ class MinimumEnsemble(_Minimizer):
     """The nearest of what different searches find, which stop in different places.
 
     In L0 sigma-zero with seven tenths of the gradients, its best example refined by
-    `casemate.threats.evasion.norms.greedy` with the rest. In L1, L2 and Linf FMN and MinimumFAB with half of them each.
+    `casemate.threats.evasion.norms.greedy` with the rest. In L1, L2 and Linf FMN and MinimumFAB with a third of them
+    each, the better of their examples refined by `casemate.threats.evasion.norms.tangent` with the rest.
 
     Attributes:
         norm: to be minimized.
@@ -235,7 +237,7 @@ class MinimumEnsemble(_Minimizer):
     steps: int = 100
 
     def __post_init__(self) -> None:
-        self._halves()
+        self._parts()
 
     @property
     def measure(self) -> Norm:
@@ -247,10 +249,11 @@ class MinimumEnsemble(_Minimizer):
         if self.norm == "L0":
             first = SparseSearch(target, criterion, 7 * self.steps // 10)
             return [GreedySearch(target, criterion, self.steps, first, self.seed)]
-        return [walk for half in self._halves() for walk in half.searches(target, criterion)]
+        walks = [walk for part in self._parts() for walk in part.searches(target, criterion)]
+        return [*walks, Tangents(target, criterion, self.norm, self.steps - sum(walk.steps for walk in walks))]
 
-    def _halves(self) -> Sequence[_Minimizer]:
+    def _parts(self) -> Sequence[_Minimizer]:
         if self.norm == "L0":
             return ()
-        half = self.steps // 2
-        return FMN(self.seed, self.norm, half), MinimumFAB(self.seed, self.norm, self.steps - half)
+        third = self.steps // 3
+        return FMN(self.seed, self.norm, third), MinimumFAB(self.seed, self.norm, third)

@@ -39,7 +39,8 @@ class Search(Protocol):
     """An attack that shortens its best example, one step at a time.
 
     Each state has, one row a sample: "origin", "labels", "ids", "best" (n, ...) and "distance" (n,), infinite before
-    the first example.
+    the first example; and for the steps "handed" (n, ...), what the searches before this one found, the input where
+    they found nothing.
     """
 
     @property
@@ -157,7 +158,7 @@ def search(
     left = open_.nonzero()[:, 0]
     for rows in torch.split(left, target.batch) if len(left) and target.classes > 1 else ():
         for walk in walks:
-            state = walk.begin(origin[rows], wanted[rows], numbers[rows])
+            state = walk.begin(origin[rows], wanted[rows], numbers[rows]) | {"handed": best[rows]}
             for _ in range(walk.steps):
                 walk.advance(state)
             claims, failed = _settled(target, state, norm, criterion)

@@ -1,0 +1,31 @@
+"""What every entrance asks of a budget."""
+
+from __future__ import annotations
+
+import math
+
+from casemate.core.errors import UsageError
+
+
+def check_epsilon(epsilon: float, *, spent: bool = False) -> None:
+    """Refuse what is no epsilon to spend; with ``spent``, what nothing can have spent: 0 may be, then.
+
+    Raises:
+        UsageError: it is negative, infinite or no number, or 0 where something is to be spent.
+    """
+    if not (epsilon >= 0 if spent else epsilon > 0) or epsilon == math.inf:
+        least = "of 0 or more" if spent else "above 0"
+        raise UsageError(f"epsilon {epsilon} is no budget", next_step=f"give a finite epsilon {least}")
+
+
+def check_delta(delta: float, *, pure: bool = False) -> None:
+    """Refuse what is no delta; 0 is one with ``pure``.
+
+    Raises:
+        UsageError: it does not lie between 0 and 1.
+    """
+    if not (delta >= 0 if pure else delta > 0) or not delta < 1:
+        raise UsageError(
+            f"delta {delta} lies not between 0 and 1",
+            next_step="give a delta far below 1 / rows, 1e-5 for example, or leave it out for pure epsilon",
+        )
