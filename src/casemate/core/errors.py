@@ -75,6 +75,10 @@ class StaleError(CasemateError):
     exit_code = 2
 
 
+class SpentError(CasemateError):
+    """A privacy budget does not allow what was asked; nothing was released."""
+
+
 class TamperedError(CasemateError):
     """Signed or hashed evidence does not verify."""
 
