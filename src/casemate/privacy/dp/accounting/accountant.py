@@ -90,6 +90,9 @@ class Accountant:
             return curves.delta_of(_signal(singles), epsilon)
         found = 0.0
         for rough, pairs in _directions(singles):
+            certain = any(pair.certain for pair, _ in pairs)
+            if epsilon >= rough.highest and not certain:
+                continue
             tilt = rough.tilt_at(epsilon)
             scale = math.exp(min(rough.cumulant(tilt) - tilt * epsilon, 0.0))
             found = max(found, losses.delta_of(_on_grid(rough, pairs, tilt, scale), epsilon))

@@ -102,11 +102,11 @@ class Dots(Masses):
 
 
 def sketch(pair: Pair) -> Masses:
-    """The loss of one release to a hundredth of itself, to choose a grid by."""
+    """The loss of one release, rounded up by a hundredth of itself or less, to choose a grid by."""
     away = np.geomspace(1e-9, 1e4, 3000)
     edges = np.concatenate(([-math.inf], -away[::-1], away, [math.inf]))
     p, _ = pair.between(edges)
-    places = np.concatenate(([-1e4], (edges[1:-2] + edges[2:-1]) / 2, [1e4]))
+    places = np.append(edges[1:-1], 1e4)
     there = p > 1e-300
     return Masses(places[there], p[there])
 
@@ -175,6 +175,11 @@ class Sketched:
         """Mean and variance of the tilted sum."""
         found = [(count, each.moments(tilt)) for each, count in self.parts]
         return sum(count * mean for count, (mean, _) in found), sum(count * much for count, (_, much) in found)
+
+    @property
+    def highest(self) -> float:
+        """What no loss of all together is above, if it is finite."""
+        return sum(count * float(each.losses[-1]) for each, count in self.parts)
 
     def tilt_at(self, epsilon: float) -> float:
         """Where the bound exp(cumulant - tilt * epsilon) on delta is least."""

@@ -45,6 +45,7 @@ def noise_for(
     check_epsilon(epsilon)
     check_delta(delta)
 
+    @cache
     def spends(noise: float) -> float:
         return before.compose(_release(rate, noise), steps).epsilon(delta)
 

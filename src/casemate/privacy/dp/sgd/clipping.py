@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from casemate.core.errors import TargetError, UsageError
 from casemate.core.optional import require
+from casemate.privacy.dp.sgd.repair import problems
 from casemate.privacy.dp.sgd.rules import RULES, Rule, unruled
 
 if TYPE_CHECKING:
@@ -21,13 +22,6 @@ else:
 Losses = Callable[["Tensor", "Tensor"], "Tensor"]
 """From (n, ...) answers and (n, ...) labels to (n,) losses, one of every sample alone."""
 
-MIXING: Final = (
-    nn.BatchNorm1d,
-    nn.BatchNorm2d,
-    nn.BatchNorm3d,
-    nn.SyncBatchNorm,
-)
-"""Layers that mix samples: no gradient belongs to one of them alone."""
 TINY: Final = 1e-30
 """No norm is divided by less."""
 
@@ -69,16 +63,15 @@ class Clipper:
         self.losses: Losses = losses or (
             lambda answers, labels: nn.functional.cross_entropy(answers, labels, reduction="none")
         )
-        mixing = [name for name, each in module.named_modules() if isinstance(each, MIXING)]
-        if mixing:
+        for place, says, repair in problems(module):
             raise TargetError(
-                f"layer {mixing[0]!r} mixes the samples of a batch",
-                cause="what one sample changes in the others' answers is not clipped with it",
-                next_step="replace it by GroupNorm or LayerNorm",
+                f"{place or 'the module'!r} {says}",
+                cause="what one sample does to a private training has to be bounded",
+                next_step=f"casemate.privacy.dp.sgd.repair.repaired puts in its place: {repair}"
+                if repair
+                else "set requires_grad of parameters that are to be trained",
             )
         self.trained = {name: each for name, each in module.named_parameters() if each.requires_grad}
-        if not self.trained:
-            raise TargetError("no parameter is trained", next_step="set requires_grad of those that are to be")
         self.layers = {
             name: each
             for name, each in module.named_modules()

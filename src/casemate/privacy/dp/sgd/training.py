@@ -1,0 +1,286 @@
+"""Private training of torch modules in one call: sampling, clipping, noise and accounting are one object.
+
+Reference:
+    Abadi et al. 2016, "Deep learning with differential privacy", algorithm 1 (arXiv 1607.00133).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from casemate.core.errors import DataError, SpentError, UsageError
+from casemate.core.observer import Observer, Silent
+from casemate.core.optional import require
+from casemate.privacy.dp.accounting.accountant import Accountant
+from casemate.privacy.dp.accounting.book import Book
+from casemate.privacy.dp.accounting.events import Gaussian, Poisson
+from casemate.privacy.dp.accounting.planning import noise_for
+from casemate.privacy.dp.certificate import Certificate
+from casemate.privacy.dp.checks import check_delta, check_epsilon
+from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
+from casemate.privacy.dp.sgd.clipping import Clipper, Losses
+from casemate.privacy.dp.sgd.release import GradientRelease
+from casemate.privacy.dp.sgd.sampler import PoissonSampler
+from casemate.privacy.dp.warning import PrivacyWarning
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    torch = require("torch", extra="torch")
+    nn = torch.nn
+
+Optimizing = Callable[[Iterable["Tensor"]], "torch.optim.Optimizer"]
+CURVE: Final = (0.5, 0.75, 1.0, 1.5, 2.0)
+"""Of the curve in the certificate: multiples of epsilon."""
+SPARE: Final = 1e-6
+"""Share of delta that is left for the distance of the noise from its distribution."""
+LARGEST: Final = 512
+"""Samples whose gradients are clipped at a time; larger batches are gathered."""
+ABSURD: Final = 20.0
+"""Epsilon above which a guarantee says next to nothing."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a budget buys, before any of it is spent.
+
+    Attributes:
+        steps: releases.
+        rate: probability with which a record takes part in one.
+        noise_multiplier: of each release.
+        epsilon: what all of them spend.
+    """
+
+    steps: int
+    rate: float
+    noise_multiplier: float
+    epsilon: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A privately trained module.
+
+    Attributes:
+        module: the one that was given, trained in place.
+        certificate: its guarantee.
+        clipped: share of the samples whose gradients were shortened, a step; private, for nobody but the owner.
+    """
+
+    module: nn.Module
+    certificate: Certificate
+    clipped: list[float] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class PrivateTraining:
+    """DP-SGD with everything that it spends: frozen settings with ``plan(records)`` and ``fit(module, x, y)``.
+
+    Attributes:
+        epsilon, delta: the budget of one training.
+        epochs: expected number of times that each record takes part.
+        batch: expected size of a batch; the real size is random, for that is what is accounted.
+        clip_norm: largest L2 norm of what one record adds to a gradient.
+        rate: step length.
+        momentum: of plain gradient descent.
+        optimizer: makes any other from parameters, for example ``torch.optim.Adam``; it sees private gradients only.
+        losses: one loss a sample; cross entropy by default.
+        seed: makes noise and batches repeatable, and the training NOT private; for tests and public data.
+
+    Example:
+        >>> x, y = torch.rand(300, 4), torch.arange(300) % 2
+        >>> training = PrivateTraining(epsilon=3.0, delta=1e-4, epochs=2, batch=50, seed=0)
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     trained = training.fit(nn.Linear(4, 2), x, y)
+        >>> trained.certificate.releases, trained.certificate.trusted
+        (12, False)
+    """
+
+    epsilon: float
+    delta: float
+    epochs: float = 20.0
+    batch: int = 256
+    clip_norm: float = 1.0
+    rate: float = 0.5
+    momentum: float = 0.9
+    optimizer: Optimizing | None = None
+    losses: Losses | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_epsilon(self.epsilon)
+        check_delta(self.delta)
+        for value, what in ((self.epochs, "epochs"), (self.batch, "batch"), (self.clip_norm, "clip_norm")):
+            if not 0 < value < math.inf:
+                raise UsageError(f"{what} of {value} cannot be", next_step="give a positive number")
+
+    def plan(self, records: int) -> Plan:
+        """Noise and steps for a number of records, which is public.
+
+        Raises:
+            UsageError: delta is no smaller than one record in all, or the batch is larger than all records.
+        """
+        if self.delta >= 1 / records:
+            raise UsageError(
+                f"delta {self.delta:g} is no guarantee for {records:,} records",
+                cause="to publish one of them whole, drawn by lot, has a smaller delta",
+                next_step=f"give a delta far below {1 / records:.1g}",
+            )
+        if self.batch > records:
+            raise UsageError(
+                f"a batch of {self.batch} is more than {records:,} records", next_step="give a smaller batch"
+            )
+        rate = PoissonSampler(records, self.batch / records, SeededEntropy(0)).rate
+        steps = max(math.ceil(self.epochs / rate), 1)
+        return _bought(self.epsilon, self.delta * (1 - SPARE), rate, steps)
+
+    def fit(
+        self,
+        module: nn.Module,
+        x: Tensor,
+        y: Tensor,
+        *,
+        book: Book | None = None,
+        data: str = "",
+        observer: Observer | None = None,
+    ) -> Trained:
+        """Train a module in place.
+
+        Args:
+            module: any without layers that mix samples; see `casemate.privacy.dp.sgd.repair`.
+            x: (n, ...) samples.
+            y: (n, ...) labels.
+            book: of budgets; what a training spends is charged to ``data`` there, an epoch at a time, beforehand.
+            data: name of the data set in the book.
+            observer: hears of epochs.
+
+        Raises:
+            TargetError: the module cannot be trained privately; nothing was spent.
+            DataError: samples are not finite, or not as many as labels; nothing was spent.
+            SpentError: the book refused the first epoch. If it refuses a later one, training ends there.
+        """
+        if len(x) != len(y) or not len(x):
+            raise DataError(f"{len(x)} samples and {len(y)} labels", next_step="give one label a sample")
+        if x.is_floating_point() and not bool(x.isfinite().all()):
+            raise DataError(
+                "samples hold numbers that are missing or infinite",
+                next_step="impute or leave them out before training",
+            )
+        if book is not None and not data:
+            raise UsageError("whose budget pays?", next_step="name the data set as in the book: data=...")
+        plan, clipper = self.plan(len(x)), Clipper(module, self.losses)
+        if self.epsilon > ABSURD:
+            warnings.warn(
+                f"epsilon {self.epsilon:g} promises next to nothing; see what an attack gets through",
+                PrivacyWarning,
+                stacklevel=2,
+            )
+        if self.seed is not None:
+            warnings.warn("seeded noise can be taken away: this training is not private", PrivacyWarning, stacklevel=2)
+        heard = observer or Silent()
+        sampler = PoissonSampler(len(x), plan.rate, self._entropy("batches"))
+        parameters = list(clipper.trained.values())
+        optimizer = (self.optimizer or self._descent)(parameters)
+        size = sum(each.numel() for each in parameters)
+        epoch = max(round(1 / plan.rate), 1)
+        done, clipped = 0, list[float]()
+        heard.begin("private training", plan.steps)
+        with GradientRelease(size, self.clip_norm, plan.noise_multiplier, self._entropy("noise")) as release:
+            while done < plan.steps:
+                block = min(epoch, plan.steps - done)
+                if book is not None:
+                    try:
+                        book.charge(data, sampler.event(plan.noise_multiplier), block, purpose="private training")
+                    except SpentError:
+                        if not done:
+                            raise
+                        heard.note(f"the budget of {data!r} is spent: training ends after {done} of {plan.steps} steps")
+                        break
+                for _ in range(block):
+                    clipped.append(self._step(clipper, sampler, release, optimizer, x, y))
+                done += block
+                heard.advance("private training", block)
+        heard.end("private training")
+        return Trained(module, self._certificate(plan, sampler, release, clipper, done), clipped)
+
+    def _step(
+        self,
+        clipper: Clipper,
+        sampler: PoissonSampler,
+        release: GradientRelease,
+        optimizer: torch.optim.Optimizer,
+        x: Tensor,
+        y: Tensor,
+    ) -> float:
+        """One release, and what it does to the weights; the share of samples that were clipped."""
+        rows = torch.from_numpy(np.ascontiguousarray(sampler.draw()))
+        total, long = torch.zeros(release.size, dtype=torch.float64), 0
+        for part in torch.split(rows, LARGEST) if len(rows) else ():
+            found = clipper(x[part], y[part], self.clip_norm)
+            total += torch.cat([found.sums[name].flatten() for name in clipper.trained]).double()
+            long += int((found.norms > self.clip_norm).sum())
+        noisy, at = release(total) / sampler.expected, 0
+        for parameter in clipper.trained.values():
+            piece = noisy[at : at + parameter.numel()]
+            parameter.grad = piece.reshape(parameter.shape).to(parameter.dtype)
+            at += parameter.numel()
+        optimizer.step()
+        return long / max(len(rows), 1)
+
+    def _descent(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=self.rate, momentum=self.momentum)
+
+    def _entropy(self, purpose: str) -> Entropy:
+        if self.seed is None:
+            return SystemEntropy()
+        return SeededEntropy(2 * self.seed + (purpose == "noise"))
+
+    def _certificate(
+        self, plan: Plan, sampler: PoissonSampler, release: GradientRelease, clipper: Clipper, done: int
+    ) -> Certificate:
+        spent = Accountant().compose(sampler.event(plan.noise_multiplier), done)
+        distance = done * release.distance
+        curve = tuple(
+            (each, min(spent.delta(each) + distance * (1 + math.exp(each)), 1.0))
+            for each in (self.epsilon * factor for factor in CURVE)
+        )
+        return Certificate(
+            mechanism="gradient descent with clipped gradients and rounded Gaussian noise (DP-SGD)",
+            relation="zero_out",
+            epsilon=self.epsilon,
+            delta=self.delta,
+            curve=curve,
+            sensitivity=release.sensitivity,
+            noise=release.scale,
+            releases=done,
+            grid=release.grid,
+            sampler=f"Poisson, rate {sampler.rate:.6g}",
+            entropy=release.entropy.name,
+            trusted=release.entropy.trusted,
+            distance=distance,
+            assumed=("rounding of gradients in floating point below 2^-10 of the clip norm",),
+            settings={
+                "clip_norm": self.clip_norm,
+                "noise_multiplier": plan.noise_multiplier,
+                "rate": self.rate,
+                "momentum": self.momentum,
+                "batch": self.batch,
+                "epochs": self.epochs,
+                "fallback": clipper.fallback,
+            },
+        )
+
+
+@lru_cache(32)
+def _bought(epsilon: float, delta: float, rate: float, steps: int) -> Plan:
+    noise = noise_for(epsilon, delta, rate=rate, steps=steps)
+    release = Gaussian(noise) if rate == 1 else Poisson(rate, Gaussian(noise))
+    return Plan(steps, rate, noise, Accountant().compose(release, steps).epsilon(delta))
