@@ -9,17 +9,47 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from casemate.privacy.dp.accounting.accountant import Accountant
+    from casemate.privacy.dp.accounting.book import Book
+    from casemate.privacy.dp.accounting.events import Approximate, Gaussian, Laplace, Poisson
+    from casemate.privacy.dp.accounting.planning import noise_for, steps_for
     from casemate.privacy.dp.certificate import Certificate
     from casemate.privacy.dp.linear.logistic import LogisticRegression
+    from casemate.privacy.dp.sgd.repair import repaired
+    from casemate.privacy.dp.sgd.training import PrivateTraining
     from casemate.privacy.dp.warning import PrivacyWarning
 
 _HOMES: Final = {
+    "Accountant": "accounting.accountant",
+    "Approximate": "accounting.events",
+    "Book": "accounting.book",
     "Certificate": "certificate",
+    "Gaussian": "accounting.events",
+    "Laplace": "accounting.events",
     "LogisticRegression": "linear.logistic",
+    "Poisson": "accounting.events",
     "PrivacyWarning": "warning",
+    "PrivateTraining": "sgd.training",
+    "noise_for": "accounting.planning",
+    "repaired": "sgd.repair",
+    "steps_for": "accounting.planning",
 }
 
-__all__ = ["Certificate", "LogisticRegression", "PrivacyWarning"]
+__all__ = [
+    "Accountant",
+    "Approximate",
+    "Book",
+    "Certificate",
+    "Gaussian",
+    "Laplace",
+    "LogisticRegression",
+    "Poisson",
+    "PrivacyWarning",
+    "PrivateTraining",
+    "noise_for",
+    "repaired",
+    "steps_for",
+]
 
 
 def __getattr__(name: str) -> Any:
