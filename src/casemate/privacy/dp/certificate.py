@@ -48,9 +48,14 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     assumed: tuple[str, ...] = ()
     settings: dict[str, float | int | str | bool] = msgspec.field(default_factory=dict)
 
-    def spent(self, epsilon: float) -> Certificate:
-        """The same for a whole budget, of which these releases were the larger part."""
-        return msgspec.structs.replace(self, epsilon=epsilon)
+    def spent(self, epsilon: float, delta: float | None = None, mechanism: str = "") -> Certificate:
+        """The same for a whole budget, of which these releases were a part."""
+        return msgspec.structs.replace(
+            self,
+            epsilon=epsilon,
+            delta=self.delta if delta is None else delta,
+            mechanism=mechanism or self.mechanism,
+        )
 
     def __str__(self) -> str:
         budget = f"epsilon {self.epsilon:g}" + (f", delta {self.delta:g}" if self.delta else ", pure")
