@@ -45,7 +45,7 @@ def test_releases_are_as_far_from_the_truth_as_their_noise_says(epsilon: float, 
             errors[name].extend(np.ravel((released.value - truth[name]) / released.deviation))
     for name, each in errors.items():
         assert abs(np.mean(each)) < 4 / math.sqrt(len(each)), name
-        assert 0.85 < np.std(each) < 1.15, name  # of the mean, the count's noise adds next to nothing
+        assert 0.85 < np.std(each) < 1.15, name
 
 
 @every_budget
@@ -78,7 +78,7 @@ def test_no_neighbor_moves_an_answer_farther_than_its_sensitivity(
         patch.setattr(module, "_Noise", Quiet)
         ask = Statistics(1.0)
         for query in (
-            lambda given: ask.count(given),
+            ask.count,
             lambda given: ask.sum(given, bounds),
             lambda given: ask.histogram([round(each / 10) if abs(each) < 1e9 else 0 for each in given], range(-5, 16)),
         ):

@@ -111,7 +111,7 @@ class Statistics:
         return self._released("sum", np.array([moved.sum()]), STEPS // 2 + 0.0, 2 * far / STEPS)
 
     def mean(self, values: npt.ArrayLike, bounds: tuple[float, float]) -> Released:
-        """The mean of values, each moved between the bounds: half of the budget for their sum, half for their number."""
+        """The mean of values, each moved between the bounds; half of the budget is for their sum, half for how many."""
         step, low = self._grid(bounds)
         whole = self._whole(values, bounds)
         half = Statistics(self.epsilon / 2, self.delta / 2, self._source())
@@ -121,9 +121,10 @@ class Statistics:
         many = max(float(number), 1.0)
         found = np.clip(low + middle * step + float(total) / many, *bounds)
         spent = total.certificate.spent(
-            self.epsilon, self.delta, "mean: a sum and a count, each with half of the budget"
+            self.epsilon, self.delta, "mean: a sum and a count, with half of the budget each"
         )
-        return Released(np.array(found), spent, total.deviation / many)
+        leaning = (found - low - middle * step) * number.deviation
+        return Released(np.array(found), spent, math.hypot(total.deviation, leaning) / many)
 
     def quantile(self, values: npt.ArrayLike, share: float, bounds: tuple[float, float]) -> Released:
         """The value below which a share of the records lies, by a binary search whose counts are noisy.
