@@ -120,9 +120,7 @@ class Statistics:
         number = half._released("count", np.array([len(whole)]), 1.0, 1.0)
         many = max(float(number), 1.0)
         found = np.clip(low + middle * step + float(total) / many, *bounds)
-        spent = total.certificate.spent(
-            self.epsilon, self.delta, "mean: a sum and a count, with half of the budget each"
-        )
+        spent = total.certificate.spent(self.epsilon, self.delta, "mean: a sum and a count, half of the budget each")
         leaning = (found - low - middle * step) * number.deviation
         return Released(np.array(found), spent, math.hypot(total.deviation, leaning) / many)
 

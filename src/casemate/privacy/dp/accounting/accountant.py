@@ -24,6 +24,8 @@ from casemate.privacy.dp.checks import check_delta, check_epsilon
 
 SHARE: Final = 1e-6
 """Of delta, that the ends of all grids together may take."""
+SMALLEST: Final = 1e-9
+"""Between losses that are told apart."""
 LEAST: Final = 1e-60
 """Delta below which the ends of grids are not followed."""
 
@@ -142,6 +144,6 @@ def _on_grid(rough: Sketched, pairs: Counted, tilt: float, delta: float) -> Comp
     least = max(SHARE * delta / releases, LEAST)
     deviations = {fine: math.sqrt(rough.moments(at)[1] / releases) for at, fine in ((tilt, FINE), (0.0, BULK))}
     step = min(deviation / fine for fine, deviation in deviations.items())
-    span = max(each.span(least) for each, _ in rough.parts)
+    span = max(SMALLEST, *(each.span(least) for each, _ in rough.parts))
     step = min(max(step, span / LONG), span / SHORT)
     return Composed([(dots(pair, step, least), count) for pair, count in pairs])

@@ -28,6 +28,8 @@ from casemate.privacy.dp.accounting.pairs import Floats, Pair
 
 FINE, BULK = 40, 10
 """Grid steps in the deviation of one release's loss, tilted and as it is: they add 1 / (6 FINE^2) to its variance."""
+FARTHEST: Final = 1e9
+"""Loss beyond which no difference is made."""
 TAIL: Final = 1e-13
 """Of the tilted distribution, outside the window; and of each release, beyond the grid, as a share of delta."""
 SHORT, LONG = 1 << 13, 1 << 18
@@ -103,10 +105,10 @@ class Dots(Masses):
 
 def sketch(pair: Pair) -> Masses:
     """The loss of one release, rounded up by a hundredth of itself or less, to choose a grid by."""
-    away = np.geomspace(1e-9, 1e4, 3000)
+    away = np.geomspace(1e-9, FARTHEST, 4000)
     edges = np.concatenate(([-math.inf], -away[::-1], away, [math.inf]))
     p, _ = pair.between(edges)
-    places = np.append(edges[1:-1], 1e4)
+    places = np.append(edges[1:-1], FARTHEST)
     there = p > 1e-300
     return Masses(places[there], p[there])
 
@@ -148,7 +150,7 @@ def _range(pair: Pair, step: float, least: float) -> tuple[int, int]:
     ends = []
     for side in (0, 1):
         near, far = 0.0, step
-        while outside(far)[side] > least and far < 1e6:
+        while outside(far)[side] > least and far < FARTHEST:
             near, far = far, 2 * far
         while far - near > max(step, 0.01 * far):
             middle = (near + far) / 2
