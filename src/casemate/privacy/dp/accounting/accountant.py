@@ -106,7 +106,7 @@ Counted = list[tuple[Pair, int]]
 
 def _merged(singles: dict[Single, int]) -> dict[Single, int]:
     """The same with all unsampled Gaussian releases as one, which is exact (see `casemate.privacy.dp.curves`)."""
-    plain = {each: count for each, count in singles.items() if isinstance(each, Gaussian)}
+    plain: dict[Single, int] = {each: count for each, count in singles.items() if isinstance(each, Gaussian)}
     if not plain:
         return singles
     rest = {each: count for each, count in singles.items() if each not in plain}

@@ -15,7 +15,7 @@ class _Event(msgspec.Struct, frozen=True, tag_field="event", forbid_unknown_fiel
     """What all events share: they can be written down, and told apart."""
 
 
-class Gaussian(_Event, tag="gaussian"):
+class Gaussian(_Event, frozen=True, tag="gaussian"):
     """A release of sensitivity 1 in L2 with Gaussian noise.
 
     Attributes:
@@ -28,7 +28,7 @@ class Gaussian(_Event, tag="gaussian"):
         _positive(self.noise_multiplier, "noise multiplier")
 
 
-class Laplace(_Event, tag="laplace"):
+class Laplace(_Event, frozen=True, tag="laplace"):
     """A release of sensitivity 1 in L1 with Laplace noise.
 
     Attributes:
@@ -41,7 +41,7 @@ class Laplace(_Event, tag="laplace"):
         _positive(self.noise_multiplier, "noise multiplier")
 
 
-class Approximate(_Event, tag="approximate"):
+class Approximate(_Event, frozen=True, tag="approximate"):
     """Anything that is (epsilon, delta)-private, of which no more is known; pure where delta is 0."""
 
     epsilon: float
@@ -52,7 +52,7 @@ class Approximate(_Event, tag="approximate"):
         check_delta(self.delta, pure=True)
 
 
-class Poisson(_Event, tag="poisson"):
+class Poisson(_Event, frozen=True, tag="poisson"):
     """A release of records each of which takes part with probability ``rate``, by itself (Poisson sampling).
 
     Attributes:
@@ -70,7 +70,7 @@ class Poisson(_Event, tag="poisson"):
             )
 
 
-class Repeated(_Event, tag="repeated"):
+class Repeated(_Event, frozen=True, tag="repeated"):
     """The same again and again, each with fresh noise and, where there is sampling, a fresh sample."""
 
     release: Gaussian | Laplace | Poisson | Approximate

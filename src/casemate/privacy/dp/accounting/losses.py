@@ -137,7 +137,8 @@ def dots(pair: Pair, step: float, least: float) -> Dots:
     certain = pair.certain + float(p[-1]) - finite
     kept = np.flatnonzero(masses > 0)
     first, masses = low + int(kept[0]), np.maximum(masses[kept[0] : kept[-1] + 1], 1e-300)
-    return Dots((first + np.arange(len(masses))) * step, masses, first, certain, step)
+    losses: Floats = (first + np.arange(len(masses), dtype=np.float64)) * step
+    return Dots(losses, masses, first, certain, step)
 
 
 def _range(pair: Pair, step: float, least: float) -> tuple[int, int]:

@@ -85,8 +85,8 @@ class _Beside(nn.Module):
     def __init__(self, canaries: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(canaries, 2, bias=False, dtype=torch.float64) for _ in range(LAYERS))
-        for each in self.layers:
-            nn.init.zeros_(each.weight)
+        for weight in self.parameters():
+            nn.init.zeros_(weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores of two classes."""
@@ -102,7 +102,7 @@ class _Recorder(torch.optim.Optimizer):
         super().__init__(parameters, {})
         self.seen: list[Tensor] = []
 
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # nobody asks it for a loss
         """Keep it."""
         del closure
         self.seen.append(torch.stack([each.grad for each in self.param_groups[0]["params"]]).clone())

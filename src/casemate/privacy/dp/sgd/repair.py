@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from casemate.core.optional import require
@@ -79,7 +78,9 @@ def repaired(module: nn.Module) -> nn.Module:
             each.running_mean = each.running_var = each.num_batches_tracked = None
         if isinstance(each, nn.Embedding):
             each.sparse = False
-    _widen(module)
+    for parameter in [*module.parameters(), *module.buffers()]:
+        if parameter.dtype in (torch.float16, torch.bfloat16):
+            parameter.data = parameter.data.float()
     return module
 
 
@@ -90,11 +91,3 @@ def _grouped(layer: nn.Module) -> nn.GroupNorm:
     if layer.affine:
         found.load_state_dict({name: each for name, each in layer.state_dict().items() if name in ("weight", "bias")})
     return found.train(layer.training)
-
-
-def _widen(module: nn.Module) -> None:
-    """Halves become float32; what is wider stays."""
-    widen: Callable[[torch.Tensor], torch.Tensor] = lambda given: (  # noqa: E731 - torch wants a function of tensors
-        given.float() if given.dtype in (torch.float16, torch.bfloat16) else given
-    )
-    module._apply(widen)
