@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from casemate.privacy.dp.linear.logistic import LogisticRegression
     from casemate.privacy.dp.sgd.repair import repaired
     from casemate.privacy.dp.sgd.training import PrivateTraining
+    from casemate.privacy.dp.statistics import Statistics
     from casemate.privacy.dp.warning import PrivacyWarning
 
 _HOMES: Final = {
@@ -30,6 +31,7 @@ _HOMES: Final = {
     "Poisson": "accounting.events",
     "PrivacyWarning": "warning",
     "PrivateTraining": "sgd.training",
+    "Statistics": "statistics",
     "noise_for": "accounting.planning",
     "repaired": "sgd.repair",
     "steps_for": "accounting.planning",
@@ -46,6 +48,7 @@ __all__ = [
     "Poisson",
     "PrivacyWarning",
     "PrivateTraining",
+    "Statistics",
     "noise_for",
     "repaired",
     "steps_for",
