@@ -6,8 +6,9 @@ the chain is looked for by halving (Kohlmayer et al., Flash, PASSAT 2012), becau
 
 - where it is valid, its loss prunes all nodes with a bound that is no less;
 - its own bound holds for all nodes above it;
+- records that fail a growing condition (see ``models``) there fail it in all nodes below, which bounds those (``losses``);
 - where it is hopeless, so is all below it. Hopeless is a node in which more records than may be suppressed are in classes
-  that fail a growing condition (see ``models``), or a class that cannot be suppressed fails one, or, when nothing may be
+  that fail a growing condition, or a class that cannot be suppressed fails one, or, when nothing may be
   suppressed and the models are merging, any node that is not valid.
 
 What is neither pruned nor hopeless is looked at, so the result is an optimum for every model and loss. Each round looks at
@@ -65,12 +66,14 @@ class Verdict:
 
     Attributes:
         held: (classes,) which classes hold.
+        lost: (classes,) which fail a growing condition, as all their parts do.
         suppressed: records in the others.
         valid: whether they may be suppressed.
         hopeless: whether no node below can be valid.
     """
 
     held: Flags
+    lost: Flags
     suppressed: int
     valid: bool
     hopeless: bool
@@ -80,20 +83,20 @@ def judge(classes: Classes, models: Sequence[Model], limit: int) -> Verdict:
     """Whether a node is valid with up to ``limit`` records suppressed, and whether any below it can be."""
     there = classes.inside > 0
     held, may = np.ones(len(classes), dtype=bool), np.ones(len(classes), dtype=bool)
-    broken = lost = False
+    broken = barred = False
     for model in models:
         growing, holds = model.may(classes), model.holds(classes)
         held &= holds
         may &= growing
         if model.binding:
             broken |= bool((~holds & ~there).any())
-            lost |= bool((~growing & ~there).any())
+            barred |= bool((~growing & ~there).any())
     suppressed = int(classes.inside[~held].sum())
     valid = suppressed <= limit and not broken
-    hopeless = lost or int(classes.inside[~may].sum()) > limit
+    hopeless = barred or int(classes.inside[~may].sum()) > limit
     if not valid and limit == 0:
         hopeless |= all(model.merging for model in models)
-    return Verdict(held, suppressed, valid, hopeless)
+    return Verdict(held, ~may, suppressed, valid, hopeless)
 
 
 def search(
@@ -175,13 +178,10 @@ class _Search:
 
     def _halve(self, chain: list[Node], clock: Callable[[], float], end: float) -> None:
         """Look at nodes of a chain, one at least, until its lowest valid one is found."""
-        low, high = 0, len(chain)
-        while low < high:
-            middle = (low + high) // 2
-            if self._look(chain[middle]):
-                low = middle + 1
-            else:
-                high = middle
+        while chain:  # at least the middle one is taken out each time
+            middle = len(chain) // 2
+            chain = chain[middle + 1 :] if self._look(chain[middle]) else chain[:middle]
+            chain = [node for node in chain if self.bound[node] < self.best.loss]
             if clock() >= end:
                 return
 
@@ -197,7 +197,10 @@ class _Search:
             if value < self.best.loss:
                 kept = int((verdict.held & (classes.inside > 0)).sum())
                 self.best = Optimum(node, value, verdict.suppressed, kept, 0, self.best.nodes, proven=False, bound=0.0)
+        below = self.bound[tuple(slice(0, level + 1) for level in node)]
         if verdict.hopeless:
-            self.bound[tuple(slice(0, level + 1) for level in node)] = np.inf
+            below[...] = np.inf
+        else:
+            np.maximum(below, self.measure.below(node, classes, verdict.lost), out=below)
         self.bound[node] = np.inf
         return verdict.hopeless

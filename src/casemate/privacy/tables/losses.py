@@ -2,7 +2,8 @@
 
 Every bound grows with generalization and with nothing else, so the bound of a node holds for all nodes above it: that is
 what the search prunes by. Losses that count suppressed records are not monotone themselves, since what is generalized
-further may suppress less.
+further may suppress less. The other way round, records that fail a growing condition at a node fail it at every node below,
+which bounds those nodes as well.
 """
 
 from __future__ import annotations
@@ -32,6 +33,16 @@ class Measure(ABC):
     def bound(self, node: Node, classes: Classes) -> float:
         """What the node and all above it lose at least."""
         return float(self.floor[node])
+
+    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
+        """Bounds of the nodes from the bottom up to this one, (level 1 + 1, level 2 + 1, ...), when classes are lost.
+
+        Args:
+            node: the node.
+            classes: its classes.
+            lost: (classes,) those whose records are suppressed in every node below.
+        """
+        return self.floor[tuple(slice(0, level + 1) for level in node)]
 
     @abstractmethod
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
@@ -133,15 +144,26 @@ class _Entropy(Measure):
             columns.append(np.array([_bits(leaves, label) for label in labels]))
         self.floor = _outer(columns, np.add)
 
+    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
+        known = super().below(node, classes, lost)
+        if not self.suppressed or not lost.any():
+            return known
+        # labels below tell more apart, and so do more records: both add bits
+        return known + sum(self._suppressed(node, classes, lost))
+
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         loss = float(self.floor[node])
         lost = ~held & (classes.inside > 0)
-        if self.suppressed and lost.any():
-            count, rows = classes.inside[lost], classes.rows[lost]
-            for codes, hierarchy, level in zip(self.coded.codes, self.coded.hierarchies, node, strict=True):
-                labels = np.bincount(hierarchy.groups[level][codes[rows]], weights=count)
-                loss += _bits(labels, np.full(len(labels), float(count.sum())))
-        return loss
+        return loss + sum(self._suppressed(node, classes, lost)) if self.suppressed and lost.any() else loss
+
+    def _suppressed(self, node: Node, classes: Classes, lost: Flags) -> list[float]:
+        """Of each column, the bits that tell the labels of suppressed records apart."""
+        count, rows = classes.inside[lost], classes.rows[lost]
+        bits = []
+        for codes, hierarchy, level in zip(self.coded.codes, self.coded.hierarchies, node, strict=True):
+            labels = np.bincount(hierarchy.groups[level][codes[rows]], weights=count)
+            bits.append(_bits(labels, np.full(len(labels), float(count.sum()))))
+        return bits
 
 
 class _DomainShare(Measure):
@@ -153,7 +175,7 @@ class _DomainShare(Measure):
             shares = [share[groups[codes]] for share, groups in zip(hierarchy.shares, hierarchy.groups, strict=True)]
             self._columns.append(np.array([float(share @ coded.inside) for share in shares]))
         scaled = [self._scale(sums, at) for at, sums in enumerate(self._columns)]
-        self.floor = self.mean(scaled, _outer)
+        self.floor = self.mean(scaled)
 
     def _scale(self, sums: Floats, column: int) -> Floats:
         """From 0, where every value stands for itself, to 1, where it stands for nothing."""
@@ -162,19 +184,35 @@ class _DomainShare(Measure):
         span = records - least
         return np.maximum(sums - least, 0) / span if span > 0 else np.zeros_like(sums)
 
+    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
+        if not lost.any():
+            return super().below(node, classes, lost)
+        added = self._added(node, classes, lost)  # labels below stand for less still
+        scaled = [
+            self._scale(sums[: level + 1] + more, at)
+            for at, (sums, level, more) in enumerate(zip(self._columns, node, added, strict=True))
+        ]
+        return self.mean(scaled)
+
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         lost = ~held & (classes.inside > 0)
         if not lost.any():
             return float(self.floor[node])
+        added = self._added(node, classes, lost)
+        scaled = [
+            self._scale(sums[level : level + 1] + more, at)
+            for at, (sums, level, more) in enumerate(zip(self._columns, node, added, strict=True))
+        ]
+        return float(self.mean(scaled).item())
+
+    def _added(self, node: Node, classes: Classes, lost: Flags) -> list[float]:
+        """Of each column, what suppressed records cost more than their labels."""
         count, rows = classes.inside[lost], classes.rows[lost]
-        scaled = []
-        for at, (codes, hierarchy, level) in enumerate(
-            zip(self.coded.codes, self.coded.hierarchies, node, strict=True)
-        ):
+        added = []
+        for codes, hierarchy, level in zip(self.coded.codes, self.coded.hierarchies, node, strict=True):
             share = hierarchy.shares[level][hierarchy.groups[level][codes[rows]]]
-            sums = self._columns[at][level] + float(((1 - share) * count).sum())
-            scaled.append(self._scale(np.array([sums]), at))
-        return float(self.mean(scaled, lambda columns, join: reduce(join, columns))[0])
+            added.append(float(((1 - share) * count).sum()))
+        return added
 
 
 class _Discernibility(Measure):
@@ -189,6 +227,10 @@ class _Discernibility(Measure):
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         size = classes.inside.astype(np.float64)
         return float(size @ np.where(held, size, self.records)) if self.suppressed else float(size @ size)
+
+    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
+        known = super().below(node, classes, lost)
+        return known + float(classes.inside[lost].sum()) * self.records if self.suppressed else known
 
 
 class _AverageClassSize(Measure):
@@ -210,13 +252,17 @@ class _Precision(Measure):
         self.floor = _outer([np.arange(height + 1) / max(height, 1) for height in coded.heights], np.add)
         self.floor /= len(coded.heights)
 
+    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
+        share = int(classes.inside[lost].sum()) / self.records
+        known: Floats = super().below(node, classes, lost) * (1 - share) + share
+        return known
+
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         lost = int(classes.inside[~held].sum()) / self.records
         return float(self.floor[node]) * (1 - lost) + lost
 
 
 Join = Callable[[Floats, Floats], Floats]
-Combine = Callable[[Sequence[Floats], Join], Floats]
 
 
 def _outer(columns: Sequence[Floats], join: Join) -> Floats:
@@ -227,12 +273,12 @@ def _outer(columns: Sequence[Floats], join: Join) -> Floats:
     return reduce(join, shaped)
 
 
-def _geometric(columns: Sequence[Floats], combine: Combine) -> Floats:
-    return combine([(each + 1) ** (1 / len(columns)) for each in columns], np.multiply) - 1
+def _geometric(columns: Sequence[Floats]) -> Floats:
+    return _outer([(each + 1) ** (1 / len(columns)) for each in columns], np.multiply) - 1
 
 
-def _arithmetic(columns: Sequence[Floats], combine: Combine) -> Floats:
-    return combine([each / len(columns) for each in columns], np.add)
+def _arithmetic(columns: Sequence[Floats]) -> Floats:
+    return _outer([each / len(columns) for each in columns], np.add)
 
 
 def _bits(part: Floats, whole: Floats) -> float:
