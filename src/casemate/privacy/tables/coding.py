@@ -19,8 +19,8 @@ from casemate.privacy.tables.inference import as_text, distinct
 
 WIDEST: Final = 1 << 62
 """Keys of several columns stay below this, so that they fit 64 bits."""
-SPARSE: Final = 4
-"""A key is looked up in a table if that has at most so many cells a row; else keys are hashed."""
+DENSE: Final = 1 << 17
+"""Keys are looked up in a table if that has so many cells, or a few a row; else they are hashed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +95,8 @@ def encode(
     """
     _check(frame, hierarchies, sensitive, research)
     rows = np.arange(len(frame)) if research is None else np.flatnonzero(np.asarray(research, dtype=bool))
-    columns = [_places(frame[name], name, hierarchy) for name, hierarchy in hierarchies.items()]
-    keys, size = combine(
-        [(column, len(hierarchy.values)) for column, hierarchy in zip(columns, hierarchies.values(), strict=True)]
-    )
-    row, count = numbered(keys, size)
+    columns = [(_places(frame[name], name, each), len(each.values)) for name, each in hierarchies.items()]
+    row, count = numbered(*combine(columns, len(frame)))
     first = representatives(row, count)
     histograms = {}
     for name in sensitive:
@@ -107,26 +104,25 @@ def encode(
         owner, value, counts = tally(row[rows], codes[rows], np.ones(len(rows), dtype=np.int64), count, len(labels))
         whole = np.bincount(codes[rows], minlength=len(labels)) / len(rows)
         histograms[name] = Histogram(owner, value, counts, labels, whole)
+    inside = np.bincount(row[rows], minlength=count)
     return Coded(
         names=tuple(hierarchies),
         hierarchies=tuple(hierarchies.values()),
-        codes=np.stack([column[first] for column in columns]),
-        inside=np.bincount(row[rows], minlength=count),
-        population=np.bincount(row, minlength=count),
+        codes=np.stack([places[first] for places, _ in columns]),
+        inside=inside,
+        population=inside if research is None else np.bincount(row, minlength=count),
         histograms=histograms,
         row=row,
     )
 
 
-def combine(columns: list[tuple[Whole, int]]) -> tuple[Whole, int]:
+def combine(columns: list[tuple[Whole, int]], rows: int) -> tuple[Whole, int]:
     """One key of several columns, in mixed radix, and how many there could be.
 
     Where the radices do not fit 64 bits, the key so far is numbered anew, which leaves at most one a row.
     """
-    key, size = np.zeros(len(columns[0][0]), dtype=np.int64), 1
+    key, size = np.zeros(rows, dtype=np.int64), 1
     for column, radix in columns:
-        if radix == 1:
-            continue
         if size * radix > WIDEST:
             key, size = numbered(key, size)
         key, size = key * radix + column, size * radix
@@ -135,7 +131,7 @@ def combine(columns: list[tuple[Whole, int]]) -> tuple[Whole, int]:
 
 def numbered(keys: Whole, size: int) -> tuple[Whole, int]:
     """Keys below ``size`` numbered from 0 without gaps, and how many there are."""
-    if size <= SPARSE * len(keys) + 1024:
+    if size <= DENSE + 4 * len(keys):
         seen = np.zeros(size, dtype=bool)
         seen[keys] = True
         return (np.cumsum(seen) - 1)[keys], int(seen.sum())
@@ -152,14 +148,15 @@ def representatives(row: Whole, count: int) -> Whole:
 
 def tally(owner: Whole, value: Whole, count: Whole, owners: int, values: int) -> tuple[Whole, Whole, Whole]:
     """Add up counts of equal pairs: owners, values and counts of those that occur."""
-    keys, size = owner * values + value, owners * values
-    if size <= SPARSE * len(keys) + 1024:
+    bits = (values - 1).bit_length()
+    keys, size = (owner << bits) | value, owners << bits
+    if size <= DENSE + 4 * len(keys):
         sums = np.bincount(keys, weights=count, minlength=size)
         present = np.flatnonzero(sums)
-        return present // values, present % values, sums[present].astype(np.int64)
+        return present >> bits, present & ((1 << bits) - 1), sums[present].astype(np.int64)
     codes, uniques = pd.factorize(keys)
     sums = np.bincount(codes, weights=count, minlength=len(uniques))
-    return uniques // values, uniques % values, sums.astype(np.int64)
+    return uniques >> bits, uniques & ((1 << bits) - 1), sums.astype(np.int64)
 
 
 def _check(

@@ -15,8 +15,8 @@ import numpy as np
 from casemate.privacy.tables.coding import Coded, Histogram, combine, numbered, representatives, tally
 from casemate.privacy.tables.hierarchies import Whole
 
-KEPT: Final = 96
-"""So many nodes are remembered, those with the fewest classes."""
+KEPT: Final = 8_000_000
+"""Nodes are remembered while their classes and entries of histograms are no more than this together (200 MB)."""
 
 Node = tuple[int, ...]
 """A level for each quasi-identifier."""
@@ -29,7 +29,7 @@ class Classes:
     Attributes:
         rows: (classes,) a distinct row of each.
         inside: (classes,) records to be released.
-        population: (classes,) records of the population.
+        population: (classes,) records of the population; ``inside`` itself where all of it is released.
         histograms: of each sensitive attribute.
     """
 
@@ -53,32 +53,33 @@ class Grouping:
         self.coded = coded
         base = Classes(np.arange(len(coded.inside)), coded.inside, coded.population, coded.histograms)
         self._nodes = np.zeros((1, len(coded.names)), dtype=np.int64)
+        self._sizes = np.array([len(base)])
         self._known = [base]
+        self._held = 0
 
     def classes(self, node: Node) -> Classes:
         """The classes of a node."""
         below = np.flatnonzero((self._nodes <= np.array(node)).all(axis=1))
-        finer = min((self._known[at] for at in below), key=len)
-        key, size = combine(
-            [
-                (hierarchy.groups[level][self.coded.codes[column, finer.rows]], len(hierarchy.labels[level]))
-                for column, (level, hierarchy) in enumerate(zip(node, self.coded.hierarchies, strict=True))
-            ]
-        )
-        owner, count = numbered(key, size)
+        finer = self._known[below[self._sizes[below].argmin()]]
+        columns = []
+        for codes, level, hierarchy in zip(self.coded.codes, node, self.coded.hierarchies, strict=True):
+            if len(hierarchy.labels[level]) > 1:
+                places = codes[finer.rows]
+                columns.append((hierarchy.groups[level][places] if level else places, len(hierarchy.labels[level])))
+        owner, count = numbered(*combine(columns, len(finer)))
         classes = merge(finer, owner, count)
         self._remember(node, classes)
         return classes
 
     def _remember(self, node: Node, classes: Classes) -> None:
-        if len(self._known) > KEPT:
-            largest = 1 + int(np.argmax([len(each) for each in self._known[1:]]))  # the first is needed always
-            if len(self._known[largest]) <= len(classes):
-                return
-            del self._known[largest]
-            self._nodes = np.delete(self._nodes, largest, axis=0)
+        """Keep classes in place of those made longest ago; the first, of all rows, are always needed."""
+        self._held += _size(classes)
+        while len(self._known) > 1 and self._held > KEPT:
+            self._held -= _size(self._known.pop(1))
+            self._nodes, self._sizes = np.delete(self._nodes, 1, axis=0), np.delete(self._sizes, 1)
         self._known.append(classes)
         self._nodes = np.vstack([self._nodes, node])
+        self._sizes = np.append(self._sizes, len(classes))
 
 
 def merge(finer: Classes, owner: Whole, count: int) -> Classes:
@@ -93,9 +94,12 @@ def merge(finer: Classes, owner: Whole, count: int) -> Classes:
     for name, each in finer.histograms.items():
         merged = tally(owner[each.owner], each.value, each.count, count, len(each.labels))
         histograms[name] = Histogram(*merged, each.labels, each.whole)
-    return Classes(
-        rows=finer.rows[representatives(owner, count)],
-        inside=np.bincount(owner, weights=finer.inside, minlength=count).astype(np.int64),
-        population=np.bincount(owner, weights=finer.population, minlength=count).astype(np.int64),
-        histograms=histograms,
-    )
+    inside = np.bincount(owner, weights=finer.inside, minlength=count).astype(np.int64)
+    population = inside
+    if finer.population is not finer.inside:
+        population = np.bincount(owner, weights=finer.population, minlength=count).astype(np.int64)
+    return Classes(finer.rows[representatives(owner, count)], inside, population, histograms)
+
+
+def _size(classes: Classes) -> int:
+    return len(classes) + sum(len(each.owner) for each in classes.histograms.values())

@@ -6,9 +6,8 @@ the chain is looked for by halving (Kohlmayer et al., Flash, PASSAT 2012), becau
 
 - where it is valid, its loss prunes all nodes with a bound that is no less;
 - its own bound holds for all nodes above it;
-- records that fail a growing condition (see ``models``) there fail it in all nodes below, which bounds those (``losses``);
 - where it is hopeless, so is all below it. Hopeless is a node in which more records than may be suppressed are in classes
-  that fail a growing condition, or a class that cannot be suppressed fails one, or, when nothing may be
+  that fail a growing condition (see ``models``), or a class that cannot be suppressed fails one, or, when nothing may be
   suppressed and the models are merging, any node that is not valid.
 
 What is neither pruned nor hopeless is looked at, so the result is an optimum for every model and loss. Each round looks at
@@ -66,14 +65,12 @@ class Verdict:
 
     Attributes:
         held: (classes,) which classes hold.
-        lost: (classes,) which fail a growing condition, as all their parts do.
         suppressed: records in the others.
         valid: whether they may be suppressed.
         hopeless: whether no node below can be valid.
     """
 
     held: Flags
-    lost: Flags
     suppressed: int
     valid: bool
     hopeless: bool
@@ -96,7 +93,7 @@ def judge(classes: Classes, models: Sequence[Model], limit: int) -> Verdict:
     hopeless = barred or int(classes.inside[~may].sum()) > limit
     if not valid and limit == 0:
         hopeless |= all(model.merging for model in models)
-    return Verdict(held, ~may, suppressed, valid, hopeless)
+    return Verdict(held, suppressed, valid, hopeless)
 
 
 def search(
@@ -197,10 +194,7 @@ class _Search:
             if value < self.best.loss:
                 kept = int((verdict.held & (classes.inside > 0)).sum())
                 self.best = Optimum(node, value, verdict.suppressed, kept, 0, self.best.nodes, proven=False, bound=0.0)
-        below = self.bound[tuple(slice(0, level + 1) for level in node)]
         if verdict.hopeless:
-            below[...] = np.inf
-        else:
-            np.maximum(below, self.measure.below(node, classes, verdict.lost), out=below)
+            self.bound[tuple(slice(0, level + 1) for level in node)] = np.inf
         self.bound[node] = np.inf
         return verdict.hopeless

@@ -2,8 +2,7 @@
 
 Every bound grows with generalization and with nothing else, so the bound of a node holds for all nodes above it: that is
 what the search prunes by. Losses that count suppressed records are not monotone themselves, since what is generalized
-further may suppress less. The other way round, records that fail a growing condition at a node fail it at every node below,
-which bounds those nodes as well.
+further may suppress less.
 """
 
 from __future__ import annotations
@@ -33,16 +32,6 @@ class Measure(ABC):
     def bound(self, node: Node, classes: Classes) -> float:
         """What the node and all above it lose at least."""
         return float(self.floor[node])
-
-    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
-        """Bounds of the nodes from the bottom up to this one, (level 1 + 1, level 2 + 1, ...), when classes are lost.
-
-        Args:
-            node: the node.
-            classes: its classes.
-            lost: (classes,) those whose records are suppressed in every node below.
-        """
-        return self.floor[tuple(slice(0, level + 1) for level in node)]
 
     @abstractmethod
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
@@ -144,75 +133,51 @@ class _Entropy(Measure):
             columns.append(np.array([_bits(leaves, label) for label in labels]))
         self.floor = _outer(columns, np.add)
 
-    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
-        known = super().below(node, classes, lost)
-        if not self.suppressed or not lost.any():
-            return known
-        # labels below tell more apart, and so do more records: both add bits
-        return known + sum(self._suppressed(node, classes, lost))
-
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         loss = float(self.floor[node])
         lost = ~held & (classes.inside > 0)
-        return loss + sum(self._suppressed(node, classes, lost)) if self.suppressed and lost.any() else loss
-
-    def _suppressed(self, node: Node, classes: Classes, lost: Flags) -> list[float]:
-        """Of each column, the bits that tell the labels of suppressed records apart."""
-        count, rows = classes.inside[lost], classes.rows[lost]
-        bits = []
-        for codes, hierarchy, level in zip(self.coded.codes, self.coded.hierarchies, node, strict=True):
-            labels = np.bincount(hierarchy.groups[level][codes[rows]], weights=count)
-            bits.append(_bits(labels, np.full(len(labels), float(count.sum()))))
-        return bits
+        if self.suppressed and lost.any():
+            count, rows = classes.inside[lost], classes.rows[lost]
+            for codes, hierarchy, level in zip(self.coded.codes, self.coded.hierarchies, node, strict=True):
+                labels = np.bincount(hierarchy.groups[level][codes[rows]], weights=count)
+                loss += _bits(labels, np.full(len(labels), float(count.sum())))
+        return loss
 
 
 class _DomainShare(Measure):
     def __init__(self, coded: Coded, mean: str) -> None:
-        self.coded = coded
-        self.mean = _geometric if mean == "geometric" else _arithmetic
-        self._columns = []
+        self.coded, self.geometric = coded, mean == "geometric"
+        sizes = np.array([len(each.values) for each in coded.hierarchies])
+        self._least = coded.records / sizes  # where every value stands for itself
+        self._span = np.where(sizes > 1, coded.records - self._least, 1)
+        self._sums, self._rest = [], []
         for codes, hierarchy in zip(coded.codes, coded.hierarchies, strict=True):
-            shares = [share[groups[codes]] for share, groups in zip(hierarchy.shares, hierarchy.groups, strict=True)]
-            self._columns.append(np.array([float(share @ coded.inside) for share in shares]))
-        scaled = [self._scale(sums, at) for at, sums in enumerate(self._columns)]
-        self.floor = self.mean(scaled)
+            leaves = np.bincount(codes, weights=coded.inside, minlength=len(hierarchy.values))
+            shares = [share[groups] for share, groups in zip(hierarchy.shares, hierarchy.groups, strict=True)]
+            self._sums.append(np.array([share @ leaves for share in shares]))
+            self._rest.append([1 - share for share in shares])
+        scaled = [self._scale(sums, at) for at, sums in enumerate(self._sums)]
+        if self.geometric:
+            self.floor = _outer([(each + 1) ** (1 / len(scaled)) for each in scaled], np.multiply) - 1
+        else:
+            self.floor = _outer([each / len(scaled) for each in scaled], np.add)
 
-    def _scale(self, sums: Floats, column: int) -> Floats:
+    def _scale(self, sums: Floats, columns: int | slice) -> Floats:
         """From 0, where every value stands for itself, to 1, where it stands for nothing."""
-        records, size = self.coded.records, len(self.coded.hierarchies[column].values)
-        least = records / size
-        span = records - least
-        return np.maximum(sums - least, 0) / span if span > 0 else np.zeros_like(sums)
-
-    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
-        if not lost.any():
-            return super().below(node, classes, lost)
-        added = self._added(node, classes, lost)  # labels below stand for less still
-        scaled = [
-            self._scale(sums[: level + 1] + more, at)
-            for at, (sums, level, more) in enumerate(zip(self._columns, node, added, strict=True))
-        ]
-        return self.mean(scaled)
+        scaled: Floats = np.maximum(sums - self._least[columns], 0) / self._span[columns]
+        return scaled
 
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         lost = ~held & (classes.inside > 0)
         if not lost.any():
             return float(self.floor[node])
-        added = self._added(node, classes, lost)
-        scaled = [
-            self._scale(sums[level : level + 1] + more, at)
-            for at, (sums, level, more) in enumerate(zip(self._columns, node, added, strict=True))
-        ]
-        return float(self.mean(scaled).item())
-
-    def _added(self, node: Node, classes: Classes, lost: Flags) -> list[float]:
-        """Of each column, what suppressed records cost more than their labels."""
-        count, rows = classes.inside[lost], classes.rows[lost]
-        added = []
-        for codes, hierarchy, level in zip(self.coded.codes, self.coded.hierarchies, node, strict=True):
-            share = hierarchy.shares[level][hierarchy.groups[level][codes[rows]]]
-            added.append(float(((1 - share) * count).sum()))
-        return added
+        count, rows = classes.inside[lost].astype(np.float64), classes.rows[lost]
+        sums = np.array([each[level] for each, level in zip(self._sums, node, strict=True)])
+        for at, (codes, rest, level) in enumerate(zip(self.coded.codes, self._rest, node, strict=True)):
+            if rest[level].any():
+                sums[at] += rest[level][codes[rows]] @ count
+        scaled = self._scale(sums, slice(None))
+        return float(np.prod(scaled + 1) ** (1 / len(scaled)) - 1 if self.geometric else scaled.mean())
 
 
 class _Discernibility(Measure):
@@ -227,10 +192,6 @@ class _Discernibility(Measure):
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         size = classes.inside.astype(np.float64)
         return float(size @ np.where(held, size, self.records)) if self.suppressed else float(size @ size)
-
-    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
-        known = super().below(node, classes, lost)
-        return known + float(classes.inside[lost].sum()) * self.records if self.suppressed else known
 
 
 class _AverageClassSize(Measure):
@@ -252,33 +213,17 @@ class _Precision(Measure):
         self.floor = _outer([np.arange(height + 1) / max(height, 1) for height in coded.heights], np.add)
         self.floor /= len(coded.heights)
 
-    def below(self, node: Node, classes: Classes, lost: Flags) -> Floats:
-        share = int(classes.inside[lost].sum()) / self.records
-        known: Floats = super().below(node, classes, lost) * (1 - share) + share
-        return known
-
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         lost = int(classes.inside[~held].sum()) / self.records
         return float(self.floor[node]) * (1 - lost) + lost
 
 
-Join = Callable[[Floats, Floats], Floats]
-
-
-def _outer(columns: Sequence[Floats], join: Join) -> Floats:
+def _outer(columns: Sequence[Floats], join: Callable[[Floats, Floats], Floats]) -> Floats:
     """Put one array a column together over all combinations of levels."""
     shaped = [
         each.reshape([-1 if at == axis else 1 for at in range(len(columns))]) for axis, each in enumerate(columns)
     ]
     return reduce(join, shaped)
-
-
-def _geometric(columns: Sequence[Floats]) -> Floats:
-    return _outer([(each + 1) ** (1 / len(columns)) for each in columns], np.multiply) - 1
-
-
-def _arithmetic(columns: Sequence[Floats]) -> Floats:
-    return _outer([each / len(columns) for each in columns], np.add)
 
 
 def _bits(part: Floats, whole: Floats) -> float:
