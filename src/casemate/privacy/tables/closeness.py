@@ -61,7 +61,7 @@ class TCloseness(Model):
     @property
     def limit(self) -> str:
         """What it leaves open."""
-        return f"what the whole table says of {self.of!r} is said of each row in it; rare values may become likelier by much"
+        return f"what the whole table says of {self.of!r} is said of each row; rare values may become much likelier"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ class OrderedDistance(TCloseness):
         whole[place] = entries.whole
 
         def measure(shares: Floats) -> Floats:
-            return np.abs(np.cumsum(shares - whole, axis=1)).sum(axis=1) / steps
+            moved: Floats = np.abs(np.cumsum(shares - whole, axis=1)).sum(axis=1) / steps
+            return moved
 
         return _by_blocks(entries, classes, place, values, measure)
 
@@ -154,7 +155,8 @@ class BetaLikeness(Model):
     """No value is likelier in a class than in the table by more than a factor of 1 + beta.
 
     Cao & Karras, Publishing microdata with a robust privacy guarantee, PVLDB 5(11), 2012: basic beta-likeness, and with
-    ``enhanced`` the stricter bound min(beta, -log of the share in the table), which keeps frequent values from certainty.
+    ``enhanced`` the stricter bound min(beta, -log of the share in the table), which keeps frequent values from
+    certainty.
 
     Attributes:
         of: the sensitive attribute.
@@ -188,12 +190,15 @@ class BetaLikeness(Model):
         entries = histogram(classes, self.of)
         whole = entries.whole[entries.value]
         gained = (_shares(entries, classes) - whole) / whole > self._gain(entries) + ROUNDING
-        return np.bincount(entries.owner[gained], minlength=len(classes)) == 0
+        held: Flags = np.bincount(entries.owner[gained], minlength=len(classes)) == 0
+        return held
 
     def may(self, classes: Classes) -> Flags:
         """(classes,) whether the values that are there can make up all of it."""
         entries = histogram(classes, self.of)
-        return add_up(entries, entries.whole[entries.value] * (1 + self._gain(entries)), classes) >= 1 - ROUNDING
+        most = add_up(entries, entries.whole[entries.value] * (1 + self._gain(entries)), classes)
+        enough: Flags = most >= 1 - ROUNDING
+        return enough
 
     @property
     def statement(self) -> str:

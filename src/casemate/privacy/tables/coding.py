@@ -1,7 +1,7 @@
 """Tables as codes: each quasi-identifier by its place in a hierarchy, equal rows counted once.
 
-Rolled up like this, what is looked at for one way to generalize is the distinct rows and no more; most tables have fewer
-of them than rows.
+Rolled up like this, what is looked at for one way to generalize is the distinct rows and no more; most tables have
+fewer of them than rows.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Machanavajjhala, Kifer, Gehrke & Venkitasubramaniam, l-diversity: privacy beyond
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,7 +44,7 @@ class _Diversity(Model):
 
     def may(self, classes: Classes) -> Flags:
         """(classes,) whether each has l values at all."""
-        return _values(histogram(classes, self.of), classes) >= np.ceil(self.l)
+        return _values(histogram(classes, self.of), classes) >= math.ceil(self.l)
 
     @property
     def limit(self) -> str:
@@ -97,12 +98,13 @@ class EntropyDiversity(_Diversity):
         parts = add_up(entries, entries.count * psi(entries.count), classes)
         present = np.maximum(total, 1)
         enough = parts <= total * (psi(present) - np.log(self.l)) + ROUNDING * total
-        return enough & self.may(classes)
+        held: Flags = enough & self.may(classes)
+        return held
 
     @property
     def statement(self) -> str:
         """What holds."""
-        return f"entropy l = {self.l:g} ({self.estimator}): among rows that agree, {self.of!r} has entropy of at least log l"
+        return f"entropy l = {self.l:g} ({self.estimator}): {self.of!r} has entropy log l or more among rows that agree"
 
 
 @dataclass(frozen=True)
@@ -129,19 +131,20 @@ class RecursiveDiversity(_Diversity):
         rank = np.arange(len(owner)) - starts[owner]
         most = np.bincount(owner, weights=np.where(rank == 0, count, 0), minlength=len(classes))
         rest = np.bincount(owner, weights=np.where(rank >= self.l - 1, count, 0), minlength=len(classes))
-        return most < self.c * rest
+        held: Flags = most < self.c * rest
+        return held
 
     @property
     def statement(self) -> str:
         """What holds."""
         return (
-            f"recursive (c, l) = ({self.c:g}, {self.l:g}): among rows that agree, the most frequent value of {self.of!r} "
+            f"recursive (c, l) = ({self.c:g}, {self.l:g}): among rows that agree, the commonest value of {self.of!r} "
             f"is rarer than {self.c:g} times all from the {self.l:g}th on"
         )
 
 
 def grassberger(count: Whole | Floats) -> Floats:
-    """G of a count, which stands in for its logarithm: G(2n) = G(2n + 1) = -gamma - log 2 + sum of 2/(2j - 1), j to n."""
+    """G of counts, in place of logarithms: G(2n) = G(2n + 1) = -gamma - log 2 + sum of 2 / (2j - 1) for j up to n."""
     pairs = np.asarray(count, dtype=np.int64) // 2
     known, place = np.unique(pairs, return_inverse=True)
     exact = min(int(known.max(initial=0)), 64)

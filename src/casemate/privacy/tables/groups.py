@@ -61,15 +61,23 @@ class Grouping:
         """The classes of a node."""
         below = np.flatnonzero((self._nodes <= np.array(node)).all(axis=1))
         finer = self._known[below[self._sizes[below].argmin()]]
+        owner, count = self._number(finer, node)
+        classes = merge(finer, owner, count)
+        self._remember(node, classes)
+        return classes
+
+    def of(self, node: Node) -> tuple[Whole, Classes]:
+        """The class of each distinct row, and the classes."""
+        owner, count = self._number(self._known[0], node)
+        return owner, merge(self._known[0], owner, count)
+
+    def _number(self, finer: Classes, node: Node) -> tuple[Whole, int]:
         columns = []
         for codes, level, hierarchy in zip(self.coded.codes, node, self.coded.hierarchies, strict=True):
             if len(hierarchy.labels[level]) > 1:
                 places = codes[finer.rows]
                 columns.append((hierarchy.groups[level][places] if level else places, len(hierarchy.labels[level])))
-        owner, count = numbered(*combine(columns, len(finer)))
-        classes = merge(finer, owner, count)
-        self._remember(node, classes)
-        return classes
+        return numbered(*combine(columns, len(finer)))
 
     def _remember(self, node: Node, classes: Classes) -> None:
         """Keep classes in place of those made longest ago; the first, of all rows, are always needed."""

@@ -1,7 +1,7 @@
 """Generalization hierarchies: what a value becomes at each level, from itself to a label that all values share.
 
-A hierarchy is a tree of labels (Samarati & Sweeney 1998): values that share a label at one level share one at every level
-above. It is checked when it is made, because a search over levels proves nothing when levels do not nest.
+A hierarchy is a tree of labels (Samarati & Sweeney 1998): values that share a label at one level share one at every
+level above. It is checked when it is made, because a search over levels proves nothing when levels do not nest.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -63,8 +64,8 @@ class Hierarchy:
         """Make one from rows: a value, its label at level 1, at level 2, ...
 
         Raises:
-            DataError: there are no rows, too many, or rows of several lengths; a value comes twice; labels go in a circle;
-                or two values share a label at one level and not at the next. The row is named, never the value.
+            DataError: there are no rows, too many, or rows of several lengths; a value comes twice; labels go in a
+                circle; or two values share a label at one level and not at the next. The row is named, never the value.
         """
         table = [tuple(row) for row in rows]
         _check_shape(table)
@@ -147,7 +148,7 @@ def _check_nested(finer: Whole, coarser: Whole, level: int) -> None:
     if len(broken):
         other = int(first[finer[broken[0]]])
         raise _wrong(
-            f"rows {other + 1} and {int(broken[0]) + 1} share their label at level {level - 1} but not at level {level}",
+            f"rows {other + 1} and {int(broken[0]) + 1} share their label at level {level - 1}, not at level {level}",
             "give them one label there, or tell their groups apart below",
         )
 
@@ -157,7 +158,7 @@ def _check_circles(table: list[tuple[str, ...]]) -> None:
     above: dict[str, set[str]] = {}
     below: dict[str, int] = {}
     for row in table:
-        for low, high in zip(row, row[1:], strict=False):
+        for low, high in pairwise(row):
             if low != high and high not in above.setdefault(low, set()):
                 above[low].add(high)
                 below[high] = below.get(high, 0) + 1

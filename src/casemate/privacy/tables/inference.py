@@ -26,7 +26,8 @@ def infer(column: pd.Series, kind: Kind | None = None) -> Hierarchy:
     """A hierarchy for the values of a column; meant to be shown and mended.
 
     Args:
-        column: (n,) values; missing ones become a value of their own, with the empty text, that only ``*`` joins to others.
+        column: (n,) values; missing ones become a value of their own, with the empty text, that only ``*`` joins to
+            others.
         kind: how to generalize; left out, ``dates`` for dates, ``intervals`` for numbers, ``digits`` for text of digits
             that is equally long everywhere (postal codes), else ``flat``.
 
@@ -37,22 +38,23 @@ def infer(column: pd.Series, kind: Kind | None = None) -> Hierarchy:
     if not labels:
         raise UsageError("a column without values has no hierarchy", next_step="leave it out")
     chosen = kind or _guess(column, [label for label in labels if label])
-    missing = [("", *[""] * 0)] if "" in labels else []
     present = [(value, label) for value, label in zip(values, labels, strict=True) if label]
     try:
-        rows = _ROWS[chosen]([value for value, _ in present], [label for _, label in present])
+        rows = _ROWS[chosen]([value for value, _ in present], [label for _, label in present]) if present else []
     except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(
             f"this column cannot be generalized by {chosen}",
             cause=f"not all of its values fit ({type(error).__name__})",
             next_step="give a hierarchy, or the kind 'flat'",
         ) from error
-    levels = len(rows[0]) if rows else 2
-    return Hierarchy.of([*rows, *[("", *[""] * (levels - 2), ALL) for _ in missing]])
+    if "" in labels:
+        levels = len(rows[0]) if rows else 2
+        rows.append(("", *[""] * (levels - 2), ALL))
+    return Hierarchy.of(rows)
 
 
 def distinct(column: pd.Series) -> tuple[list[object], list[str]]:
-    """The values of a column in their order (numbers by size, else by text), and each as text; missing ones are ``""``."""
+    """The values of a column in their order (numbers by size, else by text), and each as text, ``""`` if missing."""
     _, uniques = pd.factorize(column, use_na_sentinel=False)
     by_text: dict[str, object] = {}
     for value in uniques:
@@ -99,7 +101,7 @@ def _intervals(values: list[object], labels: list[str]) -> list[tuple[str, ...]]
     numbers = np.array([float(str(value)) for value in values])
     if not np.isfinite(numbers).all():
         raise ValueError("infinite")
-    low, high = float(numbers.min(initial=0, where=True) if not len(numbers) else numbers.min()), float(numbers.max())
+    low, high = float(numbers.min()), float(numbers.max())
     whole = bool((numbers % 1 == 0).all())
     least = max((high - low) / FINEST, 2 if whole else np.spacing(max(abs(low), abs(high))) * 4, 1e-300)
     power = 10.0 ** math.floor(math.log10(least))
@@ -108,7 +110,7 @@ def _intervals(values: list[object], labels: list[str]) -> list[tuple[str, ...]]
     cells = np.floor(numbers / width).astype(np.int64) - origin
     rows: list[list[str]] = [[label] for label in labels]
     level = 0
-    while int((cells >> level).max()) > 0:  # the largest is halved each time
+    while int((cells >> level).max()) > 0 or (level == 0 and len(rows) > 1):  # the largest is halved each time
         for row, cell in zip(rows, (cells >> level).tolist(), strict=True):
             row.append(_interval((origin + (cell << level)) * width, width * (1 << level), whole))
         level += 1

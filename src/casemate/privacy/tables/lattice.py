@@ -1,17 +1,18 @@
 """Exact search for the node of the full-domain lattice that loses least among those that hold.
 
-A node is a level for each quasi-identifier; the records of classes for which a model fails are suppressed, and there may be
-so many. The open node with the least bound is next. From it a chain of least bounds goes up, and the lowest valid node of
-the chain is looked for by halving (Kohlmayer et al., Flash, PASSAT 2012), because a node high up says more:
+A node is a level for each quasi-identifier; the records of classes for which a model fails are suppressed, and there
+may be so many. The open node with the least bound is next. From it a chain of least bounds goes up, and the lowest
+valid node of the chain is looked for by halving (Kohlmayer et al., Flash, PASSAT 2012), because a node high up says
+more:
 
 - where it is valid, its loss prunes all nodes with a bound that is no less;
 - its own bound holds for all nodes above it;
-- where it is hopeless, so is all below it. Hopeless is a node in which more records than may be suppressed are in classes
-  that fail a growing condition (see ``models``), or a class that cannot be suppressed fails one, or, when nothing may be
-  suppressed and the models are merging, any node that is not valid.
+- where it is hopeless, so is all below it. Hopeless is a node in which more records than may be suppressed are in
+  classes that fail a growing condition (see ``models``), or a class that cannot be suppressed fails one, or, when
+  nothing may be suppressed and the models are merging, any node that is not valid.
 
-What is neither pruned nor hopeless is looked at, so the result is an optimum for every model and loss. Each round looks at
-one open node at least, and there are finitely many: the search ends.
+What is neither pruned nor hopeless is looked at, so the result is an optimum for every model and loss. Each round looks
+at one open node at least, and there are finitely many: the search ends.
 """
 
 from __future__ import annotations

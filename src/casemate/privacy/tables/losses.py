@@ -1,8 +1,8 @@
 """What a generalization costs, and bounds of it that are known before it is looked at.
 
-Every bound grows with generalization and with nothing else, so the bound of a node holds for all nodes above it: that is
-what the search prunes by. Losses that count suppressed records are not monotone themselves, since what is generalized
-further may suppress less.
+Every bound grows with generalization and with nothing else, so the bound of a node holds for all nodes above it: that
+is what the search prunes by. Losses that count suppressed records are not monotone themselves, since what is
+generalized further may suppress less.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from casemate.privacy.tables.coding import Coded
 from casemate.privacy.tables.groups import Classes, Node
-from casemate.privacy.tables.hierarchies import Flags, Floats
+from casemate.privacy.tables.hierarchies import Flags, Floats, Whole
 
 
 class Measure(ABC):
@@ -50,8 +50,8 @@ class Loss(ABC):
 class Entropy(Loss):
     """Non-uniform entropy: bits needed to tell a record's value from its label, summed over records and columns.
 
-    De Waal & Willenborg, Information loss through global recoding and local suppression, Netherlands Official Statistics
-    14, 1999; Gionis & Tassa, k-anonymization with minimal loss of information, TKDE 21, 2009.
+    De Waal & Willenborg, Information loss through global recoding and local suppression, Netherlands Official
+    Statistics 14, 1999; Gionis & Tassa, k-anonymization with minimal loss of information, TKDE 21, 2009.
 
     Attributes:
         suppressed: whether the entropy of suppressed records, whose labels become one, is added; without, the loss is
@@ -128,8 +128,8 @@ class _Entropy(Measure):
         self.coded, self.suppressed = coded, suppressed
         columns = []
         for codes, hierarchy in zip(coded.codes, coded.hierarchies, strict=True):
-            leaves = np.bincount(codes, weights=coded.inside, minlength=len(hierarchy.values))
-            labels = [np.bincount(groups, weights=leaves)[groups] for groups in hierarchy.groups]
+            leaves = _counted(codes, coded.inside, len(hierarchy.values))
+            labels = [_counted(groups, leaves)[groups] for groups in hierarchy.groups]
             columns.append(np.array([_bits(leaves, label) for label in labels]))
         self.floor = _outer(columns, np.add)
 
@@ -139,7 +139,7 @@ class _Entropy(Measure):
         if self.suppressed and lost.any():
             count, rows = classes.inside[lost], classes.rows[lost]
             for codes, hierarchy, level in zip(self.coded.codes, self.coded.hierarchies, node, strict=True):
-                labels = np.bincount(hierarchy.groups[level][codes[rows]], weights=count)
+                labels = _counted(hierarchy.groups[level][codes[rows]], count)
                 loss += _bits(labels, np.full(len(labels), float(count.sum())))
         return loss
 
@@ -152,7 +152,7 @@ class _DomainShare(Measure):
         self._span = np.where(sizes > 1, coded.records - self._least, 1)
         self._sums, self._rest = [], []
         for codes, hierarchy in zip(coded.codes, coded.hierarchies, strict=True):
-            leaves = np.bincount(codes, weights=coded.inside, minlength=len(hierarchy.values))
+            leaves = _counted(codes, coded.inside, len(hierarchy.values))
             shares = [share[groups] for share, groups in zip(hierarchy.shares, hierarchy.groups, strict=True)]
             self._sums.append(np.array([share @ leaves for share in shares]))
             self._rest.append([1 - share for share in shares])
@@ -224,6 +224,11 @@ def _outer(columns: Sequence[Floats], join: Callable[[Floats, Floats], Floats]) 
         each.reshape([-1 if at == axis else 1 for at in range(len(columns))]) for axis, each in enumerate(columns)
     ]
     return reduce(join, shaped)
+
+
+def _counted(codes: Whole, weights: Whole | Floats, least: int = 0) -> Floats:
+    """Sums of weights by code."""
+    return np.asarray(np.bincount(codes, weights=weights, minlength=least), dtype=np.float64)
 
 
 def _bits(part: Floats, whole: Floats) -> float:

@@ -1,9 +1,9 @@
 """Privacy models: what must be true of each class of records that no quasi-identifier tells apart.
 
-A search may skip nodes for two reasons, which each model answers for itself. ``growing``: a class that holds still holds
-with any records added, so that generalizing never makes more records fail. ``merging``: two classes that hold make one
-that holds, so that without suppression everything above a valid node is valid. ``may`` is a growing condition that every
-class that holds fulfils; where even that fails for too many records, nothing below the node can be valid.
+A search may skip nodes for two reasons, which each model answers for itself. ``growing``: a class that holds still
+holds with any records added, so that generalizing never makes more records fail. ``merging``: two classes that hold
+make one that holds, so that without suppression everything above a valid node is valid. ``may`` is a growing condition
+that every class that holds fulfils; where even that fails for too many records, nothing below the node can be valid.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from casemate.core.errors import UsageError
 from casemate.privacy.tables.coding import Histogram
 from casemate.privacy.tables.groups import Classes
-from casemate.privacy.tables.hierarchies import Flags, Floats
+from casemate.privacy.tables.hierarchies import Flags, Floats, Whole
 
 ROUNDING = 1e-12
 """Shares that differ from a threshold by no more than this meet it."""
@@ -131,8 +131,8 @@ class DeltaPresence(Model):
     """Of the people of the population who look alike, a share between two bounds is released.
 
     Nergiz, Atzori & Clifton, Hiding the presence of individuals from shared databases, SIGMOD 2007. A share of 0 is a
-    share: with a lower bound above 0, a class of the population of which nobody is released breaks the condition, and no
-    suppression mends that.
+    share: with a lower bound above 0, a class of the population of which nobody is released breaks the condition, and
+    no suppression mends that.
 
     Attributes:
         low, high: bounds of the share, from 0 to 1.
@@ -196,6 +196,6 @@ def histogram(classes: Classes, attribute: str) -> Histogram:
     return classes.histograms[attribute]
 
 
-def add_up(entries: Histogram, what: Floats, classes: Classes) -> Floats:
+def add_up(entries: Histogram, what: Floats | Whole, classes: Classes) -> Floats:
     """(classes,) sums of something said of each entry."""
-    return np.bincount(entries.owner, weights=what, minlength=len(classes))
+    return np.asarray(np.bincount(entries.owner, weights=what, minlength=len(classes)), dtype=np.float64)

@@ -1,12 +1,12 @@
 """Mondrian: tables too large for a lattice, split in two again and again while both halves hold.
 
-LeFevre, DeWitt & Ramakrishnan, Mondrian multidimensional k-anonymity, ICDE 2006: strict partitioning. The quasi-identifier
-with the widest range that a part has left is split: an ordered one at the value nearest to the middle of its records, one
-with a hierarchy into the labels below the lowest that all share. Where a half would fail, the next widest is tried.
+LeFevre, DeWitt & Ramakrishnan, Mondrian multidimensional k-anonymity, ICDE 2006: strict partitioning. A part
+is split by the quasi-identifier of the widest range: an ordered one at the value nearest to the middle of its records,
+one with a hierarchy into the labels below the lowest that all share. Where a half would fail, the next widest is tried.
 
 All parts of a round are split at once, by one sort, instead of one after the other. In each round a part becomes two or
-more smaller ones, or has one quasi-identifier fewer left to try, or is done: the rounds end, and they are about as many as
-the logarithm of the records.
+more smaller ones, or has one quasi-identifier fewer left to try, or is done: the rounds end, and they are about as many
+as the logarithm of the records.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class _Splitting:
         return rows, heads, left
 
     def _values(self, rows: Whole, starts: Whole, part: Whole, column: Whole) -> Whole:
-        """(rows,) what each row is split by: the place of its value, or its label below the one that its part shares."""
+        """(rows,) what each row is split by: the place of its value, or its label below the one its part shares."""
         value = np.empty(len(rows), dtype=np.int64)
         for at, tree in enumerate(self.trees):
             of = (column == at)[part]
@@ -207,9 +207,9 @@ class _Splitting:
     def _hold(self, rows: Whole, child: Whole, count: int) -> Flags:
         """(children,) whether all models hold in each."""
         if self.coded.histograms:
-            owner = np.full(len(self.base), count, dtype=np.int64)  # rows that are done go into one more
+            owner = np.full(len(self.base), count, dtype=np.int64)  # rows that are done, if any, go into one more
             owner[rows] = child
-            classes = merge(self.base, owner, count + 1)
+            classes = merge(self.base, owner, count + (len(rows) < len(owner)))
         else:
             inside = np.bincount(child, weights=self.coded.inside[rows], minlength=count).astype(np.int64)
             population = np.bincount(child, weights=self.coded.population[rows], minlength=count).astype(np.int64)
