@@ -85,15 +85,17 @@ E, E2, DM, AECS, LM = (
 )
 P, P2 = _presence(0.05, 0.15), _presence(0.0, 0.2)
 
-K_ANONYMITY = (
+NINE = (
     Case("KAnonymity 0", 0.04, E, (_k(5),), 255559.85455731067, (1, 0, 1, 1, 3, 2, 2, 0, 1)),
     Case("KAnonymity 1", 0.04, E, (_k(100),), 379417.3460570988, (1, 1, 1, 1, 3, 2, 2, 1, 1)),
     Case("KAnonymity 2", 0.0, E, (_k(5),), 407289.5388925293, (1, 2, 1, 1, 3, 2, 2, 1, 1)),
     Case("KAnonymity 3", 0.0, E, (_k(100),), 453196.8932458743, (0, 4, 1, 1, 3, 2, 2, 1, 1)),
+    Case("KAnonymity 4", 0.04, E, (_k(5),), 255559.85455731067, (1, 0, 1, 1, 3, 2, 2, 0, 1), practical=True),
+    Case("KAnonymity 5", 0.04, E, (_k(100),), 379417.3460570988, (1, 1, 1, 1, 3, 2, 2, 1, 1), practical=True),
 )
 """Nine quasi-identifiers."""
 
-TABLE = (
+EIGHT = (
     Case("BLikeness 0", 0.5, LM, (_beta(3, False),), 0.34883856157237925, (0, 3, 0, 0, 2, 0, 1, 0)),
     Case("BLikeness 1", 0.0, LM, (_beta(2, True),), 0.759176305345683, (1, 4, 1, 1, 3, 2, 2, 0)),
     Case("BLikeness 2", 1.0, LM, (_beta(1, False),), 0.6081345989904172, (1, 4, 0, 1, 3, 0, 2, 0)),

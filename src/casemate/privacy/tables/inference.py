@@ -60,11 +60,9 @@ def distinct(column: pd.Series) -> tuple[list[object], list[str]]:
     for value in uniques:
         by_text.setdefault(as_text(value), value)
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    labels = sorted(by_text, key=(lambda each: float(each or "nan")) if numeric else None)
+    labels = sorted(filter(None, by_text), key=float if numeric else None)
     if "" in by_text:
-        labels = ["", *[label for label in labels if label]]
-        if numeric:
-            labels[1:] = sorted(labels[1:], key=float)
+        labels.insert(0, "")
     return [by_text[label] for label in labels], labels
 
 

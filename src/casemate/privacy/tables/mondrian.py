@@ -191,14 +191,13 @@ class _Splitting:
 
     def _middles(self, rows: Whole, starts: Whole, part: Whole, runs: Whole) -> Whole:
         """Where parts are cut in two: at the start of the run of equal values that is nearest to the middle."""
-        weight = self.coded.inside[rows]
-        before = np.cumsum(weight) - weight
-        total = np.add.reduceat(weight, starts)
         runs = runs[~np.isin(runs, starts, assume_unique=True)]
         if not len(runs):
             return runs
         of = part[runs]
-        off = np.abs(2 * (before[runs] - before[starts[of]]) - total[of])
+        off = _from_middle(self.coded.inside[rows], starts, runs, of)
+        if self.coded.population is not self.coded.inside:  # of cuts between the same released rows, the evener one
+            off += _from_middle(self.coded.population[rows], starts, runs, of) / (2 * len(self.coded.row) + 1)
         heads = np.flatnonzero(np.diff(of, prepend=-1))
         nearest = np.repeat(np.minimum.reduceat(off, heads), np.diff(heads, append=len(runs))) == off
         chosen = np.flatnonzero(nearest)
@@ -218,6 +217,13 @@ class _Splitting:
         for model in self.models:
             held &= model.holds(classes) | ((classes.inside == 0) & (not model.binding))
         return held[:count]
+
+
+def _from_middle(weight: Whole, starts: Whole, runs: Whole, of: Whole) -> Floats:
+    """(runs,) how many more records one side of a cut has than the other."""
+    before = np.cumsum(weight) - weight
+    off: Floats = np.abs(2.0 * (before[runs] - before[starts[of]]) - np.add.reduceat(weight, starts)[of])
+    return off
 
 
 def _shared(tree: Hierarchy, codes: Whole, starts: Whole) -> Whole:
