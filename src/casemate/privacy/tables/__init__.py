@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from casemate.privacy.tables.anonymizer import Anonymizer
     from casemate.privacy.tables.closeness import BetaLikeness, EqualDistance, HierarchicalDistance, OrderedDistance
+    from casemate.privacy.tables.disclosure import levels
     from casemate.privacy.tables.diversity import DistinctDiversity, EntropyDiversity, RecursiveDiversity
     from casemate.privacy.tables.hierarchies import Hierarchy
     from casemate.privacy.tables.inference import infer
@@ -38,6 +39,7 @@ _HOMES: Final = {
     "RecursiveDiversity": "diversity",
     "Release": "release",
     "infer": "inference",
+    "levels": "disclosure",
 }
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "RecursiveDiversity",
     "Release",
     "infer",
+    "levels",
 ]
 
 
