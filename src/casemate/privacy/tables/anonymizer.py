@@ -13,7 +13,7 @@ from casemate.core.errors import DataError, UsageError
 from casemate.privacy.tables.coding import Coded, encode
 from casemate.privacy.tables.groups import Grouping
 from casemate.privacy.tables.hierarchies import Flags, Hierarchy
-from casemate.privacy.tables.inference import Kind, infer
+from casemate.privacy.tables.inference import Kind, in_order, infer
 from casemate.privacy.tables.lattice import Optimum, judge, search
 from casemate.privacy.tables.losses import Entropy, Loss
 from casemate.privacy.tables.models import KAnonymity, Model
@@ -101,8 +101,7 @@ class Anonymizer:
             return self._split(table[columns], coded, inside, untouched)
         return self._generalize(table[columns], coded, inside, untouched)
 
-    @staticmethod
-    def _hierarchies(table: pd.DataFrame, given: Given) -> dict[str, Hierarchy]:
+    def _hierarchies(self, table: pd.DataFrame, given: Given) -> dict[str, Hierarchy]:
         wanted = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given)
         made = {}
         for name, how in wanted.items():
@@ -114,7 +113,12 @@ class Anonymizer:
                     f"the table has {list(table.columns).count(name)} columns {name!r}",
                     next_step="name columns that are there once",
                 )
-            made[name] = infer(table[name], how) if len(table) else Hierarchy.flat([""])
+            if not len(table):
+                made[name] = Hierarchy.flat([""])  # what has no rows is refused by the encoding
+            elif self.method == "mondrian" and how is None and _has_order(table[name]):
+                made[name] = in_order(table[name])
+            else:
+                made[name] = infer(table[name], how)
         return made
 
     def _generalize(self, table: pd.DataFrame, coded: Coded, inside: Flags, untouched: tuple[str, ...]) -> Release:
@@ -150,26 +154,31 @@ class Anonymizer:
         )
 
     def _split(self, table: pd.DataFrame, coded: Coded, inside: Flags, untouched: tuple[str, ...]) -> Release:
-        ordered = [
-            bool(pd.api.types.is_numeric_dtype(table[name]) or pd.api.types.is_datetime64_any_dtype(table[name]))
-            for name in coded.names
-        ]
-        found = partition(coded, self.models, ordered)
+        found = partition(coded, self.models, [_has_order(table[name]) for name in coded.names])
         owner = found.owner[coded.row[inside]]
         made = table[inside].reset_index(drop=True)
+        emptied = []
         for at, name in enumerate(coded.names):
-            made[name] = np.array(found.labels(coded, at), dtype=object)[owner]
+            labels = np.array(found.labels(coded, at), dtype=object)
+            made[name] = labels[owner]
+            if len(set(labels)) == 1 and len(coded.hierarchies[at].values) > 1:
+                emptied.append(name)
         return Release(
             table=made,
             kept=np.flatnonzero(inside),
             models=self.models,
             quasi_identifiers=dict.fromkeys(coded.names),
             untouched=untouched,
-            emptied=tuple(name for at, name in enumerate(coded.names) if len(set(found.labels(coded, at))) == 1),
+            emptied=tuple(emptied),
             suppressed=0,
             classes=int((found.classes.inside > 0).sum()),
             loss=_covered(found, coded),
         )
+
+
+def _has_order(column: pd.Series) -> bool:
+    """Whether Mondrian splits a column by the order of its values."""
+    return bool(pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column))
 
 
 def _none(found: Optimum, coded: Coded, limit: int) -> DataError:

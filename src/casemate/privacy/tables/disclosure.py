@@ -12,7 +12,7 @@ from casemate.privacy.tables.closeness import EqualDistance, OrderedDistance
 from casemate.privacy.tables.coding import encode
 from casemate.privacy.tables.groups import Classes, Grouping
 from casemate.privacy.tables.hierarchies import Hierarchy
-from casemate.privacy.tables.inference import distinct
+from casemate.privacy.tables.inference import in_order
 from casemate.privacy.tables.models import add_up, histogram
 
 
@@ -73,7 +73,7 @@ def levels(table: pd.DataFrame, quasi_identifiers: Sequence[str], sensitive: Seq
     Raises:
         UsageError: a column is missing or in two roles, or there are no rows.
     """
-    trees = {name: _identity(table[name]) for name in quasi_identifiers if name in table and len(table)}
+    trees = {name: in_order(table[name]) for name in quasi_identifiers if name in table and len(table)}
     trees |= {name: Hierarchy.flat([""]) for name in quasi_identifiers if name not in trees}
     coded = encode(table, trees, tuple(sensitive))
     _, classes = Grouping(coded).of((0,) * len(trees))
@@ -84,11 +84,6 @@ def levels(table: pd.DataFrame, quasi_identifiers: Sequence[str], sensitive: Seq
         unique=float((classes.inside == 1).sum() / coded.records),
         sensitive={name: _disclosure(classes, name, coded.records) for name in sensitive},
     )
-
-
-def _identity(column: pd.Series) -> Hierarchy:
-    _, labels = distinct(column)
-    return Hierarchy.of([(label,) for label in labels])
 
 
 def _disclosure(classes: Classes, name: str, records: int) -> Disclosure:

@@ -53,6 +53,11 @@ def infer(column: pd.Series, kind: Kind | None = None) -> Hierarchy:
     return Hierarchy.of(rows)
 
 
+def in_order(column: pd.Series) -> Hierarchy:
+    """The values of a column in their order, and no level above them."""
+    return Hierarchy.of([(label,) for label in distinct(column)[1]])
+
+
 def distinct(column: pd.Series) -> tuple[list[object], list[str]]:
     """The values of a column in their order (numbers by size, else by text), and each as text, ``""`` if missing."""
     _, uniques = pd.factorize(column, use_na_sentinel=False)
