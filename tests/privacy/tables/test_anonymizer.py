@@ -55,6 +55,8 @@ def test_rows_of_failing_classes_are_left_out_up_to_the_limit():
     assert kept.kept.tolist() == [0, 1, 2, 3, 4]
     assert kept.table["age"].tolist() == [20] * 5
     assert kept.quasi_identifiers == {"age": 0}
+    hundred = pd.DataFrame({"age": [20] * 71 + list(range(29))})
+    assert Anonymizer([KAnonymity(3)], limit=0.29).release(hundred, {"age": "flat"}).suppressed == 28
     none_left_out = Anonymizer([KAnonymity(2)]).release(table, {"age": "flat"})
     assert none_left_out.table["age"].tolist() == ["*"] * 6
     assert none_left_out.emptied == ("age",)

@@ -24,6 +24,14 @@ def test_whole_numbers_become_intervals_of_doubling_widths():
     assert _levels(tree, "20")[:4] == ["20", "20-21", "20-23", "16-23"]
 
 
+def test_intervals_of_close_numbers_have_the_digits_that_tell_them_apart():
+    tree = infer(pd.Series([0.1, 0.12, 0.13, 0.2]))
+    assert _levels(tree, "0.12")[1] == "[0.120, 0.122)"
+    far = infer(pd.Series([1e12, 1e12 + 0.25, 1e12 + 0.5]))
+    assert len(far.labels[1]) == 3
+    assert _levels(infer(pd.Series([1.5, 2.0], dtype="float32")), "2")[0] == "2"
+
+
 def test_dates_become_months_quarters_and_years():
     tree = infer(pd.Series(["2024-02-29", "2024-03-01", "2023-12-31"]))
     assert _levels(tree, "2024-02-29") == ["2024-02-29", "2024-02", "2024-Q1", "2024", "*"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -122,7 +123,7 @@ class Anonymizer:
         return made
 
     def _generalize(self, table: pd.DataFrame, coded: Coded, inside: Flags, untouched: tuple[str, ...]) -> Release:
-        limit = int(self.limit * coded.records)
+        limit = math.floor(self.limit * coded.records + 1e-9)  # .29 of 100 rows are 29
         found = search(coded, self.models, self.loss, limit, self.seconds)
         if found.node is None:
             raise _none(found, coded, limit)

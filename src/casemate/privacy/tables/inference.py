@@ -73,9 +73,14 @@ def distinct(column: pd.Series) -> tuple[list[object], list[str]]:
 
 def as_text(value: object) -> str:
     """A cell as hierarchies write it: whole numbers without a point, dates in ISO 8601, missing ones as nothing."""
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+    if (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, float | np.floating) and math.isnan(value))
+    ):
         return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, float | np.floating) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat() if value == value.normalize() else value.isoformat()
@@ -107,7 +112,8 @@ def _intervals(values: list[object], labels: list[str]) -> list[tuple[str, ...]]
     low, high = float(numbers.min()), float(numbers.max())
     whole = bool((numbers % 1 == 0).all())
     least = max((high - low) / FINEST, 2 if whole else np.spacing(max(abs(low), abs(high))) * 4, 1e-300)
-    power = 10.0 ** math.floor(math.log10(least))
+    exponent = math.floor(math.log10(least))
+    power = 10.0**exponent
     width = next(power * step for step in (1, 2, 5, 10) if power * step >= least)
     origin = math.floor(low / width)
     cells = np.floor(numbers / width).astype(np.int64) - origin
@@ -115,15 +121,17 @@ def _intervals(values: list[object], labels: list[str]) -> list[tuple[str, ...]]
     level = 0
     while int((cells >> level).max()) > 0 or (level == 0 and len(rows) > 1):  # the largest is halved each time
         for row, cell in zip(rows, (cells >> level).tolist(), strict=True):
-            row.append(_interval((origin + (cell << level)) * width, width * (1 << level), whole))
+            row.append(_interval((origin + (cell << level)) * width, width * (1 << level), whole, max(-exponent, 0)))
         level += 1
     return [(*row, ALL) for row in rows]
 
 
-def _interval(start: float, width: float, whole: bool) -> str:
+def _interval(start: float, width: float, whole: bool, decimals: int) -> str:
+    """With as many digits as tell neighbors apart."""
     if whole:
         return f"{round(start)}-{round(start + width) - 1}"
-    return f"[{start:.12g}, {start + width:.12g})"
+    form = f".{decimals}f" if decimals <= 15 and abs(start) + width < 1e15 else ".17g"
+    return f"[{start:{form}}, {start + width:{form}})"
 
 
 def _dates(values: list[object], labels: list[str]) -> list[tuple[str, ...]]:
