@@ -74,20 +74,17 @@ def _every(coded: Coded, models: tuple[Model, ...], loss: Loss, limit: int) -> f
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[pd.DataFrame, np.ndarray]:
-    rows = draw(st.integers(3, 24))
-    columns = {
-        "a": st.sampled_from(A.values),
-        "b": st.sampled_from(B.values),
-        "c": st.sampled_from(C.values),
-        "ill": st.sampled_from(ILL.values),
-    }
-    frame = pd.DataFrame({name: draw(st.lists(of, min_size=rows, max_size=rows)) for name, of in columns.items()})
-    research = np.array(draw(st.lists(st.booleans(), min_size=rows, max_size=rows)))
-    research[draw(st.integers(0, rows - 1))] = True
+    """Drawn by numpy: hypothesis prefers equal rows, of which there is little to search."""
+    random = np.random.default_rng(draw(st.integers(0, 1 << 32)))
+    rows = random.integers(3, 24)
+    columns = {"a": A.values, "b": B.values, "c": C.values, "ill": ILL.values}
+    frame = pd.DataFrame({name: random.choice(values, rows) for name, values in columns.items()})
+    research = random.random(rows) < 0.6
+    research[0] = True
     return frame, research
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tables(), st.booleans(), st.sampled_from([0, 1, 3, 100]), st.sampled_from(LOSSES))
 @pytest.mark.parametrize("models", MODELS, ids=lambda models: "+".join(type(model).__name__ for model in models))
 def test_no_node_loses_less_than_the_one_that_is_found(models, table, all_rows, limit, loss):
@@ -128,6 +125,15 @@ def test_bounds_and_conditions_grow_as_they_say(table, data):
         assert not (model.holds(finer) & ~model.may(finer))[finer.inside > 0].any()
         if model.merging and model.holds(finer).all() and (model.binding or (finer.inside > 0).all()):
             assert model.holds(coarser).all()
+
+
+def test_what_is_above_a_valid_node_may_fail():
+    """Grassberger's estimate of two classes of three values each is less than that of either: 1.067, not 2.000."""
+    tree = Hierarchy.of([("0", "*"), ("1", "*")])
+    coded = encode(pd.DataFrame({"a": list("000111"), "ill": list("abcabc")}), {"a": tree}, ("ill",))
+    found = search(coded, (EntropyDiversity("ill", 3, "grassberger"),), Discernibility())
+    assert (found.node, found.proven) == ((0,), True)
+    assert not judge(Grouping(coded).of((1,))[1], (EntropyDiversity("ill", 3, "grassberger"),), 0).valid
 
 
 def test_a_search_that_runs_out_of_time_says_what_it_knows():

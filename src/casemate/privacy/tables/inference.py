@@ -73,15 +73,14 @@ def distinct(column: pd.Series) -> tuple[list[object], list[str]]:
 
 def as_text(value: object) -> str:
     """A cell as hierarchies write it: whole numbers without a point, dates in ISO 8601, missing ones as nothing."""
-    if (
-        value is None
-        or value is pd.NA
-        or value is pd.NaT
-        or (isinstance(value, float | np.floating) and math.isnan(value))
-    ):
+    if value is None or value is pd.NA or value is pd.NaT:
         return ""
-    if isinstance(value, float | np.floating) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if math.isnan(number):
+            return ""
+        if number.is_integer() and abs(number) < 1e15:
+            return str(int(number))
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat() if value == value.normalize() else value.isoformat()
     return str(value)
