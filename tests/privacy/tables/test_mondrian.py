@@ -107,8 +107,10 @@ def test_people_who_are_not_released_are_counted_where_a_model_asks_for_them():
     coded = _coded([1, 1, 5, 5], research=research)
     found = partition(coded, (DeltaPresence(0.4, 0.6),), (True, False))
     assert found.classes.inside.tolist() == [1, 1]
-    lone = _coded([1, 1, 5, 5], research=np.array([True, True, False, False]))
-    assert len(partition(lone, (DeltaPresence(0.4, 0.6),), (True, False)).classes) == 1
+    apart = _coded([1, 1, 1, 1, 5, 5], research=np.array([True, True, False, False, False, False]))
+    assert len(partition(apart, (DeltaPresence(0.0, 0.6),), (True, False)).classes) == 2
+    # nobody of 5 years is released, which would be known
+    assert len(partition(apart, (DeltaPresence(0.2, 0.6),), (True, False)).classes) == 1
 
 
 def test_many_equal_splits_need_no_recursion():
