@@ -66,9 +66,12 @@ def _every(coded: Coded, models: tuple[Model, ...], loss: Loss, limit: int) -> f
     measure, best = loss.over(coded), np.inf
     for node in itertools.product(*[range(height + 1) for height in coded.heights]):
         _, classes = Grouping(coded).of(node)
-        verdict = judge(classes, models, limit)
-        if verdict.valid:
-            best = min(best, measure.value(node, classes, verdict.held))
+        held, absent, valid = np.ones(len(classes), dtype=bool), classes.inside == 0, True
+        for model in models:
+            held &= model.holds(classes)
+            valid &= not (model.binding and (absent & ~model.holds(classes)).any())
+        if valid and classes.inside[~held].sum() <= limit:
+            best = min(best, measure.value(node, classes, held))
     return float(best)
 
 

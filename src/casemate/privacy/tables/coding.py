@@ -152,7 +152,7 @@ def tally(owner: Whole, value: Whole, count: Whole, owners: int, values: int) ->
     keys, size = (owner << bits) | value, owners << bits
     if size <= DENSE + 4 * len(keys):
         sums = np.bincount(keys, weights=count, minlength=size)
-        present = np.flatnonzero(sums)
+        present = np.flatnonzero(sums > 0)
         return present >> bits, present & ((1 << bits) - 1), sums[present].astype(np.int64)
     codes, uniques = pd.factorize(keys)
     sums = np.bincount(codes, weights=count, minlength=len(uniques))

@@ -20,7 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Verdict:
     """What one node is.
 
     Attributes:
-        held: (classes,) which classes hold.
+        held: (classes,) which classes hold; of a hopeless node, which fulfil the growing conditions.
         suppressed: records in the others.
         valid: whether they may be suppressed.
         hopeless: whether no node below can be valid.
@@ -79,22 +79,26 @@ class Verdict:
 
 def judge(classes: Classes, models: Sequence[Model], limit: int) -> Verdict:
     """Whether a node is valid with up to ``limit`` records suppressed, and whether any below it can be."""
-    there = classes.inside > 0
-    held, may = np.ones(len(classes), dtype=bool), np.ones(len(classes), dtype=bool)
-    broken = barred = False
-    for model in models:
-        growing, holds = model.may(classes), model.holds(classes)
-        held &= holds
-        may &= growing
-        if model.binding:
-            broken |= bool((~holds & ~there).any())
-            barred |= bool((~growing & ~there).any())
+    absent = classes.inside == 0
+    held, broken = _all(classes, models, absent, "may")
+    suppressed = int(classes.inside[~held].sum())
+    if broken or suppressed > limit:  # what follows is stricter, and need not be asked
+        return Verdict(held, suppressed, valid=False, hopeless=True)
+    held, broken = _all(classes, models, absent, "holds")
     suppressed = int(classes.inside[~held].sum())
     valid = suppressed <= limit and not broken
-    hopeless = barred or int(classes.inside[~may].sum()) > limit
-    if not valid and limit == 0:
-        hopeless |= all(model.merging for model in models)
+    hopeless = not valid and limit == 0 and all(model.merging for model in models)
     return Verdict(held, suppressed, valid, hopeless)
+
+
+def _all(classes: Classes, models: Sequence[Model], absent: Flags, ask: Literal["may", "holds"]) -> tuple[Flags, bool]:
+    """Which classes fulfil a condition of all models, and whether one fails that cannot be suppressed."""
+    held, broken = np.ones(len(classes), dtype=bool), False
+    for model in models:
+        fulfilled: Flags = getattr(model, ask)(classes)
+        held &= fulfilled
+        broken |= model.binding and bool((absent & ~fulfilled).any())
+    return held, broken
 
 
 def search(
