@@ -50,6 +50,15 @@ def test_domain_share_goes_from_nothing_to_everything():
     assert _losses(DomainShare("arithmetic"), least=3) == pytest.approx((age + sex) / 2)
 
 
+def test_a_column_of_one_value_has_nothing_to_lose():
+    coded = encode(TABLE.assign(same="x"), {"age": AGE, "same": Hierarchy.flat(["x"])})
+    _, classes = Grouping(coded).of((0, 0))
+    none = np.zeros(len(classes), dtype=bool)
+    for mean, lost in [("arithmetic", 0.5), ("geometric", np.sqrt(2) - 1)]:
+        measure = DomainShare(mean).over(coded)
+        assert measure.value((0, 0), classes, none) == pytest.approx(lost) == measure.least(8)
+
+
 def test_discernibility_charges_suppressed_records_the_table():
     assert _losses(Discernibility()) == 4 + 4 + 1 + 9
     assert _losses(Discernibility(), least=2) == 4 + 4 + 1 * 8 + 9

@@ -29,7 +29,7 @@ from casemate.privacy.tables.coding import Coded
 from casemate.privacy.tables.groups import Classes, Grouping, Node
 from casemate.privacy.tables.hierarchies import Flags
 from casemate.privacy.tables.losses import Loss
-from casemate.privacy.tables.models import Model
+from casemate.privacy.tables.models import ROUNDING, Model
 
 MOST_NODES: Final = 20_000_000
 """Bounds of so many nodes are held."""
@@ -80,10 +80,11 @@ class Verdict:
 def judge(classes: Classes, models: Sequence[Model], limit: int) -> Verdict:
     """Whether a node is valid with up to ``limit`` records suppressed, and whether any below it can be."""
     absent = classes.inside == 0
-    held, broken = _all(classes, models, absent, "may")
-    suppressed = int(classes.inside[~held].sum())
-    if broken or suppressed > limit:  # what follows is stricter, and need not be asked
-        return Verdict(held, suppressed, valid=False, hopeless=True)
+    if limit < int(classes.inside.sum()) or any(model.binding for model in models):
+        held, broken = _all(classes, models, absent, "may")
+        suppressed = int(classes.inside[~held].sum())
+        if broken or suppressed > limit:  # what follows is stricter, and need not be asked
+            return Verdict(held, suppressed, valid=False, hopeless=True)
     held, broken = _all(classes, models, absent, "holds")
     suppressed = int(classes.inside[~held].sum())
     valid = suppressed <= limit and not broken
@@ -194,7 +195,7 @@ class _Search:
         self.looked += 1
         above = self.bound[tuple(slice(level, None) for level in node)]
         np.maximum(above, self.measure.bound(node, classes), out=above)
-        if verdict.valid:
+        if verdict.valid and self.measure.least(verdict.suppressed) * (1 - ROUNDING) < self.best.loss:
             value = self.measure.value(node, classes, verdict.held)
             if value < self.best.loss:
                 kept = int((verdict.held & (classes.inside > 0)).sum())

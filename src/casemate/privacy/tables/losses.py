@@ -33,6 +33,10 @@ class Measure(ABC):
         """What the node and all above it lose at least."""
         return float(self.floor[node])
 
+    def least(self, suppressed: int) -> float:
+        """What is lost at least where so many records are suppressed, whatever the node."""
+        return 0.0
+
     @abstractmethod
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         """What the node loses when only the classes that hold are kept."""
@@ -167,6 +171,14 @@ class _DomainShare(Measure):
         scaled: Floats = np.maximum(sums - self._least[columns], 0) / self._span[columns]
         return scaled
 
+    def least(self, suppressed: int) -> float:
+        # a suppressed record costs 1 in each column, but those of one value have nothing to lose
+        share, columns = (
+            suppressed / self.coded.records,
+            np.mean([len(each.values) > 1 for each in self.coded.hierarchies]),
+        )
+        return float((1 + share) ** columns - 1 if self.geometric else share * columns)
+
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         lost = ~held & (classes.inside > 0)
         if not lost.any():
@@ -188,6 +200,9 @@ class _Discernibility(Measure):
     def bound(self, node: Node, classes: Classes) -> float:
         size = classes.inside.astype(np.float64)
         return float(size @ size)
+
+    def least(self, suppressed: int) -> float:
+        return float(suppressed) * self.records if self.suppressed else 0.0
 
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         size = classes.inside.astype(np.float64)
@@ -212,6 +227,9 @@ class _Precision(Measure):
         self.records = coded.records
         self.floor = _outer([np.arange(height + 1) / max(height, 1) for height in coded.heights], np.add)
         self.floor /= len(coded.heights)
+
+    def least(self, suppressed: int) -> float:
+        return suppressed / self.records
 
     def value(self, node: Node, classes: Classes, held: Flags) -> float:
         lost = int(classes.inside[~held].sum()) / self.records
