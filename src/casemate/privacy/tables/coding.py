@@ -134,7 +134,10 @@ def numbered(keys: Whole, size: int) -> tuple[Whole, int]:
     if size <= DENSE + 4 * len(keys):
         seen = np.zeros(size, dtype=bool)
         seen[keys] = True
-        return (np.cumsum(seen) - 1)[keys], int(seen.sum())
+        present = np.flatnonzero(seen)
+        number = np.empty(size, dtype=np.int64)
+        number[present] = np.arange(len(present))
+        return number.take(keys), len(present)
     codes, uniques = pd.factorize(keys)
     return codes.astype(np.int64, copy=False), len(uniques)
 

@@ -75,8 +75,9 @@ class Grouping:
         columns = []
         for codes, level, hierarchy in zip(self.coded.codes, node, self.coded.hierarchies, strict=True):
             if len(hierarchy.labels[level]) > 1:
-                places = codes[finer.rows]
-                columns.append((hierarchy.groups[level][places] if level else places, len(hierarchy.labels[level])))
+                places = codes.take(finer.rows)
+                labels = hierarchy.groups[level].take(places) if level else places
+                columns.append((labels, len(hierarchy.labels[level])))
         return numbered(*combine(columns, len(finer)))
 
     def _remember(self, node: Node, classes: Classes) -> None:
@@ -100,7 +101,7 @@ def merge(finer: Classes, owner: Whole, count: int) -> Classes:
     """
     histograms = {}
     for name, each in finer.histograms.items():
-        merged = tally(owner[each.owner], each.value, each.count, count, len(each.labels))
+        merged = tally(owner.take(each.owner), each.value, each.count, count, len(each.labels))
         histograms[name] = Histogram(*merged, each.labels, each.whole)
     inside = np.bincount(owner, weights=finer.inside, minlength=count).astype(np.int64)
     population = inside
