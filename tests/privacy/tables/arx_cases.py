@@ -1,7 +1,7 @@
 """Optima that ARX publishes for its Adult table, as facts: classes `TestAnonymization...` of its tests, by number.
 
 ``practical`` cases of ARX assume monotony that may not hold; they are listed with the value that ARX's tests expect.
-Cases of other tables, of risk models, of sampling and of Inclusion (which needs ARX's random subsets) are not here.
+Cases of other tables, of risk models and of sampling are not here.
 """
 
 from __future__ import annotations
@@ -208,3 +208,24 @@ SUBSET = (
     Case("KMap 13", 0.05, E2, (_map(3),), 15121.633326877098, (0, 0, 1, 1, 1, 2, 1, 0)),
 )
 """The same, with the research subset."""
+
+DRAWN = {
+    20_000: Case("Subset 0", 0.0, E, (_k(5), _hierarchical), 178437.4164900378, (1, 4, 1, 1, 3, 2, 2, 1)),
+    10_000: Case("Subset 1", 0.0, E, (_k(5),), 70774.7774633781, (0, 4, 1, 1, 2, 2, 2, 0)),
+    30_000: Case("Subset 2", 0.0, E, (_hierarchical,), 250816.4033099704, (0, 4, 1, 1, 3, 2, 2, 1)),
+    9_000: Case("Subset 3", 0.0, E, (_recursive,), 65996.221545847, (1, 2, 1, 1, 3, 2, 2, 1)),
+}
+"""The same, with a subset of the rows that java.util.Random draws so many times with replacement."""
+
+
+def drawn(times: int, seed: int = 0xDEADBEEF - (1 << 32)) -> set[int]:
+    """Numbers that ``java.util.Random(seed).nextInt(times)`` gives, by the rule in its documentation."""
+    state, numbers = (seed ^ 0x5DEECE66D) & ((1 << 48) - 1), set()
+    for _ in range(times):
+        while True:  # ends with probability 1, and with this seed
+            state = (state * 0x5DEECE66D + 0xB) & ((1 << 48) - 1)
+            bits = state >> 17
+            if bits - bits % times + times - 1 < 1 << 31:
+                break
+        numbers.add(bits % times)
+    return numbers
