@@ -154,6 +154,13 @@ def test_a_search_that_runs_out_of_time_says_what_it_knows():
     assert best.looked < best.nodes == 24
 
 
+def test_of_what_loses_the_same_the_least_general_is_taken():
+    """A column of one value loses nothing at any level, and need not be given up."""
+    frame = pd.DataFrame({"a": list("0101"), "b": list("xxxx"), "c": list("pppp")})
+    found = search(encode(frame, {"a": A, "b": B, "c": C}), (KAnonymity(3),), Entropy())
+    assert found.node == (1, 0, 0)
+
+
 def test_nothing_is_found_where_nothing_holds():
     frame = pd.DataFrame({"a": list("0123"), "b": list("xyzx"), "c": list("pqpq")})
     coded = encode(frame, {"a": A, "b": B, "c": C})

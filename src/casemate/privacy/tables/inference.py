@@ -109,7 +109,7 @@ def _intervals(values: list[object], labels: list[str]) -> list[tuple[str, ...]]
     if not np.isfinite(numbers).all():
         raise ValueError("infinite")
     low, high = float(numbers.min()), float(numbers.max())
-    whole = bool((numbers % 1 == 0).all())
+    whole = bool((numbers % 1 == 0).all() and np.abs(numbers).max() < 1e15)
     least = max((high - low) / FINEST, 2 if whole else np.spacing(max(abs(low), abs(high))) * 4, 1e-300)
     exponent = math.floor(math.log10(least))
     power = 10.0**exponent

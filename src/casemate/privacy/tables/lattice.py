@@ -154,12 +154,23 @@ class _Search:
             least = float(self.bound[start])
             proven = not least < self.best.loss
             if proven or (self.looked and clock() >= end):
+                self._descend(clock, end)
                 found = self.best
                 bound = found.loss if proven else least
                 return Optimum(
                     found.node, found.loss, found.suppressed, found.classes, self.looked, found.nodes, proven, bound
                 )
             self._halve(self._chain(start), clock, end)
+
+    def _descend(self, clock: Callable[[], float], end: float) -> None:
+        """From the best node, lower levels while nothing more is lost: of what loses the same, generalize less."""
+        column = 0
+        while self.best.node is not None and column < len(self.best.node) and clock() < end:
+            node = self.best.node  # it sinks, or the next column is tried: this ends
+            lower = (*node[:column], node[column] - 1, *node[column + 1 :])
+            if node[column]:
+                self._look(lower)
+            column = 0 if self.best.node != node else column + 1
 
     def _next(self) -> Node:
         return tuple(int(at) for at in np.unravel_index(int(self.bound.argmin()), self.bound.shape))
@@ -195,12 +206,17 @@ class _Search:
         self.looked += 1
         above = self.bound[tuple(slice(level, None) for level in node)]
         np.maximum(above, self.measure.bound(node, classes), out=above)
-        if verdict.valid and self.measure.least(verdict.suppressed) * (1 - ROUNDING) < self.best.loss:
+        if verdict.valid and self.measure.least(verdict.suppressed) * (1 - ROUNDING) <= self.best.loss:
             value = self.measure.value(node, classes, verdict.held)
-            if value < self.best.loss:
+            if value < self.best.loss or (value == self.best.loss and _below(node, self.best.node)):
                 kept = int((verdict.held & (classes.inside > 0)).sum())
                 self.best = Optimum(node, value, verdict.suppressed, kept, 0, self.best.nodes, proven=False, bound=0.0)
         if verdict.hopeless:
             self.bound[tuple(slice(0, level + 1) for level in node)] = np.inf
         self.bound[node] = np.inf
         return verdict.hopeless
+
+
+def _below(node: Node, other: Node | None) -> bool:
+    """Whether a node generalizes no column more than another."""
+    return other is not None and all(level <= most for level, most in zip(node, other, strict=True))
