@@ -159,6 +159,10 @@ def test_of_what_loses_the_same_the_least_general_is_taken():
     frame = pd.DataFrame({"a": list("0101"), "b": list("xxxx"), "c": list("pppp")})
     found = search(encode(frame, {"a": A, "b": B, "c": C}), (KAnonymity(3),), Entropy())
     assert found.node == (1, 0, 0)
+    # to leave all rows out loses as much as to leave nothing of them, and is not preferred
+    alone = encode(pd.DataFrame({"a": ["0", "3"]}), {"a": A})
+    found = search(alone, (KAnonymity(2),), Entropy(), 2)
+    assert (found.node, found.suppressed) == ((3,), 0)
 
 
 def test_nothing_is_found_where_nothing_holds():

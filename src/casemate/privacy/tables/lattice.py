@@ -163,7 +163,9 @@ class _Search:
             self._halve(self._chain(start), clock, end)
 
     def _descend(self, clock: Callable[[], float], end: float) -> None:
-        """From the best node, lower levels while nothing more is lost: of what loses the same, generalize less."""
+        """Of what loses the same, suppress less, then generalize less: first the top, then down from the best node."""
+        if self.best.suppressed and clock() < end:
+            self._look(tuple(size - 1 for size in self.bound.shape))
         column = 0
         while self.best.node is not None and column < len(self.best.node) and clock() < end:
             node = self.best.node  # it sinks, or the next column is tried: this ends
@@ -171,6 +173,13 @@ class _Search:
             if node[column]:
                 self._look(lower)
             column = 0 if self.best.node != node else column + 1
+
+    def _kinder(self, node: Node, loss: float, suppressed: int) -> bool:
+        """Whether a node is to be preferred to the best one, though it loses the same."""
+        if self.best.node is None or loss > self.best.loss * (1 + ROUNDING):
+            return False
+        fewer = suppressed < self.best.suppressed
+        return fewer or (suppressed == self.best.suppressed and _below(node, self.best.node))
 
     def _next(self) -> Node:
         return tuple(int(at) for at in np.unravel_index(int(self.bound.argmin()), self.bound.shape))
@@ -208,7 +217,7 @@ class _Search:
         np.maximum(above, self.measure.bound(node, classes), out=above)
         if verdict.valid and self.measure.least(verdict.suppressed) * (1 - ROUNDING) <= self.best.loss:
             value = self.measure.value(node, classes, verdict.held)
-            if value < self.best.loss or (value == self.best.loss and _below(node, self.best.node)):
+            if value < self.best.loss or self._kinder(node, value, verdict.suppressed):
                 kept = int((verdict.held & (classes.inside > 0)).sum())
                 self.best = Optimum(node, value, verdict.suppressed, kept, 0, self.best.nodes, proven=False, bound=0.0)
         if verdict.hopeless:
@@ -217,6 +226,6 @@ class _Search:
         return verdict.hopeless
 
 
-def _below(node: Node, other: Node | None) -> bool:
+def _below(node: Node, other: Node) -> bool:
     """Whether a node generalizes no column more than another."""
-    return other is not None and all(level <= most for level, most in zip(node, other, strict=True))
+    return all(level <= most for level, most in zip(node, other, strict=True))
