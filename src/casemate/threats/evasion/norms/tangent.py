@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", extra="torch")
 
-FIRST, LAST = 0.6, 0.02
+FIRST, LAST = 0.9, 0.005
 """Shares of the way to the projection, at the first step and at the last."""
 BEYOND, FAR = 2e-4, 0.05
 """By how much of its length a move goes past the tangent, once an example is known and before."""
