@@ -114,7 +114,7 @@ def main() -> None:
                     if own == norm:
                         bold = "**" if library == "casemate" else ""
                         label = f"{bold}{library} {attack}{bold}"
-                        print(f"| {name} | {steps} | {norm} | {label} | {median:.4g} | {seconds:.1f} | {passes} |")
+                        print(f"| {name} | {steps} | {norm} | {label} | {median:.5g} | {seconds:.1f} | {passes} |")
     print()
 
 
