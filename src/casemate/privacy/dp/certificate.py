@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
+CURVE: Final = (0.5, 0.75, 1.0, 1.5, 2.0)
+"""Multiples of epsilon at which a certificate gives its curve."""
 Relation = Literal["zero_out", "add_remove", "replace_one"]
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from casemate.core.errors import UsageError
+
+ABSURD: Final = 20.0
+"""Epsilon above which a guarantee says next to nothing."""
 
 
 def check_epsilon(epsilon: float, *, spent: bool = False) -> None:

@@ -21,15 +21,13 @@ from typing import Final
 import numpy as np
 
 from casemate.core.errors import DataError
-from casemate.privacy.dp.certificate import Certificate
+from casemate.privacy.dp.certificate import CURVE, Certificate
 from casemate.privacy.dp.curves import delta_of, mu_of
 from casemate.privacy.dp.linear.grid import MOST, RESIDUAL_BITS, Clip, Floats
 from casemate.privacy.dp.noise import DISTANCE, Entropy, gaussian, laplace
 
 FINE: Final = 20
 """A release's sensitivity is at least two to this many steps, so that rounding to the grid adds next to nothing."""
-CURVE: Final = (0.5, 0.75, 1.0, 1.5, 2.0)
-"""Of the curve in the certificate: multiples of epsilon."""
 
 
 @dataclass(frozen=True)

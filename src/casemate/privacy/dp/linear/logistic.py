@@ -15,14 +15,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from casemate.core.errors import DataError, UsageError
 from casemate.privacy.dp.certificate import Certificate
+from casemate.privacy.dp.checks import ABSURD
 from casemate.privacy.dp.linear.defaults import MEASURING, gaussian_plan, laplace_plan
 from casemate.privacy.dp.linear.descent import Budget, Plan, Release, descend
 from casemate.privacy.dp.linear.grid import RESIDUAL_BITS, ROW_BITS, Clip, Floats
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.warning import PrivacyWarning
 
-ABSURD: Final = 20.0
-"""Epsilon above which a guarantee says next to nothing."""
 HALF: Final = 0.5
 """Longest residual of one record, of two classes: what every record has at the start."""
 MANY: Final = 0.7

@@ -22,8 +22,8 @@ from casemate.privacy.dp.accounting.accountant import Accountant
 from casemate.privacy.dp.accounting.book import Book
 from casemate.privacy.dp.accounting.events import Gaussian, Poisson
 from casemate.privacy.dp.accounting.planning import noise_for
-from casemate.privacy.dp.certificate import Certificate
-from casemate.privacy.dp.checks import check_delta, check_epsilon
+from casemate.privacy.dp.certificate import CURVE, Certificate
+from casemate.privacy.dp.checks import ABSURD, check_delta, check_epsilon
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.sgd.clipping import Clipper, Losses
 from casemate.privacy.dp.sgd.release import GradientRelease
@@ -38,14 +38,10 @@ else:
     nn = torch.nn
 
 Optimizing = Callable[[Iterable["Tensor"]], "torch.optim.Optimizer"]
-CURVE: Final = (0.5, 0.75, 1.0, 1.5, 2.0)
-"""Of the curve in the certificate: multiples of epsilon."""
 SPARE: Final = 1e-6
 """Share of delta that is left for the distance of the noise from its distribution."""
 LARGEST: Final = 512
 """Samples whose gradients are clipped at a time; larger batches are gathered."""
-ABSURD: Final = 20.0
-"""Epsilon above which a guarantee says next to nothing."""
 
 
 @dataclass(frozen=True)
