@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,7 +65,7 @@ def folder() -> Path | None:
     return place
 
 
-def coded(table: pd.DataFrame, bounds: dict[str, tuple[float, float]], without: tuple[str, ...] = ()) -> np.ndarray:
+def coded(table: pd.DataFrame, bounds: Mapping[str, tuple[float, float]], without: tuple[str, ...] = ()) -> np.ndarray:
     """Numbers between 0 and 1 by ``bounds``; every other column as one column a category."""
     parts = [
         ((table[name].astype(float) - low) / (high - low)).clip(0, 1).to_numpy()[:, None]
@@ -77,9 +77,16 @@ def coded(table: pd.DataFrame, bounds: dict[str, tuple[float, float]], without: 
 
 def adult(place: Path, _: int) -> Split:
     """Complete records; the published test set."""
-    options = {"names": ADULT.split(), "skipinitialspace": True, "na_values": "?"}
-    train = pd.read_csv(place / "adult.data", **options).dropna()
-    test = pd.read_csv(place / "adult.test", skiprows=1, **options).dropna()
+    train, test = (
+        pd.read_csv(
+            place / f"adult.{part}",
+            names=ADULT.split(),
+            skipinitialspace=True,
+            na_values="?",
+            skiprows=int(part == "test"),
+        ).dropna()
+        for part in ("data", "test")
+    )
     table = pd.concat([train, test])
     bounds = {
         "age": (17, 90),

@@ -20,8 +20,8 @@ from scipy.stats import t as student
 from sklearn.linear_model import LogisticRegression as Plain
 from sklearn.metrics import roc_auc_score
 
-from benchmarks._people import PUBLISHED, SEEN, TABLES, Split, folder
 from benchmarks._peers import ROOT, python
+from benchmarks._people import PUBLISHED, SEEN, TABLES, Split, folder
 from casemate.privacy.dp import LogisticRegression
 
 SEEDS = 20
