@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any, Final, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
@@ -23,6 +24,7 @@ from casemate.privacy.dp.linear.objective import certificate, divided, perturbed
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.warning import PrivacyWarning
 
+KEPT: Final = "certificate_"
 HALF: Final = 0.5
 """Longest residual of one record, of two classes: what every record has at the start."""
 MANY: Final = 0.7
@@ -131,6 +133,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         answer: npt.NDArray[Any] = self.classes_[best]
         return answer
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The certificate as JSON: a saved model holds plain values, which loading can check."""
+        state: dict[str, Any] = super().__getstate__()
+        return {key: msgspec.json.encode(value) if key == KEPT else value for key, value in state.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        read = {KEPT: msgspec.json.decode(state[KEPT], type=Certificate)} if KEPT in state else {}
+        super().__setstate__({**state, **read})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
