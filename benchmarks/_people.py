@@ -172,5 +172,6 @@ TABLES: dict[str, Callable[[Path, int], Split]] = {
 }
 PUBLISHED = ("Adult", "Census 94/95")
 """Tables whose test set is given, so that seeds change nothing but noise."""
-SEEN = ("Adult", "Breast cancer")
-"""Tables that were looked at while defaults were chosen."""
+SEEN = ("Adult", "COMPAS", "German credit", "Breast cancer")
+"""Tables that were scored before the defaults were what they are: those of German credit, with a pure budget, led to a
+stronger ridge, which was then chosen on samples of Adult."""

@@ -19,7 +19,7 @@ DELTA = 1e-5
 
 
 def released(records, seed):
-    """Length of a private gradient, and what is claimed for it."""
+    """Length of a private gradient, and the engine that claims something of it."""
     torch.manual_seed(seed)
     data = TensorDataset(torch.zeros(records, 2000), torch.zeros(records, dtype=torch.long))
     module = nn.Linear(2000, 2, bias=False)
@@ -35,14 +35,14 @@ def released(records, seed):
     optimizer.zero_grad()
     nn.functional.cross_entropy(module(x), y).backward()
     optimizer.step()
-    return float(next(module.parameters()).grad.norm()), engine.get_epsilon(DELTA)
+    return float(next(module.parameters()).grad.norm()), engine
 
 
 def main():
     """As often as is asked, half of the time with the record."""
     coins = [bool(seed % 2) for seed in range(int(sys.argv[1]))]
     found = [released(20 if coin else 19, seed) for seed, coin in enumerate(coins)]
-    claim = max(epsilon for _, epsilon in found)
+    claim = max(engine.get_epsilon(DELTA) for _, engine in found[:2])
     print(json.dumps({"scores": [length for length, _ in found], "there": coins, "curve": [[claim, DELTA]]}))
 
 
