@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from casemate.core.errors import DataError, UsageError
 from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.checks import ABSURD
-from casemate.privacy.dp.linear.defaults import gaussian_plan
+from casemate.privacy.dp.linear.defaults import gaussian_plan, longest_residual
 from casemate.privacy.dp.linear.descent import Budget, Plan, Release, descend
 from casemate.privacy.dp.linear.grid import RESIDUAL_BITS, ROW_BITS, Clip, Floats
 from casemate.privacy.dp.linear.objective import certificate, divided, perturbed
@@ -25,10 +25,8 @@ from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.warning import PrivacyWarning
 
 KEPT: Final = "certificate_"
-HALF: Final = 0.5
-"""Longest residual of one record, of two classes: what every record has at the start."""
 MANY: Final = 0.7
-"""The same of more classes, about."""
+"""Longest residual of one record, of more classes than two: about what every record has at the start."""
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
@@ -230,7 +228,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         assumed: tuple[str, ...],
     ) -> tuple[Floats, int, Certificate]:
         """The same of (epsilon, delta)."""
-        residual = Clip(HALF if outputs == 1 else MANY, 2, RESIDUAL_BITS)
+        residual = Clip(longest_residual(len(rows), budget) if outputs == 1 else MANY, 2, RESIDUAL_BITS)
         longest = math.hypot(1, bias) * 2.0**ROW_BITS
         base = gaussian_plan(len(rows), budget, longest * 2.0**-ROW_BITS * residual.bound)
         plan = Plan(base.steps, base.rate, base.momentum, base.tail, self.pull)
