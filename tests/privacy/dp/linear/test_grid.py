@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.sparse import csr_array
 
 from casemate.core.errors import DataError
-from casemate.privacy.dp.linear.grid import Clip
+from casemate.privacy.dp.linear.grid import Clip, sparse
 
 NUMBERS = st.floats(-1e300, 1e300, allow_nan=False)
 
@@ -53,3 +54,13 @@ def test_sums_do_not_depend_on_their_order() -> None:
     assert (rows.T @ weights == rows[order].T @ weights[order]).all()
     parts = sum(rows[at : at + 7].T @ weights[at : at + 7] for at in range(0, 5000, 7))
     assert (rows.T @ weights == parts).all()
+
+
+def test_sparse_rows_give_the_same_sums_to_the_last_digit() -> None:
+    rng = np.random.default_rng(0)
+    rows = Clip(1.0, 2, 14)(rng.normal(size=(500, 40)) * (rng.random((500, 40)) < 0.1))
+    residuals = Clip(0.5, 2, 12)(rng.normal(size=(500, 1)))
+    thin = sparse(rows)
+    assert isinstance(thin, csr_array)
+    assert (thin.T @ residuals == rows.T @ residuals).all()
+    assert not isinstance(sparse(rows + 1), csr_array)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from casemate.core.errors import DataError
 from casemate.privacy.dp.certificate import CURVE, Certificate
@@ -137,7 +138,7 @@ class Release:
 
 
 def descend(
-    rows: Floats,
+    rows: Floats | csr_array,
     residuals: Callable[[Floats], Floats],
     clip: Clip,
     release: Release,
@@ -147,7 +148,7 @@ def descend(
     """The weights, averaged over the tail.
 
     Args:
-        rows: (n, d) rows as whole numbers of steps.
+        rows: (n, d) rows as whole numbers of steps, dense or sparse.
         residuals: from (n, k) scores to (n, k) residuals, the slope of each record's loss.
         clip: of residuals; their bound times the rows' is what ``release`` was made for.
         release: adds the noise.

@@ -19,7 +19,7 @@ from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.checks import ABSURD
 from casemate.privacy.dp.linear.defaults import gaussian_plan, longest_residual
 from casemate.privacy.dp.linear.descent import Budget, Plan, Release, descend
-from casemate.privacy.dp.linear.grid import RESIDUAL_BITS, ROW_BITS, Clip, Floats
+from casemate.privacy.dp.linear.grid import RESIDUAL_BITS, ROW_BITS, Clip, Floats, sparse
 from casemate.privacy.dp.linear.objective import certificate, divided, perturbed
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.warning import PrivacyWarning
@@ -233,7 +233,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         base = gaussian_plan(len(rows), budget, longest * 2.0**-ROW_BITS * residual.bound)
         plan = Plan(base.steps, base.rate, base.momentum, base.tail, self.pull)
         release = Release(budget, plan.steps, longest * residual.steps, (rows.shape[1], outputs), entropy)
-        weights = descend(rows, _residuals(codes, outputs), residual, release, plan, ROW_BITS)
+        weights = descend(sparse(rows), _residuals(codes, outputs), residual, release, plan, ROW_BITS)
         settings: dict[str, float | int | str | bool] = {
             "data_norm": float(self.data_norm),
             "steps": plan.steps,
