@@ -83,7 +83,7 @@ class Anonymizer:
             UsageError: a column is missing or in two roles, or there is no row to release.
             DataError: a cell holds what its hierarchy does not know, or the models cannot hold.
         """
-        hierarchies = self._hierarchies(table, quasi_identifiers)
+        hierarchies = self.hierarchies(table, quasi_identifiers)
         missing = sorted(set(drop) - set(table.columns)) + sorted(set(drop) & set(hierarchies))
         if missing:
             raise UsageError(
@@ -107,7 +107,12 @@ class Anonymizer:
             return self._split(table[columns], coded, inside, untouched)
         return self._generalize(table[columns], coded, inside, untouched)
 
-    def _hierarchies(self, table: pd.DataFrame, given: Given) -> dict[str, Hierarchy]:
+    def hierarchies(self, table: pd.DataFrame, given: Given) -> dict[str, Hierarchy]:
+        """The hierarchy of each quasi-identifier: as given, or inferred from the table.
+
+        Raises:
+            UsageError: a column is missing, or cannot be generalized as asked.
+        """
         wanted = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given)
         made = {}
         for name, how in wanted.items():

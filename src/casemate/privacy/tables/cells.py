@@ -1,8 +1,8 @@
-"""What released rows say of their quasi-identifiers, as sets of values: what anybody can work out who knows how they
-were generalized.
+"""What released rows say of their quasi-identifiers, as sets of values.
 
-Rows that say the same are one cell. A cell stands for a label of a hierarchy in each column, or for a range of values
-in their order (Mondrian). A table that was not generalized is cells of single values.
+Anybody who knows how they were generalized can work it out. Rows that say the same are one cell. A cell stands for a
+label of a hierarchy in each column, or for a range of values in their order (Mondrian). A table that was not
+generalized is cells of single values.
 """
 
 from __future__ import annotations

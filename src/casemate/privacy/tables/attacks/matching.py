@@ -1,8 +1,8 @@
 """From a person to rows: how likely each cell is to hold the person about whom something is known.
 
 Fellegi & Sunter, A theory for record linkage, JASA 64, 1969, carried over to generalized rows. Of each column the
-attacker believes that his value is wrong with chance e, and then like anybody's. A row whose cell stands for a share m of
-people has a value inside the cell, like theirs. So what he knows is ``(1 - e) / m + e`` times as likely of a row whose
+attacker believes that his value is wrong with chance e, and then like anybody's. A row whose cell stands for a share m
+of people has a value inside the cell, like theirs. So what he knows is ``(1 - e) / m + e`` times as likely of a row whose
 cell holds the value as of anybody, and ``e`` times of another. For e = 0 only cells that hold all values are left.
 """
 
@@ -52,7 +52,7 @@ def mistaken(places: Whole, share: list[Floats], errors: float, seeds: list[int]
 
 
 def likeliest(cells: Cells, known: Whole, share: list[Floats], errors: float = 0.0) -> Iterator[tuple[Whole, Flags]]:
-    """Some victims at a time, and (victims, cells) which cells are likeliest to hold each; none where all are ruled out.
+    """Some victims at a time, and (victims, cells) the cells likeliest to hold each; none where all are ruled out.
 
     Ends when all victims were looked at.
 
@@ -64,7 +64,9 @@ def likeliest(cells: Cells, known: Whole, share: list[Floats], errors: float = 0
     """
     with np.errstate(divide="ignore"):
         miss = np.log(errors)
-        hits = [np.log((1 - errors) / np.maximum(cells.mass(at, each), 1e-300) + errors) for at, each in enumerate(share)]
+        hits = [
+            np.log((1 - errors) / np.maximum(cells.mass(at, each), 1e-300) + errors) for at, each in enumerate(share)
+        ]
     step = max(1, AT_ONCE // len(cells))
     for start in range(0, known.shape[1], step):
         at = np.arange(start, min(start + step, known.shape[1]))
