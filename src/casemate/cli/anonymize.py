@@ -82,14 +82,14 @@ def anonymize(
     Args:
         table: a .csv or .parquet file, one row a person.
         out: where the released table goes, .csv or .parquet; beside the table, as NAME.released.csv, if not given.
-        quasi: column that others may know about a person (may be given several times, as all that name columns).
+        quasi: column that others may know about a person (this and others that name columns: several times).
         sensitive: column that nobody should learn about a person; released as it is.
         drop: column that is left out, a name for example.
         keep: column that nobody can know, released as it is.
         pseudonym: column that is replaced by keyed pseudonyms.
         shift: column of dates that are moved, by as much for all dates of one person.
         noise: column of numbers, and the standard deviation of the noise that is added, as NAME=SCALE.
-        hierarchy: how a quasi-identifier is generalized, as NAME=FILE.csv (value;level 1;level 2;...) or NAME=intervals,
+        hierarchy: how a quasi-identifier is generalized: NAME=FILE.csv (value;level 1;level 2;...), or NAME=intervals,
             dates, digits or flat.
         k: rows that agree on all quasi-identifiers, at least (5).
         l: different values of each sensitive column among them, at least.

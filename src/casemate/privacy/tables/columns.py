@@ -34,7 +34,7 @@ class Told:
             return cls(0, 0.0, 0.0)
         share = counts / counts.sum()
         return cls(
-            len(counts), float((counts == 1).sum() / counts.sum()), float(max(-(share * np.log2(share)).sum(), 0))
+            len(counts), float((counts == 1).sum() / counts.sum()), float(np.abs((share * np.log2(share)).sum()))
         )
 
 

@@ -84,7 +84,7 @@ class DateShift:
             person: (n,) whose they are.
 
         Raises:
-            DataError: a value is no date, a person is missing, or a date leaves the years 1678 to 2261.
+            DataError: a value is no date, a person is missing, or a date leaves the calendar.
             UsageError: dates and persons are not as many.
         """
         if len(column) != len(person):
@@ -98,10 +98,11 @@ class DateShift:
             )
         try:
             moved = parsed + pd.to_timedelta(self.shifts(person), unit="D")
-        except (OverflowError, pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta) as error:
-            raise DataError(
-                f"dates of column {column.name!r} leave the calendar", next_step="move them by fewer days"
-            ) from error
+            outside = not moved.dropna().dt.year.between(1, 9999).all()
+        except (OverflowError, pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta):
+            outside = True
+        if outside:
+            raise DataError(f"dates of column {column.name!r} leave the calendar", next_step="move them by fewer days")
         if pd.api.types.is_datetime64_any_dtype(column):
             return moved.rename(column.name)
         plain = column.dropna().astype(str).str.fullmatch(PLAIN).all()

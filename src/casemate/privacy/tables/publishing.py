@@ -32,7 +32,6 @@ MOST_NODES: Final = 100_000
 
 CLOSING: Final = (
     "rates are what the attacks named here achieved; an attacker who knows more, or of other attacks, may achieve more",
-    "nothing here makes a later release of the same people safe: two can give away what neither does alone",
     "whether people can no longer be identified in the sense of a law is for a person to judge, with this as evidence",
 )
 """What is said of every release."""

@@ -217,8 +217,8 @@ def link(
 
 
 def rehearse(
-    anonymizer: Anonymizer, people: pd.DataFrame, hierarchies: Mapping[str, Hierarchy], sensitive: Sequence[str] = (), *,
-    drop: Sequence[str] = (), victims: int = 3000, seed: int = 0,
+    anonymizer: Anonymizer, people: pd.DataFrame, hierarchies: Mapping[str, Hierarchy], sensitive: Sequence[str] = (),
+    *, drop: Sequence[str] = (), victims: int = 3000, seed: int = 0,
 ) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:  # fmt: skip
     """Release half of a table the same way, and try on it what needs people who are not in a release.
 

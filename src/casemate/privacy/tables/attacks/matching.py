@@ -2,8 +2,9 @@
 
 Fellegi & Sunter, A theory for record linkage, JASA 64, 1969, carried over to generalized rows. Of each column the
 attacker believes that his value is wrong with chance e, and then like anybody's. A row whose cell stands for a share m
-of people has a value inside the cell, like theirs. So what he knows is ``(1 - e) / m + e`` times as likely of a row whose
-cell holds the value as of anybody, and ``e`` times of another. For e = 0 only cells that hold all values are left.
+of people has a value inside the cell, like theirs. So what he knows is ``(1 - e) / m + e`` times as likely of a row
+whose cell holds the value as of anybody, and ``e`` times of another. For e = 0 only cells that hold all values are
+left.
 """
 
 from __future__ import annotations
