@@ -1,8 +1,8 @@
 """Issue 5, row 13: re-identification of Adult before and after, by our attackers and by anonymeter's.
 
-ARX's Adult (30,162 people) is read from ``CASEMATE_BENCH_DATA/arx``. Linkage is of the whole table. For the rest half of
-it is released, and the other half is the control; anonymeter (Giomi, Boenisch, Wehmeyer & Tasnádi 2023) gets the same
-halves, with people's values written as the release writes them, since its attacks know no hierarchies.
+ARX's Adult (30,162 people) is read from ``CASEMATE_BENCH_DATA/arx``. Linkage is of the whole table. For the rest half
+of it is released, and the other half is the control; anonymeter (Giomi, Boenisch, Wehmeyer & Tasnádi 2023) gets the
+same halves, with people's values written as the release writes them, since its attacks know no hierarchies.
 """
 
 from __future__ import annotations

@@ -148,14 +148,14 @@ class Anonymizer:
                 made[name] = labels[hierarchy.groups[level][codes[coded.row[keep]]]]
                 if len(labels) == 1:
                     emptied.append(name)
-        number, count = numbered(owner[coded.row[keep]], len(classes))
-        low = coded.codes[:, coded.row[keep[representatives(number, count)]]]
-        level = np.repeat(np.array(found.node)[:, None], count, axis=1)
+        cell, count = numbered(owner[coded.row[keep]], len(classes))
+        low = coded.codes[:, coded.row[keep[representatives(cell, count)]]]
+        levels = np.repeat(np.array(found.node)[:, None], count, axis=1)
         flat = (False,) * len(coded.names)
         return Release(
             table=made,
             kept=keep,
-            cells=Cells(coded.names, coded.hierarchies, low, low, level, flat, number),
+            cells=Cells(coded.names, coded.hierarchies, low, low, levels, flat, cell),
             ordered=self.keep_order,
             models=self.models,
             quasi_identifiers=dict(zip(coded.names, found.node, strict=True)),
@@ -181,14 +181,14 @@ class Anonymizer:
             made[name] = labels[owner]
             if len(set(labels)) == 1 and len(coded.hierarchies[at].values) > 1:
                 emptied.append(name)
-        number, count = numbered(owner, len(found.classes))
-        at = owner[representatives(number, count)]
+        cell, count = numbered(owner, len(found.classes))
+        of = owner[representatives(cell, count)]
         trees = tuple(each.rooted() for each in coded.hierarchies)
         return Release(
             table=made,
             kept=keep,
             cells=Cells(
-                coded.names, trees, found.low[:, at], found.high[:, at], found.level[:, at], found.ordered, number
+                coded.names, trees, found.low[:, of], found.high[:, of], found.level[:, of], found.ordered, cell
             ),
             ordered=self.keep_order,
             models=self.models,

@@ -41,7 +41,7 @@ class Cells:
     owner: Whole
 
     def __len__(self) -> int:
-        return self.low.shape[1]
+        return int(self.low.shape[1])
 
     def __repr__(self) -> str:
         return f"Cells({len(self.owner)} rows in {len(self)} cells of {', '.join(self.names)})"

@@ -104,10 +104,11 @@ class DateShift:
         if outside:
             raise DataError(f"dates of column {column.name!r} leave the calendar", next_step="move them by fewer days")
         if pd.api.types.is_datetime64_any_dtype(column):
-            return moved.rename(column.name)
+            return pd.Series(moved, name=column.name)
         plain = column.dropna().astype(str).str.fullmatch(PLAIN).all()
         form = "%Y-%m-%d" if plain else "%Y-%m-%dT%H:%M:%S.%fZ"
-        return moved.dt.strftime(form).astype(object).where(column.notna(), None).rename(column.name)
+        texts = moved.dt.strftime(form).astype(object).where(column.notna(), None)
+        return pd.Series(texts, name=column.name)
 
     @property
     def statement(self) -> str:

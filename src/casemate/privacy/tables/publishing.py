@@ -25,7 +25,7 @@ from casemate.privacy.tables.noise import Noise
 from casemate.privacy.tables.options import AnonymizeSection
 from casemate.privacy.tables.pseudonyms import PseudonymKey, Pseudonyms
 from casemate.privacy.tables.release import Release
-from casemate.privacy.tables.roles import ColumnRole, infer_roles
+from casemate.privacy.tables.roles import ROLES, ColumnRole, infer_roles
 
 MOST_NODES: Final = 100_000
 """Ways to generalize, above which ``auto`` takes Mondrian."""
@@ -93,7 +93,7 @@ def publish(table: Any, section: AnonymizeSection, key: PseudonymKey | None = No
     people = to_pandas(table)
     people = people.rename(columns=str).reset_index(drop=True)
     roles = infer_roles(people, section.columns)
-    by = {role: [each.name for each in roles if each.role == role] for role in {each.role for each in roles}}
+    by: dict[str, list[str]] = {role: [each.name for each in roles if each.role == role] for role in ROLES}
     changed, made, lookups = _changed(people, by, section, key)
     models = _models(people, by.get("sensitive", []), section)
     trees, method = _trees(people, by.get("quasi", []), models, section)

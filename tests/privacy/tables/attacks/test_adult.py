@@ -43,14 +43,13 @@ def anonymizer(k: int, method: str, *more) -> Anonymizer:
 def test_linkage_is_bounded_by_one_over_k_and_two_points(adult, k, method):
     frame, trees = adult
     release = anonymizer(k, method).release(frame, trees)
-    for each in link(release, frame, more=[OF], victims=3000, seed=1):
-        print(f"k={k} {method}: {each.after.setting}: {each.before.rate:.4f} -> {each.after.rate:.4f}, "
-              f"at most {each.after.upper:.4f}")  # fmt: skip
+    tried = link(release, frame, more=[OF], victims=3000, seed=1)
+    for each in tried:
         if each.judged:
             assert each.after.upper <= 1 / k + 0.02
             assert each.change.high < -0.1
         else:
-            assert each.after.rate > 1.5 * next(iter(link(release, frame, victims=3000, seed=1))).after.rate
+            assert each.after.rate > 1.5 * tried[0].after.rate  # who knows more than was named is not held off
 
 
 def test_rows_in_their_old_order_are_found_by_it(adult):
@@ -74,12 +73,9 @@ def test_singling_out_by_quasi_identifiers_falls_to_its_base_rate_or_near(halves
     after = Published.after(anonymizer(5, method).release(mine, trees), mine)
     attack = SinglingOut(predicates=1000, seed=2)
     before, found = attack.run(after.before(), others), attack.run(after, others)
-    print(f"{method}: before {before.rate:.3f} (base {before.control.rate:.3f}), "
-          f"after {found.rate:.3f} (base {found.control.rate:.3f}), excess {found.gain}")  # fmt: skip
     assert before.gain.low > 0.7
     assert found.gain.high < 0.25
     everything = SinglingOut(all_columns=True, predicates=1000, seed=2).run(after, others)
-    print(f"{method}, occupation named too: {everything.rate:.3f} (base {everything.control.rate:.3f})")
     assert everything.gain.low > 0.2  # what is released as it is isolates
 
 
@@ -91,10 +87,7 @@ def test_attributes_are_disclosed_less_with_diversity_than_with_k_alone(halves):
     for name, models in {"k": (), "l": (DistinctDiversity(OF, 5),)}.items():
         after = Published.after(anonymizer(5, "mondrian", *models).release(mine, trees), mine)
         found[name] = attack.run(after, control, outside)
-        print(f"{name}: {found[name].rate:.3f}, model alone {found[name].without.mean():.3f}, "
-              f"excess {found[name].excess}")  # fmt: skip
     before = attack.run(after.before(), control, outside)
-    print(f"before: {before.rate:.3f}, excess {before.excess}")
     assert before.excess.low > 0.2
     assert found["k"].excess.low > 0.02  # k = 5 holds, and a value is given away
     assert found["l"].excess.value < found["k"].excess.value < before.excess.value

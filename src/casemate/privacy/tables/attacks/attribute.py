@@ -151,7 +151,7 @@ def _weights(cells: Cells, told: Whole, believed: Floats) -> Floats:
 
 def _guesses(cells: Cells, known: Whole, share: list[Floats], believed: Floats, weight: Floats) -> Whole:
     """(victims,) the likeliest value, by model and class; by the model alone where no class fits."""
-    guess = believed.argmax(axis=1)
+    guess: Whole = believed.argmax(axis=1)
     for at, top in likeliest(cells, known, share):
         found = top.any(axis=1)
         guess[at[found]] = (weight[top[found].argmax(axis=1)] * believed[at[found]]).argmax(axis=1)

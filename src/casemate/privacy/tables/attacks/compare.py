@@ -161,7 +161,9 @@ class Report:
         made = []
         for each in self.comparisons:
             said = [_said(each, outcome) for outcome in (each.before, each.after)]
-            made.append((each.after.attack + (" (rehearsal)" if each.rehearsed else ""), each.after.setting, *said))
+            made.append(
+                (each.after.attack + (" (rehearsal)" if each.rehearsed else ""), each.after.setting, said[0], said[1])
+            )
         return made
 
     def __repr__(self) -> str:
@@ -246,14 +248,14 @@ def rehearse(
     before = after.before()
     found: list[Comparison] = []
     for single in (SinglingOut(seed=seed), SinglingOut(all_columns=True, seed=seed))[: 1 + bool(after.others)]:
-        outcomes = [single.run(each, others) for each in (before, after)]
-        found.append(Comparison(single, *outcomes, rehearsed=True))
+        one, two = (single.run(each, others) for each in (before, after))
+        found.append(Comparison(single, one, two, rehearsed=True))
     if half // 2 < FEWEST:
         return tuple(found), tuple(f"disclosure of {name!r}: there are too few people" for name in sensitive)
     for name in sensitive:
         guess = AttributeDisclosure(name, victims=victims, seed=seed)
-        told = [guess.run(each, others.iloc[: half // 2], others.iloc[half // 2 :]) for each in (before, after)]
-        found.append(Comparison(guess, *told, rehearsed=True))
+        one, two = (guess.run(each, others.iloc[: half // 2], others.iloc[half // 2 :]) for each in (before, after))
+        found.append(Comparison(guess, one, two, rehearsed=True))
         if release.suppressed >= FEWEST:
             missing = AttributeDisclosure(name, left_out=True, victims=victims, seed=seed)
             seen = missing.run(after, others.iloc[: half // 2], others.iloc[half // 2 :])

@@ -47,7 +47,7 @@ def mistaken(places: Whole, share: list[Floats], errors: float, seeds: list[int]
     believed = places.copy()
     for at, (column, seed) in enumerate(zip(share, seeds, strict=True)):
         draw = np.random.default_rng(seed)
-        wrong = draw.random(places.shape[1]) < errors
+        wrong: Flags = np.asarray(draw.random(places.shape[1]) < errors)
         believed[at, wrong] = draw.choice(len(column), size=int(wrong.sum()), p=column)
     return believed
 

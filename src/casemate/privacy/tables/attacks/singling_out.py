@@ -121,6 +121,6 @@ def record_hashes(people: pd.DataFrame) -> Hashes:
 
 def _mixed(value: Hashes) -> Hashes:
     """SplitMix64's finalizer (Steele, Lea & Flood, OOPSLA 2014): each bit of the input moves half of the output's."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+    once = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    twice = (once ^ (once >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return twice ^ (twice >> np.uint64(31))
