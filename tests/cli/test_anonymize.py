@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 
+from casemate.audit.notebook import Notebook
 from casemate.cli.app import run
 from casemate.custody.envelope import open_encrypted
 from casemate.keys.kek_file import FileKey, create_kek
@@ -89,6 +91,23 @@ def test_pseudonyms_are_kept_by_a_key_and_turned_back_by_a_sealed_lookup(patient
     values = stored["columns"]["patient"]
     assert all(re.fullmatch(r"p\d{3}", values[each]) for each in first["patient"])
     assert set(pd.read_csv(again, dtype=str)["patient"]) <= set(values)  # the same key, the same pseudonyms
+
+
+def test_a_signed_ledger_of_the_release_verifies_and_shows_tampering(patients, tmp_path, capsys):
+    proof = tmp_path / "proof"
+    assert run(["anonymize", str(patients), "--evidence", str(proof), "--victims", "300", "--limit", "0.05"]) == 0
+    command = capsys.readouterr().out.split("proof  casemate ")[1].strip()
+    words = shlex.split(command.replace(" proof ", f" {proof} "))
+    assert run(words) == 0
+    with Notebook(proof) as book:
+        kinds = [each.kind for each in book.records]
+        assert kinds[0] == "plan"  # before any attack
+        assert kinds[-1] == "binding"
+        assert kinds.count("pair") >= 6
+        assert book.records[0].predicate["settings"]["limit"] == 0.05
+        assert all("patients.released.csv" in str(each) for each in book.records if each.kind == "pair")
+    (proof / "release.json").write_bytes((proof / "release.json").read_bytes().replace(b"PASS", b"FAIL"))
+    assert run(words) == 4
 
 
 def test_the_plan_shows_roles_and_writes_nothing(patients, tmp_path, capsys):

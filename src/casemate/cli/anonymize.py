@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from casemate.audit.release import witness
 from casemate.cli.anonymize_text import as_json, as_text, roles_toml
 from casemate.cli.services import open_recipients, open_services
 from casemate.cli.terminal import console
+from casemate.core.digests import Digest
 from casemate.core.errors import StorageError, UsageError
 from casemate.custody.envelope import Sealer
 from casemate.custody.envelope.publish import Draft
@@ -63,6 +65,7 @@ def anonymize(
     separator: str | None = None,
     format: Format | None = None,
     config: Path | None = None,
+    evidence: Path | None = None,
     plan: bool = False,
     replace: bool = False,
 ) -> int:
@@ -115,6 +118,7 @@ def anonymize(
         separator: between cells of CSV.
         format: what goes to stdout: text or json.
         config: a TOML file whose section [anonymize] says how to release.
+        evidence: folder for a signed ledger: what was asked, recorded before the first attack, and what came of it.
         plan: only show the roles of columns, and as TOML to be mended; nothing is written.
         replace: replace a file that is there already.
     """
@@ -138,17 +142,34 @@ def anonymize(
     goal = out or table.with_name(f"{table.stem}.released{table.suffix}")
     _check(table, goal, lookup, replace=replace)
     secret = _key(section)
-    made = publish(frame, section, secret)
-    verdict, said = made.verdict
-    if verdict != "FAIL":
+
+    def work() -> Publication:
+        return publish(frame, section, secret)
+
+    def handed_out(made: Publication) -> tuple[bytes, dict[str, str]]:
+        """Write what may be written; the report, and the digest of the released table."""
+        if made.verdict[0] == "FAIL":
+            return as_json(made, table.name, section.seed, {}).encode(), {}
+        content = write_table(made.release.table, goal.suffix, section.separator)
         if lookup is not None:
             _seal(lookup, made, section, lookup_for, replace=replace)
-        _write(goal, write_table(made.release.table, goal.suffix, section.separator), replace=replace)
-    written = {"table": str(goal), "lookup": str(lookup) if lookup else None} if verdict != "FAIL" else {}
-    if section.format == "json":
-        console().file.write(as_json(made, table.name, section.seed, written))
+        _write(goal, content, replace=replace)
+        names = {"table": goal.name} | ({"lookup": lookup.name} if lookup else {})
+        return as_json(made, table.name, section.seed, names).encode(), {goal.name: Digest.of(content).hex}
+
+    command = ""
+    if evidence is not None:
+        made, command = witness(evidence, table, section, work, handed_out)
     else:
-        console().print(as_text(made, written, verdict, said), soft_wrap=True, markup=False)
+        made = work()
+        handed_out(made)
+    verdict, said = made.verdict
+    names = {} if verdict == "FAIL" else {"table": str(goal)} | ({"lookup": str(lookup)} if lookup else {})
+    if section.format == "json":
+        console().file.write(as_json(made, table.name, section.seed, names))
+    else:
+        text = as_text(made, names, verdict, said) + (f"\nproof  {command}" if command else "")
+        console().print(text, soft_wrap=True, markup=False)
     return EXIT[verdict]
 
 

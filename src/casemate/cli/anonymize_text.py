@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from casemate.core.measurement import Measurement, Pair
 from casemate.privacy.tables.columns import ColumnReport
 from casemate.privacy.tables.publishing import Publication
 from casemate.privacy.tables.roles import ColumnRole, shown
@@ -15,7 +14,7 @@ from casemate.privacy.tables.roles import ColumnRole, shown
 SCHEMA = "casemate.anonymize/1"
 
 
-def as_text(made: Publication, written: Mapping[str, str | None], verdict: str, said: str) -> str:
+def as_text(made: Publication, written: Mapping[str, str], verdict: str, said: str) -> str:
     """The whole report: roles, columns, what holds, attacks, what does not hold, the verdict."""
     release = made.release
     parts = [
@@ -28,20 +27,15 @@ def as_text(made: Publication, written: Mapping[str, str | None], verdict: str, 
         parts.append(("Attacked, before and after", repr(made.attacks)))
     parts.append(("Does not protect", _list(made.limits)))
     text = "\n\n".join(f"{title}\n{body}" for title, body in parts)
-    where = [f"wrote {path}" for path in written.values() if path] or ["nothing was written"]
+    where = [f"wrote {path}" for path in written.values()] or ["nothing was written"]
     return "\n".join([text, "", f"{verdict}  {said}", *where])
 
 
-def as_json(made: Publication, subject: str, seed: int, written: Mapping[str, str | None]) -> str:
-    """The same for programs; measurements and pairs are those of ``casemate.results/1``."""
+def as_json(made: Publication, subject: str, seed: int, written: Mapping[str, str]) -> str:
+    """The same for programs; pairs of measurements are those of ``casemate.results/1``."""
     release = made.release
     verdict, said = made.verdict
-    pairs: list[Pair] = []
-    measured: list[Measurement] = []
-    if made.attacks is not None:
-        for each in made.attacks.comparisons:
-            pairs.append(each.pair(subject, seed))
-            measured += each.measurements(subject, seed)
+    pairs = [each.pair(subject, seed) for each in made.attacks.comparisons] if made.attacks else []
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "subject": subject,
@@ -51,7 +45,6 @@ def as_json(made: Publication, subject: str, seed: int, written: Mapping[str, st
         "made": [*release.notes, *made.made],
         "holds": release.holds,
         "limits": made.limits,
-        "measurements": measured,
         "pairs": pairs,
         "not_tried": made.attacks.left_out if made.attacks else (),
         "verdict": {"decision": verdict, "reason": said},

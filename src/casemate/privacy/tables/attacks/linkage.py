@@ -43,7 +43,7 @@ class Linkage:
             this chance.
         knows: quasi-identifiers that he knows; all of them if None.
         more: columns that he knows besides, though they were not named as quasi-identifiers.
-        victims: at most so many people are attacked (journalist: rows), drawn at random.
+        victims: at most so many people are attacked (journalist: rows), drawn at random; by order everybody.
         seed: of whom is drawn, and of the errors.
     """
 
@@ -129,12 +129,15 @@ class Linkage:
         return np.asarray(1.0 / counts[place], dtype=np.float64)
 
     def _order(self, seen: Published) -> Floats:
-        """Whether the row at a person's place within the class, by the order of the table, is the person's."""
+        """Whether the row at a person's place within the class, by the order of the table, is the person's.
+
+        The attacker leaves nothing to chance here, so that everybody is attacked: a few would say less.
+        """
         owner = seen.cells.owner
         people, rows = np.lexsort((seen.kept, owner)), np.argsort(owner, kind="stable")
         right = np.zeros(len(seen.people))
         right[seen.kept[people]] = people == rows
-        return right[seen.victims(self.victims, self.seed)]
+        return right[np.sort(seen.kept)]
 
 
 def fitting(cells: Cells, places: Whole) -> Whole:

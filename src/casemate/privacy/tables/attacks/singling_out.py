@@ -115,8 +115,7 @@ def _fit_once(cells: Cells, size: Whole, salt: Hashes, people: pd.DataFrame) -> 
 def record_hashes(people: pd.DataFrame) -> Hashes:
     """(people,) 64 bits of each whole record; equal records have equal ones, whatever the types of their columns."""
     texts = people[sorted(people.columns)].astype(str)
-    hashed: Hashes = pd.util.hash_pandas_object(texts, index=False).to_numpy(dtype=np.uint64)
-    return hashed
+    return np.asarray(pd.util.hash_pandas_object(texts, index=False).to_numpy(), dtype=np.uint64)
 
 
 def _mixed(value: Hashes) -> Hashes:
