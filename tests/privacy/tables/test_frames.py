@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casemate.core.errors import DataError, UsageError
+from casemate.privacy.tables import Anonymizer, KAnonymity
 from casemate.privacy.tables.frames import read_table, to_pandas, write_table
 
 
@@ -73,3 +74,9 @@ def test_frames_of_polars_are_taken():
 def test_what_is_no_frame_is_refused():
     with pytest.raises(UsageError, match="a list is no table"):
         to_pandas([1, 2])
+
+
+def test_a_frame_of_polars_is_generalized():
+    polars = pytest.importorskip("polars")
+    release = Anonymizer([KAnonymity(2)]).release(polars.DataFrame({"age": [21, 22, 53, 54]}), ["age"])
+    assert sorted(release.table["age"]) == ["20-23", "20-23", "52-55", "52-55"]

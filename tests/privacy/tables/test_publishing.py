@@ -98,6 +98,27 @@ def test_words_claim_no_more_than_holds(made):
     assert "for a person to judge" in said
 
 
+def test_rows_left_in_their_order_fail(patients):
+    columns = {"patient": "drop", "visit": "drop", "glucose": "drop", "bp": "drop", "stage": "sensitive"}
+    found = publish(patients, AnonymizeSection(columns=columns, keep_order=True, limit=0.05, victims=442))
+    assert found.verdict[0] == "FAIL"
+    assert "at most 100.0%" in found.verdict[1]
+    assert "old order" in " ".join(found.limits)
+
+
+def test_why_nothing_finer_was_released_is_tried_where_it_can_be():
+    table = pd.DataFrame({"job": list("xxyyyy"), "ill": ["HIV", "HIV", "a", "b", "c", "d"]})
+    asked = AnonymizeSection(columns={"job": "quasi", "ill": "sensitive"}, k=2, l=2, limit=0.0)
+    tried = [each.after.setting for each in publish(table, asked).attacks.comparisons]
+    assert any("why nothing finer was released" in each for each in tried)
+    left_out = publish(table, AnonymizeSection(**{**asked_for(asked), "limit": 0.4})).attacks.left_out
+    assert any("minimality" in each for each in left_out)
+
+
+def asked_for(section: AnonymizeSection) -> dict:
+    return {name: getattr(section, name) for name in section.__struct_fields__}
+
+
 def test_many_ways_to_generalize_go_to_mondrian(patients):
     section = AnonymizeSection(columns={"patient": "drop", "visit": "drop", "stage": "sensitive"}, attack=False)
     wide = pd.concat(

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ import pandas as pd
 from casemate.core.errors import DataError, UsageError
 from casemate.privacy.tables.cells import Cells
 from casemate.privacy.tables.coding import Coded, encode, numbered, representatives
+from casemate.privacy.tables.frames import to_pandas
 from casemate.privacy.tables.groups import Grouping
 from casemate.privacy.tables.hierarchies import Flags, Hierarchy, Whole
 from casemate.privacy.tables.inference import Kind, in_order, infer
@@ -68,12 +69,17 @@ class Anonymizer:
             raise UsageError(f"there is no method {self.method!r}", next_step="use 'exact' or 'mondrian'")
 
     def release(
-        self, table: pd.DataFrame, quasi_identifiers: Given, drop: Sequence[str] = (), research: Flags | None = None
+        self,
+        table: Any,
+        quasi_identifiers: Given,
+        drop: Sequence[str] = (),
+        research: Flags | None = None,
     ) -> Release:
         """Generalize a table.
 
         Args:
-            table: (n, columns) one row a person. Of a research subset, the table of its population.
+            table: (n, columns) one row a person; a frame of pandas or polars. Of a research subset, the table of its
+                population.
             quasi_identifiers: columns that somebody may know about a person, and how each is generalized: a hierarchy,
                 a kind to infer (see ``infer``), or None or only the name to infer that too.
             drop: columns that are not released, names for example.
@@ -83,6 +89,7 @@ class Anonymizer:
             UsageError: a column is missing or in two roles, or there is no row to release.
             DataError: a cell holds what its hierarchy does not know, or the models cannot hold.
         """
+        table = to_pandas(table)
         hierarchies = self.hierarchies(table, quasi_identifiers)
         missing = sorted(set(drop) - set(table.columns)) + sorted(set(drop) & set(hierarchies))
         if missing:

@@ -28,11 +28,11 @@ def to_pandas(table: Any) -> pd.DataFrame:
     """
     if isinstance(table, pd.DataFrame):
         return table
-    if type(table).__module__.partition(".")[0] == "polars" and hasattr(table, "to_pandas"):
-        if hasattr(table, "collect"):
-            table = table.collect()
-        made: pd.DataFrame = table.to_pandas()
-        return made
+    if type(table).__module__.partition(".")[0] == "polars":
+        table = table.collect() if hasattr(table, "collect") else table
+        if hasattr(table, "to_pandas"):
+            made: pd.DataFrame = table.to_pandas()
+            return made
     raise UsageError(f"a {type(table).__name__} is no table", next_step="give a frame of pandas or polars")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from casemate.core.errors import DataError, UsageError
 from casemate.privacy.tables.anonymizer import Anonymizer
-from casemate.privacy.tables.attacks.compare import Report, link, rehearse
+from casemate.privacy.tables.attacks.compare import Report, link, minimal, rehearse
 from casemate.privacy.tables.closeness import EqualDistance, OrderedDistance
 from casemate.privacy.tables.columns import ColumnReport, report
 from casemate.privacy.tables.dates import DateShift
@@ -95,11 +95,11 @@ def publish(table: Any, section: AnonymizeSection, key: PseudonymKey | None = No
     roles = infer_roles(people, section.columns)
     by: dict[str, list[str]] = {role: [each.name for each in roles if each.role == role] for role in ROLES}
     changed, made, lookups = _changed(people, by, section, key)
-    models = _models(people, by.get("sensitive", []), section)
-    trees, method = _trees(people, by.get("quasi", []), models, section)
+    models = _models(people, by["sensitive"], section)
+    trees, method = _trees(people, by["quasi"], models, section)
     limit = section.limit if method == "exact" else 0.0
     anonymizer = Anonymizer(models, limit, method=method, seconds=section.seconds, keep_order=section.keep_order)
-    release = anonymizer.release(changed, trees, drop=by.get("drop", ()))
+    release = anonymizer.release(changed, trees, drop=by["drop"])
     if not len(release.table):
         raise DataError("no row is left to release", next_step="allow fewer rows to be left out: a smaller limit")
     attacks = _attacked(people, anonymizer, release, trees, by, section) if section.attack else None
@@ -162,7 +162,7 @@ def _changed(
 ) -> tuple[pd.DataFrame, tuple[str, ...], dict[str, dict[str, str]]]:
     """The table with pseudonyms, shifted dates and noise; what was done; and the values of pseudonyms."""
     changed, made, lookups = people.copy(), [], {}
-    names, moved = by.get("pseudonym", []), by.get("shift", [])
+    names, moved = by["pseudonym"], by["shift"]
     if (names or moved) and key is None:
         raise UsageError(
             "pseudonyms and date shifts need a key", next_step="name who keeps it: --key-service file:PATH"
@@ -184,7 +184,7 @@ def _changed(
             for name in moved:
                 changed[name] = shift.apply(people[name], people[person])
                 made.append(f"{name}: {shift.statement}")
-    noisy = by.get("noise", [])
+    noisy = by["noise"]
     unknown = sorted(set(section.noise) ^ set(noisy))
     if unknown:
         raise UsageError(
@@ -203,10 +203,11 @@ def _attacked(
     by: Mapping[str, list[str]], section: AnonymizeSection,
 ) -> Report:  # fmt: skip
     """All attacks. Columns that were replaced are left out of the rehearsal: nobody can know what stands there."""
-    known = [*by.get("sensitive", []), *by.get("keep", [])]
+    known = [*by["sensitive"], *by["keep"]]
     linked = link(release, people, more=known, errors=section.errors, victims=section.victims, seed=section.seed)
-    drop = [*by.get("drop", []), *by.get("pseudonym", []), *by.get("shift", []), *by.get("noise", [])]
+    drop = [*by["drop"], *by["pseudonym"], *by["shift"], *by["noise"]]
     tried, left_out = rehearse(
-        anonymizer, people, trees, by.get("sensitive", []), drop=drop, victims=section.victims, seed=section.seed
+        anonymizer, people, trees, by["sensitive"], drop=drop, victims=section.victims, seed=section.seed
     )
-    return Report((*linked, *tried), release, left_out)
+    guessed, not_guessed = minimal(anonymizer, release, people, by["sensitive"], seed=section.seed)
+    return Report((*linked, *tried, *guessed), release, (*left_out, *not_guessed))

@@ -20,6 +20,7 @@ from casemate.core.seeds import derive
 from casemate.privacy.tables.anonymizer import Anonymizer
 from casemate.privacy.tables.attacks.attribute import FEWEST, AttributeDisclosure
 from casemate.privacy.tables.attacks.linkage import Linkage
+from casemate.privacy.tables.attacks.minimality import Minimality
 from casemate.privacy.tables.attacks.outcome import Outcome, change
 from casemate.privacy.tables.attacks.published import Published
 from casemate.privacy.tables.attacks.singling_out import SinglingOut
@@ -32,7 +33,10 @@ KIND: Final = "attack/linkage"
 SLACK: Final = 0.02
 """By how much the bound of a linkage rate may exceed 1/k: what an interval of a few thousand trials needs."""
 
-Attack = Linkage | SinglingOut | AttributeDisclosure
+WORK: Final = 4_000_000
+"""Draws of the minimality attack, times people."""
+
+Attack = Linkage | SinglingOut | AttributeDisclosure | Minimality
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,6 +279,33 @@ def rehearse(
             seen = missing.run(after, others.iloc[: half // 2], others.iloc[half // 2 :])
             found.append(Comparison(missing, _unknown(seen), seen, rehearsed=True))
     return tuple(found), ()
+
+
+def minimal(
+    anonymizer: Anonymizer, release: Release, people: pd.DataFrame, sensitive: Sequence[str] = (), *, seed: int = 0
+) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
+    """Guess sensitive attributes from why nothing finer was released, where a model asks about them.
+
+    Args:
+        anonymizer: how the table was released.
+        release: what was made.
+        people: the table it was made of.
+        sensitive: attributes to guess.
+        seed: of the draws.
+
+    Returns:
+        What was tried, and what could not be, with the reason.
+    """
+    found, left_out = [], []
+    asked = {model.attribute for model in anonymizer.models}
+    for name in (each for each in sensitive if each in asked):
+        attack = Minimality(name, draws=max(1, min(2000, WORK // len(people))), seed=seed)
+        after = Published.after(release, people)
+        try:
+            found.append(Comparison(attack, attack.before(after), attack.run(after, anonymizer)))
+        except (DataError, UsageError) as error:
+            left_out.append(f"minimality, {name!r}: {error.cause or error.message}")
+    return tuple(found), tuple(left_out)
 
 
 def _unknown(seen: Outcome) -> Outcome:

@@ -96,13 +96,20 @@ class Minimality:
         if kept < FEWEST:
             raise DataError(
                 f"{kept} of {self.draws} draws could have been released like this",
-                cause="too few to tell what is likelier",
+                cause="the choice rules out nearly all, which may tell more than draws can show",
                 next_step="ask for more draws",
             )
         plain = np.zeros((len(release), values))
         np.add.at(plain, (owner, told), 1.0)
         setting = f"guesses {self.of!r} from why nothing finer was released ({kept / self.draws:.0%} of draws fit)"
         return Outcome("attribute disclosure", setting, _right(count, told), without=_right(plain[owner], told))
+
+    def before(self, published: Published) -> Outcome:
+        """The same people before anything is released of them: the attacker guesses the commonest value."""
+        texts = np.array([as_text(value) for value in published.people[self.of]], dtype=object)
+        _, told = np.unique(texts.astype(str), return_inverse=True)
+        count = np.tile(np.bincount(told).astype(np.float64), (len(told), 1))
+        return Outcome("attribute disclosure", f"guesses {self.of!r}", _right(count, told), without=_right(count, told))
 
     def _rivals(self, coded: Coded, node: Node, anonymizer: Anonymizer) -> list[tuple[Whole, Classes]]:
         """The class of each row, and the classes, of nodes that lose less and failed only by who has which value."""

@@ -52,11 +52,12 @@ class Published:
         return cls(release.table, release.cells, people, release.kept)
 
     def before(self) -> Published:
-        """The same rows as they would be without any generalization."""
+        """The same people's rows as they are: in their order, without any generalization."""
         trees = dict(zip(self.cells.names, self.cells.hierarchies, strict=True))
         columns = [name for name in self.people.columns if name in self.table.columns]
-        table = self.people.iloc[self.kept][columns].reset_index(drop=True)
-        return Published(table, Cells.of(table, trees, raw=True), self.people, self.kept)
+        kept = np.sort(self.kept)
+        table = self.people.iloc[kept][columns].reset_index(drop=True)
+        return Published(table, Cells.of(table, trees, raw=True), self.people, kept)
 
     @property
     def others(self) -> tuple[str, ...]:
