@@ -67,7 +67,7 @@ def test_linkage_before_and_after_and_what_is_promised(made):
     kinds = {each.after.attack for each in made.attacks.comparisons}
     assert kinds == {"linkage", "singling out", "attribute disclosure"}
     guessed = next(each for each in made.attacks.comparisons if each.after.attack == "attribute disclosure")
-    assert guessed.before.gain.low > guessed.after.gain.value
+    assert guessed.leak(guessed.before).low > guessed.leak(guessed.after).value
 
 
 def test_records_say_what_was_measured(made):

@@ -61,10 +61,14 @@ class Comparison:
         """After less before, of the rates; of attacks without the same trials, of what they gain."""
         if isinstance(self.attack, Linkage):
             return change(self.before.successes, self.after.successes)
-        return _unpaired(self.before.gain, self.after.gain)
+        return _unpaired(self.leak(self.before), self.leak(self.after))
+
+    def leak(self, outcome: Outcome) -> Estimate:
+        """What an outcome gains over what the attacker can do without the release, and over what it gains on others."""
+        return outcome.excess if isinstance(self.attack, AttributeDisclosure) else outcome.gain
 
     def measurements(self, subject: str, seed: int) -> tuple[Measurement, Measurement]:
-        """Both as records: the rate of linkage as ``reidentification``, of others what they gain, as ``advantage``.
+        """Both as records: the rate of linkage as ``reidentification``, of others what leaks, as ``excess``.
 
         Args:
             subject: what the table is called.
@@ -111,16 +115,10 @@ class Comparison:
                 **common, metric="reidentification", estimate=outcome.rate, low=bounds.low, high=bounds.high,
                 method=bounds.method, note=note,
             )  # fmt: skip
-        gain = outcome.gain
-        note = f"rate {outcome.rate:.1%}, without the release {outcome.rate - gain.value:.1%}"
+        leak = self.leak(outcome)
+        note = f"rate {outcome.rate:.1%}, without the release {outcome.rate - outcome.gain.value:.1%}"
         return Measurement(
-            **common,
-            metric="advantage",
-            estimate=gain.value,
-            low=gain.low,
-            high=gain.high,
-            method=gain.method,
-            note=note,
+            **common, metric="excess", estimate=leak.value, low=leak.low, high=leak.high, method=leak.method, note=note
         )
 
 
@@ -202,9 +200,9 @@ def _said(comparison: Comparison, outcome: Outcome) -> str:
     if isinstance(comparison.attack, Linkage):
         bounds = outcome.interval
         return f"{outcome.rate:.1%} [{bounds.low:.1%}, {bounds.high:.1%}]"
-    gain = outcome.gain
-    told = f"{outcome.rate:.1%}, {outcome.rate - gain.value:.1%} without"
-    return f"{told}: {100 * gain.value:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    leak = comparison.leak(outcome)
+    told = f"{outcome.rate:.1%}, {outcome.rate - outcome.gain.value:.1%} without"
+    return f"{told}: leaks {100 * leak.value:+.1f} points [{100 * leak.low:+.1f}, {100 * leak.high:+.1f}]"
 
 
 def link(
@@ -311,4 +309,4 @@ def minimal(
 def _unknown(seen: Outcome) -> Outcome:
     """The same people before anything is released: nobody is seen to be missing, and guesses are the model's alone."""
     alone = np.zeros(seen.trials) if seen.without is None else seen.without
-    return Outcome(seen.attack, seen.setting, alone, without=alone)
+    return Outcome(seen.attack, seen.setting, alone, alone, None if seen.control is None else _unknown(seen.control))
