@@ -9,7 +9,7 @@ import pytest
 from casemate.core.errors import DataError, UsageError
 from casemate.core.seeds import derive
 from casemate.privacy.tables import Anonymizer, Hierarchy, KAnonymity
-from casemate.privacy.tables.attacks import Linkage, Published
+from casemate.privacy.tables.attacks import Linkage, Published, linkage
 from casemate.privacy.tables.attacks.matching import mistaken, shares
 from casemate.privacy.tables.cells import Cells
 
@@ -66,6 +66,18 @@ def test_with_errors_the_likeliest_rows_are_those_of_bayes_rule(method):
         top = chance >= chance.max() * (1 - 1e-9)
         wanted.append(top[row_of[int(person)]] / top.sum())
     np.testing.assert_allclose(attack.run(after).successes, wanted)
+
+
+@pytest.mark.parametrize("scenario", ["prosecutor", "journalist"])
+def test_the_short_way_to_a_cell_is_as_good_as_looking_at_all(scenario, monkeypatch):
+    after = published(limit=0.2)
+    attacks = [Linkage(scenario), Linkage(scenario, knows=["age", "zip"]), Linkage(scenario, more=["ill"])]
+    short = [attack.run(each).successes for attack in attacks for each in (after, after.before())]
+    monkeypatch.setattr(linkage, "located", lambda cells, places: None)
+    for attack_short, (attack, each) in zip(
+        short, [(attack, each) for attack in attacks for each in (after, after.before())], strict=True
+    ):
+        np.testing.assert_allclose(attack.run(each).successes, attack_short)
 
 
 def test_errors_and_ignorance_make_it_harder():

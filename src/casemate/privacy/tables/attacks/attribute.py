@@ -22,7 +22,7 @@ from sklearn.ensemble import RandomForestClassifier
 from casemate.core.errors import UsageError
 from casemate.core.seeds import derive
 from casemate.core.threat import Access, ThreatModel
-from casemate.privacy.tables.attacks.matching import likeliest, shares
+from casemate.privacy.tables.attacks.matching import likeliest, located, shares
 from casemate.privacy.tables.attacks.outcome import Outcome
 from casemate.privacy.tables.attacks.published import Published
 from casemate.privacy.tables.cells import Cells
@@ -152,6 +152,11 @@ def _weights(cells: Cells, told: Whole, believed: Floats) -> Floats:
 def _guesses(cells: Cells, known: Whole, share: list[Floats], believed: Floats, weight: Floats) -> Whole:
     """(victims,) the likeliest value, by model and class; by the model alone where no class fits."""
     guess: Whole = believed.argmax(axis=1)
+    exact = located(cells, known)
+    if exact is not None:
+        at = np.flatnonzero(exact >= 0)
+        guess[at] = (weight[exact[at]] * believed[at]).argmax(axis=1)
+        return guess
     for at, top in likeliest(cells, known, share):
         found = top.any(axis=1)
         guess[at[found]] = (weight[top[found].argmax(axis=1)] * believed[at[found]]).argmax(axis=1)

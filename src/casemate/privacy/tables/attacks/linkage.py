@@ -16,7 +16,7 @@ import numpy as np
 from casemate.core.errors import UsageError
 from casemate.core.seeds import derive
 from casemate.core.threat import Access, ThreatModel
-from casemate.privacy.tables.attacks.matching import AT_ONCE, likeliest, mistaken, shares
+from casemate.privacy.tables.attacks.matching import AT_ONCE, affordable, likeliest, located, mistaken, shares
 from casemate.privacy.tables.attacks.outcome import Outcome
 from casemate.privacy.tables.attacks.published import Published
 from casemate.privacy.tables.cells import Cells
@@ -107,12 +107,16 @@ class Linkage:
         cells, size = seen.cells, seen.cells.size
         places = cells.places(seen.people)
         share = shares(cells, places)
-        victims = seen.victims(self.victims, self.seed)
+        exact = None if self.errors else located(cells, places)
+        victims = seen.victims(
+            self.victims if exact is not None else affordable(cells, self.victims, len(cells)), self.seed
+        )
+        if exact is not None:
+            return np.asarray((exact == _owners(seen))[victims] / size[exact[victims]], dtype=np.float64)
         known = mistaken(
             places[:, victims], share, self.errors, [derive(self.seed, "tables.errors", name) for name in cells.names]
         )
-        owner = np.full(len(seen.people), -1, dtype=np.int64)
-        owner[seen.kept] = cells.owner
+        owner = _owners(seen)
         chances = np.zeros(len(victims))
         for at, top in likeliest(cells, known, share, self.errors):
             right = top[np.arange(len(at)), owner[victims[at]]]
@@ -123,10 +127,16 @@ class Linkage:
         """One over the people who fit a row."""
         draw = np.random.default_rng(derive(self.seed, "tables.rows"))
         by_person = np.argsort(seen.kept)  # the order of rows must not decide which are drawn
-        rows = by_person[np.sort(draw.permutation(len(by_person))[: self.victims])]
-        wanted, place = np.unique(seen.cells.owner[rows], return_inverse=True)
-        counts = fitting(seen.cells.take(wanted), seen.cells.places(seen.people))
-        return np.asarray(1.0 / counts[place], dtype=np.float64)
+        places = seen.cells.places(seen.people)
+        exact = located(seen.cells, places)
+        few = self.victims if exact is not None else affordable(seen.cells, self.victims, len(seen.people))
+        rows = by_person[np.sort(draw.permutation(len(by_person))[:few])]
+        if exact is not None:
+            counts = np.bincount(exact[exact >= 0], minlength=len(seen.cells))[seen.cells.owner[rows]]
+        else:
+            wanted, place = np.unique(seen.cells.owner[rows], return_inverse=True)
+            counts = fitting(seen.cells.take(wanted), places)[place]
+        return np.asarray(1.0 / counts, dtype=np.float64)
 
     def _order(self, seen: Published) -> Floats:
         """Whether the row at a person's place within the class, by the order of the table, is the person's.
@@ -138,6 +148,13 @@ class Linkage:
         right = np.zeros(len(seen.people))
         right[seen.kept[people]] = people == rows
         return right[np.sort(seen.kept)]
+
+
+def _owners(seen: Published) -> Whole:
+    """(people,) the cell of each one's row; -1 where none is released."""
+    owner = np.full(len(seen.people), -1, dtype=np.int64)
+    owner[seen.kept] = seen.cells.owner
+    return owner
 
 
 def fitting(cells: Cells, places: Whole) -> Whole:

@@ -15,10 +15,15 @@ from typing import Final
 import numpy as np
 
 from casemate.privacy.tables.cells import Cells
+from casemate.privacy.tables.coding import combine, numbered
 from casemate.privacy.tables.hierarchies import Flags, Floats, Whole
 
 AT_ONCE: Final = 4_000_000
 """Pairs of a person and a cell that are looked at together."""
+MOST: Final = 2_000_000_000
+"""Comparisons of a value with a cell in one attack; of larger tables fewer people are attacked."""
+FEWEST: Final = 300
+"""But so many at least."""
 TIE: Final = 1e-9
 
 
@@ -50,6 +55,30 @@ def mistaken(places: Whole, share: list[Floats], errors: float, seeds: list[int]
         wrong: Flags = np.asarray(draw.random(places.shape[1]) < errors)
         believed[at, wrong] = draw.choice(len(column), size=int(wrong.sum()), p=column)
     return believed
+
+
+def affordable(cells: Cells, wanted: int, against: int) -> int:
+    """How many of the people wanted can be compared with so many cells, or rows with so many people."""
+    return min(wanted, max(FEWEST, MOST // (max(against, 1) * len(cells.names))))
+
+
+def located(cells: Cells, places: Whole) -> Whole | None:
+    """(people,) the one cell that each is in, or -1; None where cells of a column differ in level, or are ranges.
+
+    Args:
+        cells: the released rows.
+        places: (columns, people) their values.
+    """
+    if any(cells.ordered) or (cells.level != cells.level[:, :1]).any():
+        return None
+    columns = []
+    for low, values, level, tree in zip(cells.low, places, cells.level[:, 0], cells.hierarchies, strict=True):
+        columns.append((tree.groups[level][np.concatenate([low, values])], len(tree.labels[level])))
+    keys, count = numbered(*combine(columns, len(cells) + places.shape[1]))
+    cell = np.full(count, -1, dtype=np.int64)
+    cell[keys[: len(cells)]] = np.arange(len(cells))
+    found: Whole = cell[keys[len(cells) :]]
+    return found
 
 
 def likeliest(cells: Cells, known: Whole, share: list[Floats], errors: float = 0.0) -> Iterator[tuple[Whole, Flags]]:
