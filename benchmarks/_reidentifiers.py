@@ -20,7 +20,6 @@ single = SinglingOutEvaluator(
 )  # fmt: skip
 single.evaluate(mode="multivariate")
 found = single.results()
-made = max(len(single._queries), 1)
 seconds = time.process_time() - started
 started = time.process_time()
 guess = InferenceEvaluator(
@@ -30,8 +29,12 @@ guess.evaluate(n_jobs=1)
 told = guess.results()
 json.dump(
     {
-        "singling": [found.n_success / found.n_attacks, found.n_control / found.n_attacks, seconds],
-        "attribute": [told.n_success / told.n_attacks, told.n_control / told.n_attacks, time.process_time() - started],
+        "singling": [found.n_success / found.n_attacks_ori, found.n_control / found.n_attacks_control, seconds],
+        "attribute": [
+            told.n_success / told.n_attacks_ori,
+            told.n_control / told.n_attacks_control,
+            time.process_time() - started,
+        ],
     },
     sys.stdout,
 )
