@@ -20,6 +20,7 @@ TABLE = pd.DataFrame(
         "age": [20 + at % 40 for at in range(COUNT)],
         "bmi": [18 + at / 7 for at in range(COUNT)],
         "diagnosis": ["flu", "cold"] * (COUNT // 2),
+        "workclass": ["private", "state"] * (COUNT // 2),
         "clinic": "north",
     }
 )
@@ -37,6 +38,7 @@ def test_roles_are_guessed_with_care():
         "age": "quasi",
         "bmi": "quasi",  # unique numbers are generalized, not given up
         "diagnosis": "sensitive",
+        "workclass": "quasi",
         "clinic": "keep",
     }
     told = shown(infer_roles(TABLE))

@@ -33,7 +33,7 @@ _NAMES: Final = re.compile(
 _HARM: Final = re.compile(
     r"diagnos|disease|illness|condition|symptom|medication|drug|hiv|cancer|icd|procedure|mental|disab|pregnan|"
     r"religio|politic|union|sexual|orientation|ethnic|criminal|convict|offen[cs]e|genetic|salary|income|wage|earning|"
-    r"wealth|debt|credit|score|outcome|target|label|class$"
+    r"wealth|debt|(^|[^a-z])(score|outcome|target|label|class)$"
 )
 _SHAPES: Final = {
     "looks like e-mail addresses": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),

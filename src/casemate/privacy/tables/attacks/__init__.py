@@ -3,11 +3,12 @@
 linkage        whose row is this?                       dictionary    plain hashes turned back
 singling_out   a description that fits one person       compare       all of them, before and after
 attribute      what is this person's sensitive value?   published     what an attacker sees, and the truth
-minimality     the same, from what was not released
+minimality     the same, from what was not released    composition   the same, from two releases
 """
 
 from casemate.privacy.tables.attacks.attribute import AttributeDisclosure
 from casemate.privacy.tables.attacks.compare import Comparison, Report, link, rehearse
+from casemate.privacy.tables.attacks.composition import Composition
 from casemate.privacy.tables.attacks.dictionary import Reversed, reverse
 from casemate.privacy.tables.attacks.linkage import Linkage
 from casemate.privacy.tables.attacks.minimality import Minimality
@@ -18,6 +19,7 @@ from casemate.privacy.tables.attacks.singling_out import SinglingOut
 __all__ = [
     "AttributeDisclosure",
     "Comparison",
+    "Composition",
     "Linkage",
     "Minimality",
     "Outcome",

@@ -33,6 +33,8 @@ KIND: Final = "attack/linkage"
 SLACK: Final = 0.02
 """By how much the bound of a linkage rate may exceed 1/k: what an interval of a few thousand trials needs."""
 
+MOST_PEOPLE: Final = 25_000
+"""In each half of a rehearsal; of larger tables some people are drawn."""
 WORK: Final = 4_000_000
 """Draws of the minimality attack, times people."""
 
@@ -240,6 +242,9 @@ def rehearse(
 ) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:  # fmt: skip
     """Release half of a table the same way, and try on it what needs people who are not in a release.
 
+    Of a table of more than 50,000 people, so many are drawn: the classes of their release are no larger than those of
+    the whole table's, so that the attacks are not made to look weaker.
+
     Args:
         anonymizer: how the table is released.
         people: the table.
@@ -253,7 +258,7 @@ def rehearse(
         What was tried, and what could not be, with the reason.
     """
     order = np.random.default_rng(derive(seed, "tables.halves")).permutation(len(people))
-    half = len(people) // 2
+    half = min(len(people) // 2, MOST_PEOPLE)
     kept = [name for name in people.columns if name not in drop]
     mine, others = (people[kept].iloc[np.sort(part)].reset_index(drop=True) for part in np.split(order[: 2 * half], 2))
     try:
