@@ -8,13 +8,16 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
 from casemate.core.errors import UsageError
-from casemate.privacy.tables.roles import Role
 
+Role = Literal["quasi", "sensitive", "drop", "keep", "pseudonym", "shift", "noise"]
+"""What is done with a column: quasi is generalized; sensitive stays, and is what must not be learned; drop is left out;
+keep stays, and nobody can know it; pseudonym is replaced; shift moves dates; noise is added to numbers."""
+ROLES: Final = get_args(Role)
 Format = Literal["text", "json"]
 MAPS: Final = ("columns", "hierarchies", "noise", "contexts")
 """Keys that options add to instead of replacing."""

@@ -22,10 +22,10 @@ from casemate.privacy.tables.hierarchies import Hierarchy
 from casemate.privacy.tables.inference import Kind
 from casemate.privacy.tables.models import KAnonymity, Model
 from casemate.privacy.tables.noise import Noise
-from casemate.privacy.tables.options import AnonymizeSection
+from casemate.privacy.tables.options import ROLES, AnonymizeSection
 from casemate.privacy.tables.pseudonyms import PseudonymKey, Pseudonyms
 from casemate.privacy.tables.release import Release
-from casemate.privacy.tables.roles import ROLES, ColumnRole, infer_roles
+from casemate.privacy.tables.roles import ColumnRole, infer_roles
 
 MOST_NODES: Final = 100_000
 """Ways to generalize, above which ``auto`` takes Mondrian."""

@@ -9,17 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal, get_args
+from typing import Final
 
 import pandas as pd
 
 from casemate.core.errors import UsageError
 from casemate.privacy.tables.inference import as_text
-
-Role = Literal["quasi", "sensitive", "drop", "keep", "pseudonym", "shift", "noise"]
-"""What is done with a column: quasi is generalized; sensitive stays, and is what must not be learned; drop is left out;
-keep stays, and nobody can know it; pseudonym is replaced; shift moves dates; noise is added to numbers."""
-ROLES: Final = get_args(Role)
+from casemate.privacy.tables.options import ROLES, Role
 
 SAMPLE: Final = 1000
 ALONE: Final = 0.9
