@@ -75,3 +75,24 @@ def test_what_cannot_be_shifted_is_told_by_row():
     for days, weeks in [(0, False), (6, True), (40_000, False)]:
         with pytest.raises(UsageError, match="cannot be moved"):
             DateShift(KEY, days, weeks)
+
+
+def test_a_known_date_no_longer_finds_the_row_and_two_known_dates_still_may():
+    """442 people with two visits; the attacker knows one date of each, or both."""
+    random = np.random.default_rng(0)
+    first = pd.Series(pd.Timestamp("2025-01-01") + pd.to_timedelta(random.integers(0, 600, 442), unit="D"))
+    second = first + pd.to_timedelta(random.integers(1, 400, 442), unit="D")
+    people = pd.Series(range(442))
+    shift = DateShift(KEY)
+    told = [shift.apply(each, people) for each in (first, second)]
+
+    def found(known: np.ndarray, released: np.ndarray) -> float:
+        """Expected share of right matches by equality."""
+        fits = known[:, None] == released[None]
+        return float((np.diag(fits) / np.maximum(fits.sum(axis=1), 1)).mean())
+
+    assert found(first.to_numpy(), first.to_numpy()) > 0.5
+    assert found(first.to_numpy(), told[0].to_numpy()) < 0.02
+    apart, still = ((two - one).to_numpy() for one, two in ((first, second), told))
+    assert found(apart, still) > 0.4  # the limit that the statement names
+    assert "may tell who it is" in shift.statement

@@ -72,7 +72,8 @@ class Publication:
         if self.attacks is None or self.at_most is None:
             return "NOT_EVIDENCED", "no attack was run" if self.attacks is None else "no linkage rate was asked for"
         bound, least = self.attacks.bound, self.attacks.least
-        said = f"linkage rate at most {bound:.1%} (one-sided, 95 %), tolerated {self.at_most:.1%}"
+        said = f"who knows the quasi-identifiers and no more links at most {bound:.1%} (one-sided, 95 %)"
+        said += f", tolerated {self.at_most:.1%}"
         if bound <= self.at_most:
             return "PASS", said
         return ("FAIL" if least > self.at_most else "INCONCLUSIVE"), said
