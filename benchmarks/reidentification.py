@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks._peers import ROOT, python
-from benchmarks._tables import folder
+from benchmarks._tables import ROOT, folder, peer
 from benchmarks.tables import OF, Adult, adult
 from casemate.privacy.tables import Anonymizer, DistinctDiversity, KAnonymity
 from casemate.privacy.tables.attacks import AttributeDisclosure, Published, SinglingOut, link
@@ -47,17 +46,30 @@ def written(release: Any, people: pd.DataFrame) -> pd.DataFrame:
     return made
 
 
-def peer(table: Adult, mine: pd.DataFrame, released: pd.DataFrame, others: pd.DataFrame) -> dict[str, list[float]]:
-    """What anonymeter finds.
+def anonymeter(
+    tables: dict[str, pd.DataFrame], quasi: list[str], of: str, attacks: int
+) -> dict[str, list[float]] | None:
+    """What anonymeter finds: for singling out and attribute disclosure the rate, that on others, and CPU seconds.
+
+    Args:
+        tables: ``mine`` (the people of the release), ``released``, and ``others``, all with the same columns.
+        quasi: columns that its attacker knows.
+        of: the one that he guesses.
+        attacks: how many.
+
+    Returns:
+        None where its environment is absent.
 
     Raises:
         RuntimeError: it failed.
     """
-    tables = {"mine": mine, "released": released, "others": others}
-    given = {name: each.to_dict("list") for name, each in tables.items()}
-    given |= {"quasi": table.quasi, "of": OF, "attacks": ATTACKS, "columns": len(table.frame.columns)}
+    python = peer("anonymeter")
+    if python is None:
+        return None
+    given: dict[str, Any] = {name: each.to_dict("list") for name, each in tables.items()}
+    given |= {"quasi": quasi, "of": of, "attacks": attacks, "columns": len(tables["mine"].columns)}
     done = subprocess.run(
-        [str(python("anonymeter")), "-W", "ignore", str(ROOT / "benchmarks" / "_reidentifiers.py")],
+        [str(python), "-W", "ignore", str(ROOT / "benchmarks" / "_reidentifiers.py")],
         input=json.dumps(given),
         capture_output=True,
         text=True,
@@ -83,7 +95,8 @@ def beside(table: Adult) -> None:
         after = Published.after(release, mine)
         attacked = after if asked else after.before()
         told = [written(release, each) if asked else each for each in (mine, others)]
-        theirs = peer(table, told[0], attacked.table.astype(str), told[1]) if python("anonymeter").exists() else None
+        tables = {"mine": told[0], "released": attacked.table.astype(str), "others": told[1]}
+        theirs = anonymeter(tables, table.quasi, OF, ATTACKS)
         for key, attack in (
             ("singling", SinglingOut(all_columns=True, predicates=ATTACKS)),
             ("attribute", AttributeDisclosure(OF, victims=ATTACKS)),
