@@ -105,6 +105,9 @@ def test_a_signed_ledger_of_the_release_verifies_and_shows_tampering(patients, t
         assert kinds[0] == "plan"  # before any attack
         assert kinds[-1] == "binding"
         assert kinds.count("pair") >= 6
+        size = next(each.predicate["measurement"] for each in book.records if each.kind == "measurement")
+        assert (size["kind"], size["metric"]) == ("data/anonymity", "k")
+        assert size["estimate"] >= 5
         assert book.records[0].predicate["settings"]["limit"] == 0.05
         assert all("patients.released.csv" in str(each) for each in book.records if each.kind == "pair")
     (proof / "release.json").write_bytes((proof / "release.json").read_bytes().replace(b"PASS", b"FAIL"))

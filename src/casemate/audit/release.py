@@ -14,6 +14,8 @@ from casemate.audit.output import write
 from casemate.audit.plan import environment
 from casemate.audit.view import folder_name
 from casemate.core.digests import Digest
+from casemate.core.measurement import Measurement
+from casemate.core.threat import Access, ThreatModel
 from casemate.privacy.tables.options import AnonymizeSection
 from casemate.privacy.tables.publishing import Publication
 
@@ -54,12 +56,41 @@ def witness(
         made = make()
         content, written = report(made)
         about = {**source, **written}
+        size = {"measurement": said(_size(made, table.name, section.seed)), "plan": planned.digest}
+        book.record("measurement", [(size, about)])
         for each in made.attacks.comparisons if made.attacks else ():
             figures = each.measurements(table.name, section.seed)
             book.record("measurement", [({"measurement": said(m), "plan": planned.digest}, about) for m in figures])
             pair = each.pair(table.name, section.seed)
             book.record("pair", [({"pair": said(pair), "plan": planned.digest}, about)])
         write(folder / RESULTS, content)
-        book.bind([RESULTS])
+        bound = next((each for each in reversed(book.records) if each.kind == "binding"), None)
+        book.bind({RESULTS, *(bound.predicate["files"] if bound else ())})  # what an audit left there stays bound
         command = f"casemate verify {folder_name(folder)} --key {shlex.quote(book.verifier)}"
         return made, f"{command} --checkpoint {shlex.quote(str(book.anchor))}"
+
+
+def _size(made: Publication, subject: str, seed: int) -> Measurement:
+    """How many released rows agree at least, counted on them."""
+    return Measurement(
+        assessment="tables.classes",
+        kind="data/anonymity",
+        metric="k",
+        subject=subject,
+        at={"quasi-identifiers": ", ".join(made.release.quasi_identifiers)},
+        unit="rows",
+        direction="higher",
+        estimate=float(made.release.cells.size.min()),
+        low=None,
+        high=None,
+        n=len(made.release.table),
+        k=None,
+        method="counted",
+        threat_model=ThreatModel(
+            goal="tell released rows apart",
+            knowledge=("all quasi-identifiers that were named, and nothing else",),
+            access=Access.LABELS,
+            queries=0,
+        ),
+        seed=seed,
+    )

@@ -13,7 +13,7 @@ from sklearn.datasets import load_diabetes
 from casemate.privacy.tables import PseudonymKey, Pseudonyms
 from casemate.privacy.tables.attacks import reverse
 
-PLATES = [f"{at:05}" for at in range(0, 30_000, 3)]
+PLATES = [f"{at:05}" for at in range(0, 30_000, 8)]
 ISSUED = pd.Series(np.random.default_rng(0).choice(PLATES, 300, replace=False))
 
 
@@ -40,7 +40,7 @@ def test_plain_hashes_of_few_identifiers_are_all_turned_back(column, how):
 
 def test_keyed_pseudonyms_are_not():
     made = Pseudonyms(PseudonymKey("k", bytes(32)), "plate").apply(ISSUED)
-    found = reverse(made, PLATES[:4000])
+    found = reverse(made, PLATES[:2500])
     assert (found.share, found.how) == (0.0, "")
 
 

@@ -50,7 +50,7 @@ def test_posteriors_are_those_of_enumeration():
         top = max(share[value][at] for value in "abc")
         best = [value for value in "abc" if share[value][at] > top - 0.02]  # too close to tell by draws
         wanted.append((true in best, len(best)))
-    found = Minimality("ill", draws=6000).run(after, anonymizer)
+    found = Minimality("ill", draws=3000).run(after, anonymizer)
     for chance, (possible, ties) in zip(found.successes, wanted, strict=True):
         if ties == 1:
             assert chance == possible
