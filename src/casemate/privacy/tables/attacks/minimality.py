@@ -5,6 +5,10 @@ quasi-identifiers, so he can work out which generalizations lose less than the o
 have failed. He draws who has which value within each class, as the release allows, and keeps the draws with which they
 do fail: what is left is drawn from his posterior, independently, without any chain that would have to mix.
 
+Where hardly a draw is kept, a chain has to do (Metropolis et al. 1953): two people of a class swap values, unless a
+generalization would then not have failed. It starts at the truth, which no attacker knows, so that what it has not yet
+left behind flatters the attacker, and never the release.
+
 With models of quasi-identifiers alone, as k-anonymity, the choice depends on nothing that he does not know already, and
 tells him nothing: every draw is kept.
 """
@@ -19,7 +23,7 @@ from typing import Final
 
 import numpy as np
 
-from casemate.core.errors import DataError, UsageError
+from casemate.core.errors import UsageError
 from casemate.core.seeds import derive
 from casemate.core.threat import Access, ThreatModel
 from casemate.privacy.tables.anonymizer import Anonymizer
@@ -34,7 +38,9 @@ from casemate.privacy.tables.models import ROUNDING, Model
 MOST_NODES: Final = 5_000
 """Ways to generalize, above which the attack is refused."""
 FEWEST: Final = 30
-"""Draws that must be kept, out of those made."""
+"""Draws that must be kept, out of those made, or else a chain is walked."""
+STEPS: Final = 5
+"""Steps of the chain for each draw."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,6 @@ class Minimality:
 
         Raises:
             UsageError: it was made otherwise, rows were left out, or there are too many ways to generalize.
-            DataError: too few draws could have been released like this.
         """
         release = published.cells
         if anonymizer.method != "exact" or len(published.kept) != len(published.people):
@@ -92,16 +97,15 @@ class Minimality:
         owner = np.empty(len(told), dtype=np.int64)
         owner[published.kept] = release.owner
         values = len(coded.histograms[self.of].labels)
-        count, kept = self._drawn(coded, owner, told, rivals, anonymizer.models)
+        whole = coded.histograms[self.of]
+        fails = _Rivals(rivals, whole, self.of, [model for model in anonymizer.models if model.attribute])
+        count, kept = self._drawn(fails, owner, told, values)
+        fit = f"{kept / self.draws:.0%} of draws fit"
         if kept < FEWEST:
-            raise DataError(
-                f"{kept} of {self.draws} draws could have been released like this",
-                cause="the choice rules out nearly all, which may tell more than draws can show",
-                next_step="ask for more draws",
-            )
+            count, fit = self._walked(fails, owner, told, values), "hardly a draw fits; a chain from the truth"
         plain = np.zeros((len(release), values))
         np.add.at(plain, (owner, told), 1.0)
-        setting = f"guesses {self.of!r} from why nothing finer was released ({kept / self.draws:.0%} of draws fit)"
+        setting = f"guesses {self.of!r} from why nothing finer was released ({fit})"
         return Outcome("attribute disclosure", setting, _right(count, told), without=_right(plain[owner], told))
 
     def before(self, published: Published) -> Outcome:
@@ -136,32 +140,62 @@ class Minimality:
         grouped = [grouping.of(at) for at in found]
         return [(owner[coded.row], classes) for owner, classes in grouped]
 
-    def _drawn(
-        self, coded: Coded, owner: Whole, told: Whole, rivals: list[tuple[Whole, Classes]], models: Sequence[Model]
-    ) -> tuple[Floats, int]:
+    def _drawn(self, fails: _Rivals, owner: Whole, told: Whole, values: int) -> tuple[Floats, int]:
         """(people, values) how many of the draws that were kept give a person a value, and how many were kept."""
         draw = np.random.default_rng(derive(self.seed, "tables.minimality"))
-        whole = coded.histograms[self.of]
-        private = [model for model in models if model.attribute]
         by_class = np.argsort(owner, kind="stable")
-        count, kept, people = np.zeros((len(told), len(whole.labels))), 0, np.arange(len(told))
+        count, kept, people = np.zeros((len(told), values)), 0, np.arange(len(told))
         for _ in range(self.draws):
             given = np.empty_like(told)
             given[np.lexsort((draw.random(len(told)), owner))] = told[by_class]
-            if all(_fails(classes, place, given, whole, self.of, private) for place, classes in rivals):
+            if fails(given):
                 count[people, given] += 1
                 kept += 1
         return count, kept
 
+    def _walked(self, fails: _Rivals, owner: Whole, told: Whole, values: int) -> Floats:
+        """(people, values) how many steps of the chain give a person a value."""
+        draw = np.random.default_rng(derive(self.seed, "tables.walk"))
+        members = {int(each): np.flatnonzero(owner == each) for each in np.unique(owner)}
+        given, people = told.copy(), np.arange(len(told))
+        count = np.zeros((len(told), values))
+        for _ in range(STEPS * self.draws):
+            one = int(draw.integers(len(told)))
+            two = int(draw.choice(members[int(owner[one])]))
+            if given[one] != given[two]:
+                given[[one, two]] = given[[two, one]]
+                if not fails(given):
+                    given[[one, two]] = given[[two, one]]
+            count[people, given] += 1
+        return count
 
-def _fails(classes: Classes, owner: Whole, given: Whole, whole: Histogram, name: str, models: Sequence[Model]) -> bool:
-    """Whether a generalization fails with these values."""
-    ones = np.ones(len(given), dtype=np.int64)
-    entries = tally(owner, given, ones, len(classes), len(whole.labels))
-    seen = Classes(
-        classes.rows, classes.inside, classes.population, {name: Histogram(*entries, whole.labels, whole.whole)}
-    )
-    return not all(model.holds(seen).all() for model in models if model.attribute == name)
+
+@dataclass(frozen=True, eq=False)
+class _Rivals:
+    """Generalizations that lose less than the one that was chosen.
+
+    Attributes:
+        grouped: of each, the class of each row, and the classes.
+        whole: the values there are.
+        name: of the attribute.
+        models: those that ask about values.
+    """
+
+    grouped: Sequence[tuple[Whole, Classes]]
+    whole: Histogram
+    name: str
+    models: Sequence[Model]
+
+    def __call__(self, given: Whole) -> bool:
+        """Whether all of them fail with these values."""
+        return all(self._fails(owner, classes, given) for owner, classes in self.grouped)
+
+    def _fails(self, owner: Whole, classes: Classes, given: Whole) -> bool:
+        ones = np.ones(len(given), dtype=np.int64)
+        entries = tally(owner, given, ones, len(classes), len(self.whole.labels))
+        counted = {self.name: Histogram(*entries, self.whole.labels, self.whole.whole)}
+        seen = Classes(classes.rows, classes.inside, classes.population, counted)
+        return not all(model.holds(seen).all() for model in self.models if model.attribute == self.name)
 
 
 def _right(count: Floats, told: Whole) -> Floats:
