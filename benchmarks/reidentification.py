@@ -2,7 +2,8 @@
 
 ARX's Adult (30,162 people) is read from ``CASEMATE_BENCH_DATA/arx``. Linkage is of the whole table. For the rest half
 of it is released, and the other half is the control; anonymeter (Giomi, Boenisch, Wehmeyer & Tasnádi 2023) gets the
-same halves, with people's values written as the release writes them, since its attacks know no hierarchies.
+same halves, with people's values written as the release writes them, since its attacks know no hierarchies. Its
+descriptions are judged on all rows; its own figure counts people who look alike as one, who is then isolated.
 """
 
 from __future__ import annotations
