@@ -18,6 +18,7 @@ from casemate.audit.registry import registry
 from casemate.cli.verbs import EPILOG, VERBS
 from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
+from casemate.privacy.tables.options import AnonymizeSection
 from casemate.threats.supply_chain.options import ScanSection
 from casemate.threats.supply_chain.output.schemas import diff_schema, scan_schema
 
@@ -33,6 +34,7 @@ SECTIONS = (
     ("[[policy.tolerances]]", Tolerance),
     ("[[defense]]", config.DefenseSection),
     ("[scan]", ScanSection),
+    ("[anonymize]", AnonymizeSection),
 )
 
 

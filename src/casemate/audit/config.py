@@ -14,6 +14,7 @@ import msgspec
 from casemate.core.errors import UsageError
 from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
+from casemate.privacy.tables.options import AnonymizeSection
 from casemate.threats.supply_chain.options import ScanSection
 
 
@@ -115,6 +116,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     assess: dict[str, dict[str, Any]] = {}
     defense: tuple[DefenseSection, ...] = ()
     scan: ScanSection = ScanSection()
+    anonymize: AnonymizeSection = AnonymizeSection()
     folder: str = "."
 
     def path(self, relative: str) -> Path:
@@ -196,6 +198,7 @@ def _sections() -> tuple[type[msgspec.Struct], ...]:
         LoadSection,
         DefenseSection,
         ScanSection,
+        AnonymizeSection,
         Policy,
         Tolerance,
         Column,

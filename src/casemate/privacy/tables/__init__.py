@@ -10,19 +10,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from casemate.privacy.tables.anonymizer import Anonymizer
+    from casemate.privacy.tables.cells import Cells
     from casemate.privacy.tables.closeness import BetaLikeness, EqualDistance, HierarchicalDistance, OrderedDistance
+    from casemate.privacy.tables.dates import DateShift
     from casemate.privacy.tables.disclosure import levels
     from casemate.privacy.tables.diversity import DistinctDiversity, EntropyDiversity, RecursiveDiversity
     from casemate.privacy.tables.hierarchies import Hierarchy
     from casemate.privacy.tables.inference import infer
     from casemate.privacy.tables.losses import AverageClassSize, Discernibility, DomainShare, Entropy, Precision
     from casemate.privacy.tables.models import DeltaPresence, KAnonymity, KMap
+    from casemate.privacy.tables.noise import Noise
+    from casemate.privacy.tables.pseudonyms import PseudonymKey, Pseudonyms
+    from casemate.privacy.tables.publishing import Publication, publish
     from casemate.privacy.tables.release import Release
+    from casemate.privacy.tables.roles import infer_roles
 
 _HOMES: Final = {
     "Anonymizer": "anonymizer",
     "AverageClassSize": "losses",
     "BetaLikeness": "closeness",
+    "Cells": "cells",
+    "DateShift": "dates",
     "DeltaPresence": "models",
     "Discernibility": "losses",
     "DistinctDiversity": "diversity",
@@ -34,18 +42,26 @@ _HOMES: Final = {
     "Hierarchy": "hierarchies",
     "KAnonymity": "models",
     "KMap": "models",
+    "Noise": "noise",
     "OrderedDistance": "closeness",
     "Precision": "losses",
+    "PseudonymKey": "pseudonyms",
+    "Pseudonyms": "pseudonyms",
+    "Publication": "publishing",
     "RecursiveDiversity": "diversity",
     "Release": "release",
     "infer": "inference",
+    "infer_roles": "roles",
     "levels": "disclosure",
+    "publish": "publishing",
 }
 
 __all__ = [
     "Anonymizer",
     "AverageClassSize",
     "BetaLikeness",
+    "Cells",
+    "DateShift",
     "DeltaPresence",
     "Discernibility",
     "DistinctDiversity",
@@ -57,12 +73,18 @@ __all__ = [
     "Hierarchy",
     "KAnonymity",
     "KMap",
+    "Noise",
     "OrderedDistance",
     "Precision",
+    "PseudonymKey",
+    "Pseudonyms",
+    "Publication",
     "RecursiveDiversity",
     "Release",
     "infer",
+    "infer_roles",
     "levels",
+    "publish",
 ]
 
 

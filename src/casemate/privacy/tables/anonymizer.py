@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from casemate.core.errors import DataError, UsageError
-from casemate.privacy.tables.coding import Coded, encode
+from casemate.privacy.tables.cells import Cells
+from casemate.privacy.tables.coding import Coded, encode, numbered, representatives
+from casemate.privacy.tables.frames import to_pandas
 from casemate.privacy.tables.groups import Grouping
-from casemate.privacy.tables.hierarchies import Flags, Hierarchy
+from casemate.privacy.tables.hierarchies import Flags, Hierarchy, Whole
 from casemate.privacy.tables.inference import Kind, in_order, infer
 from casemate.privacy.tables.lattice import Optimum, judge, search
 from casemate.privacy.tables.losses import Entropy, Loss
@@ -46,6 +49,8 @@ class Anonymizer:
         loss: what the exact search minimizes.
         method: ``exact`` or ``mondrian``.
         seconds: for the exact search at most; then the best so far is released, and the release says so.
+        keep_order: release rows in their order. Otherwise they are shuffled, from the operating system's randomness:
+            within a class, the order of a table tells rows apart to whoever has a list in that order.
     """
 
     models: Sequence[Model] = field(default_factory=lambda: (KAnonymity(5),))
@@ -53,6 +58,7 @@ class Anonymizer:
     loss: Loss = field(default_factory=Entropy)
     method: Literal["exact", "mondrian"] = "exact"
     seconds: float | None = None
+    keep_order: bool = False
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -63,12 +69,17 @@ class Anonymizer:
             raise UsageError(f"there is no method {self.method!r}", next_step="use 'exact' or 'mondrian'")
 
     def release(
-        self, table: pd.DataFrame, quasi_identifiers: Given, drop: Sequence[str] = (), research: Flags | None = None
+        self,
+        table: Any,
+        quasi_identifiers: Given,
+        drop: Sequence[str] = (),
+        research: Flags | None = None,
     ) -> Release:
         """Generalize a table.
 
         Args:
-            table: (n, columns) one row a person. Of a research subset, the table of its population.
+            table: (n, columns) one row a person; a frame of pandas or polars. Of a research subset, the table of its
+                population.
             quasi_identifiers: columns that somebody may know about a person, and how each is generalized: a hierarchy,
                 a kind to infer (see ``infer``), or None or only the name to infer that too.
             drop: columns that are not released, names for example.
@@ -78,7 +89,8 @@ class Anonymizer:
             UsageError: a column is missing or in two roles, or there is no row to release.
             DataError: a cell holds what its hierarchy does not know, or the models cannot hold.
         """
-        hierarchies = self._hierarchies(table, quasi_identifiers)
+        table = to_pandas(table)
+        hierarchies = self.hierarchies(table, quasi_identifiers)
         missing = sorted(set(drop) - set(table.columns)) + sorted(set(drop) & set(hierarchies))
         if missing:
             raise UsageError(
@@ -102,7 +114,12 @@ class Anonymizer:
             return self._split(table[columns], coded, inside, untouched)
         return self._generalize(table[columns], coded, inside, untouched)
 
-    def _hierarchies(self, table: pd.DataFrame, given: Given) -> dict[str, Hierarchy]:
+    def hierarchies(self, table: pd.DataFrame, given: Given) -> dict[str, Hierarchy]:
+        """The hierarchy of each quasi-identifier: as given, or inferred from the table.
+
+        Raises:
+            UsageError: a column is missing, or cannot be generalized as asked.
+        """
         wanted = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given)
         made = {}
         for name, how in wanted.items():
@@ -129,8 +146,8 @@ class Anonymizer:
             raise _none(found, coded, limit)
         owner, classes = Grouping(coded).of(found.node)
         held = judge(classes, self.models, limit).held
-        keep = inside & held[owner][coded.row]
-        made = table[keep].reset_index(drop=True)
+        keep = self._order(np.flatnonzero(inside & held[owner][coded.row]))
+        made = table.iloc[keep].reset_index(drop=True)
         emptied = []
         for name, level, codes, hierarchy in zip(coded.names, found.node, coded.codes, coded.hierarchies, strict=True):
             if level:
@@ -138,9 +155,15 @@ class Anonymizer:
                 made[name] = labels[hierarchy.groups[level][codes[coded.row[keep]]]]
                 if len(labels) == 1:
                     emptied.append(name)
+        cell, count = numbered(owner[coded.row[keep]], len(classes))
+        low = coded.codes[:, coded.row[keep[representatives(cell, count)]]]
+        levels = np.repeat(np.array(found.node)[:, None], count, axis=1)
+        flat = (False,) * len(coded.names)
         return Release(
             table=made,
-            kept=np.flatnonzero(keep),
+            kept=keep,
+            cells=Cells(coded.names, coded.hierarchies, low, low, levels, flat, cell),
+            ordered=self.keep_order,
             models=self.models,
             quasi_identifiers=dict(zip(coded.names, found.node, strict=True)),
             untouched=untouched,
@@ -156,17 +179,25 @@ class Anonymizer:
 
     def _split(self, table: pd.DataFrame, coded: Coded, inside: Flags, untouched: tuple[str, ...]) -> Release:
         found = partition(coded, self.models, [_has_order(table[name]) for name in coded.names])
-        owner = found.owner[coded.row[inside]]
-        made = table[inside].reset_index(drop=True)
+        keep = self._order(np.flatnonzero(inside))
+        owner = found.owner[coded.row[keep]]
+        made = table.iloc[keep].reset_index(drop=True)
         emptied = []
         for at, name in enumerate(coded.names):
             labels = np.array(found.labels(coded, at), dtype=object)
             made[name] = labels[owner]
             if len(set(labels)) == 1 and len(coded.hierarchies[at].values) > 1:
                 emptied.append(name)
+        cell, count = numbered(owner, len(found.classes))
+        of = owner[representatives(cell, count)]
+        trees = tuple(each.rooted() for each in coded.hierarchies)
         return Release(
             table=made,
-            kept=np.flatnonzero(inside),
+            kept=keep,
+            cells=Cells(
+                coded.names, trees, found.low[:, of], found.high[:, of], found.level[:, of], found.ordered, cell
+            ),
+            ordered=self.keep_order,
             models=self.models,
             quasi_identifiers=dict.fromkeys(coded.names),
             untouched=untouched,
@@ -175,6 +206,12 @@ class Anonymizer:
             classes=int((found.classes.inside > 0).sum()),
             loss=_covered(found, coded),
         )
+
+    def _order(self, rows: Whole) -> Whole:
+        """Rows in random order, by random keys of 64 bits: equal ones are too rare to matter, and stay in order."""
+        if self.keep_order:
+            return rows
+        return rows[np.argsort(np.frombuffer(os.urandom(8 * len(rows)), dtype=np.uint64), kind="stable")]
 
 
 def _has_order(column: pd.Series) -> bool:

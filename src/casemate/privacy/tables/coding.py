@@ -95,7 +95,7 @@ def encode(
     """
     _check(frame, hierarchies, sensitive, research)
     rows = np.arange(len(frame)) if research is None else np.flatnonzero(np.asarray(research, dtype=bool))
-    columns = [(_places(frame[name], name, each), len(each.values)) for name, each in hierarchies.items()]
+    columns = [(places(frame[name], name, each), len(each.values)) for name, each in hierarchies.items()]
     row, count = numbered(*combine(columns, len(frame)))
     first = representatives(row, count)
     histograms = {}
@@ -108,7 +108,7 @@ def encode(
     return Coded(
         names=tuple(hierarchies),
         hierarchies=tuple(hierarchies.values()),
-        codes=np.stack([places[first] for places, _ in columns]),
+        codes=np.stack([each[first] for each, _ in columns]),
         inside=inside,
         population=inside if research is None else np.bincount(row, minlength=count),
         histograms=histograms,
@@ -188,8 +188,12 @@ def _check(
         raise UsageError("there are no rows to release", next_step="give a table with rows")
 
 
-def _places(column: pd.Series, name: str, hierarchy: Hierarchy) -> Whole:
-    """Where each value stands in its hierarchy."""
+def places(column: pd.Series, name: str, hierarchy: Hierarchy) -> Whole:
+    """(rows,) where each value stands in its hierarchy.
+
+    Raises:
+        DataError: a cell holds what its hierarchy does not know.
+    """
     codes, uniques = pd.factorize(column, use_na_sentinel=False)
     known = {value: place for place, value in enumerate(hierarchy.values)}
     places = np.array([known.get(as_text(value), -1) for value in uniques], dtype=np.int64)

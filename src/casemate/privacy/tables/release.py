@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from casemate.privacy.tables.cells import Cells
 from casemate.privacy.tables.hierarchies import Whole
 from casemate.privacy.tables.models import Model
 
@@ -23,9 +24,10 @@ class Release:
     """A table generalized so that privacy models hold, and how it came to be.
 
     Attributes:
-        table: the rows that are released, in their order, numbered anew; quasi-identifiers hold labels as text where
-            they were generalized.
-        kept: (released,) positions of these rows in the table that was given.
+        table: the rows that are released, shuffled unless their order was to stay, numbered anew; quasi-identifiers
+            hold labels as text where they were generalized.
+        kept: (released,) positions of these rows in the table that was given. Not to be handed out.
+        cells: what the rows say of their quasi-identifiers, as whoever knows the hierarchies reads them.
         models: what holds.
         quasi_identifiers: the columns that were generalized, and to which level (exact search), or None (Mondrian).
         untouched: columns in no role, released as they are.
@@ -36,10 +38,12 @@ class Release:
         looked, nodes: ways to generalize that were looked at, and that there are; 0 with Mondrian.
         proven: whether no other way loses less.
         bound: no other way loses less than this.
+        ordered: whether the rows stand in the order of the table that was given.
     """
 
     table: pd.DataFrame
     kept: Whole
+    cells: Cells
     models: Sequence[Model]
     quasi_identifiers: Mapping[str, int | None]
     untouched: tuple[str, ...]
@@ -51,6 +55,7 @@ class Release:
     nodes: int = 0
     proven: bool = False
     bound: float = field(default=0.0)
+    ordered: bool = False
 
     @property
     def holds(self) -> tuple[str, ...]:
@@ -61,8 +66,9 @@ class Release:
     def limits(self) -> tuple[str, ...]:
         """What the release does not protect against."""
         as_is = f"not judged, released as they are: {', '.join(self.untouched)}" if self.untouched else ""
+        order = "rows stand in their old order: whoever has a list in that order can tell rows apart"
         own = tuple(dict.fromkeys(model.limit for model in self.models))
-        return (*own, *ALWAYS, *([as_is] if as_is else []))
+        return (*own, *ALWAYS, *([order] if self.ordered else []), *([as_is] if as_is else []))
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,0 +1,92 @@
+"""What ``casemate anonymize`` says: for people, and for programs (``casemate.anonymize/1``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from casemate.privacy.tables.columns import ColumnReport
+from casemate.privacy.tables.publishing import Publication
+from casemate.privacy.tables.roles import ColumnRole, shown
+
+SCHEMA = "casemate.anonymize/1"
+
+
+def as_text(made: Publication, written: Mapping[str, str], verdict: str, said: str) -> str:
+    """The whole report: roles, columns, what holds, attacks, what does not hold, the verdict."""
+    release = made.release
+    parts = [
+        ("Columns", shown(made.roles)),
+        ("What each tells, before and after", _columns(made.columns)),
+        ("Made", _list([*release.notes, *made.made])),
+        ("Holds", _list(release.holds)),
+    ]
+    if made.attacks is not None:
+        parts.append(("Attacked, before and after", repr(made.attacks)))
+    parts.append(("Does not protect", _list(made.limits)))
+    text = "\n\n".join(f"{title}\n{body}" for title, body in parts)
+    where = [f"wrote {path}" for path in written.values()] or ["nothing was written"]
+    return "\n".join([text, "", f"{verdict}  {said}", *where])
+
+
+def as_json(made: Publication, subject: str, seed: int, written: Mapping[str, str]) -> str:
+    """The same for programs; pairs of measurements are those of ``casemate.results/1``."""
+    release = made.release
+    verdict, said = made.verdict
+    pairs = [each.pair(subject, seed) for each in made.attacks.comparisons] if made.attacks else []
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "subject": subject,
+        "written": dict(written),
+        "rows": {"released": len(release.table), "left_out": release.suppressed, "classes": release.classes},
+        "columns": [_column(each) for each in made.columns],
+        "made": [*release.notes, *made.made],
+        "holds": release.holds,
+        "limits": made.limits,
+        "pairs": pairs,
+        "not_tried": made.attacks.left_out if made.attacks else (),
+        "verdict": {"decision": verdict, "reason": said},
+    }
+    return msgspec.json.encode(content).decode() + "\n"
+
+
+def roles_toml(roles: Sequence[ColumnRole]) -> str:
+    """The roles as a section of casemate.toml, to be mended there."""
+    lines = [f"{msgspec.json.encode(each.name).decode()} = {msgspec.json.encode(each.role).decode()}" for each in roles]
+    return "\n".join(["[anonymize.columns]", *lines])
+
+
+def _column(each: ColumnReport) -> dict[str, Any]:
+    return {
+        "name": each.column.name,
+        "role": each.column.role,
+        "reason": each.column.reason,
+        "before": each.before,
+        "after": each.after,
+        "disclosed": each.disclosed,
+        "likeliest": each.likeliest,
+    }
+
+
+def _columns(columns: Sequence[ColumnReport]) -> str:
+    rows = [("column", "values", "alone", "bits", "disclosed by its class", "values left at worst")]
+    for each in columns:
+        after = each.after
+        rows.append(
+            (
+                each.column.name,
+                f"{each.before.values} -> {after.values if after else 'left out'}",
+                f"{each.before.alone:.1%} -> {after.alone:.1%}" if after else f"{each.before.alone:.1%}",
+                f"{each.before.bits:.1f} -> {after.bits:.1f}" if after else f"{each.before.bits:.1f}",
+                "" if each.disclosed is None else f"{each.disclosed[0]:.1%} -> {each.disclosed[1]:.1%}",
+                "" if each.likeliest is None else f"{each.likeliest[0]:.1f} -> {each.likeliest[1]:.1f}",
+            )
+        )
+    widths = [max(len(row[at]) for row in rows) for at in range(6)]
+    return "\n".join("  ".join(row[at].ljust(widths[at]) for at in range(6)).rstrip() for row in rows)
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"  - {line}" for line in lines)
