@@ -1,0 +1,56 @@
+"""A choice among candidates with probabilities in proportion to exponentials, exact to the stated distance.
+
+Weights are worked out with 256 bits and met by a uniform number of 192 bits, so that neither rounding nor underflow
+gives a candidate a chance that the exponential mechanism would not (Ilvento 2020, "Implementing the exponential mechanism
+with base-2 differential privacy", shows what goes wrong in floating point).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import mpmath
+
+from casemate.core.errors import UsageError
+from casemate.privacy.dp.noise.entropy import Entropy
+
+WORDS: Final = 3
+"""Random words of a choice: the distance is at most candidates times 2^-190, below ``DISTANCE`` for any that fit memory."""
+BITS: Final = 256
+
+
+def choose(exponents: Sequence[float], entropy: Entropy) -> int:
+    """Draw a place with probability in proportion to ``exp(exponent)``.
+
+    Args:
+        exponents: finite, one a candidate.
+        entropy: where randomness comes from.
+
+    Returns:
+        A place in ``exponents``, within ``DISTANCE`` of its distribution.
+
+    Raises:
+        UsageError: there is no candidate, or an exponent is not finite.
+
+    Example:
+        >>> from casemate.privacy.dp.noise import SeededEntropy
+        >>> source = SeededEntropy(1)
+        >>> drawn = [choose([0.0, 1.0], source) for _ in range(2000)]
+        >>> 0.70 < sum(drawn) / 2000 < 0.76  # e / (1 + e) = 0.731
+        True
+    """
+    if not exponents or not all(mpmath.isfinite(each) for each in exponents):
+        raise UsageError("there is nothing to choose from", next_step="give one finite exponent a candidate")
+    with mpmath.workprec(BITS):
+        most = mpmath.mpf(max(exponents))
+        weights = [mpmath.exp(mpmath.mpf(each) - most) for each in exponents]
+        drawn = 0
+        for word in entropy.words(WORDS):
+            drawn = (drawn << 64) | int(word)
+        left = (drawn + mpmath.mpf(0.5)) / mpmath.mpf(2) ** (64 * WORDS) * mpmath.fsum(weights)
+        for place, weight in enumerate(weights):
+            left -= weight
+            if left < 0:
+                return place
+    return len(exponents) - 1
