@@ -88,5 +88,5 @@ def mu_of_choice(epsilon: float) -> float:
 
 
 def epsilon_of_choice(mu: float) -> float:
-    """The largest ``epsilon`` of an exponential mechanism that tells no more than a Gaussian release of signal ``mu``."""
+    """The largest ``epsilon`` of an exponential mechanism that tells no more than a Gaussian release of ``mu``."""
     return float(2 * (log_ndtr(mu / 2) - log_ndtr(-mu / 2))) * (1 - 4 * CARE)

@@ -1,8 +1,8 @@
 """A choice among candidates with probabilities in proportion to exponentials, exact to the stated distance.
 
 Weights are worked out with 256 bits and met by a uniform number of 192 bits, so that neither rounding nor underflow
-gives a candidate a chance that the exponential mechanism would not (Ilvento 2020, "Implementing the exponential mechanism
-with base-2 differential privacy", shows what goes wrong in floating point).
+gives a candidate a chance that the exponential mechanism would not (Ilvento 2020, "Implementing the exponential
+mechanism with base-2 differential privacy", shows what goes wrong in floating point).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from casemate.core.errors import UsageError
 from casemate.privacy.dp.noise.entropy import Entropy
 
 WORDS: Final = 3
-"""Random words of a choice: the distance is at most candidates times 2^-190, below ``DISTANCE`` for any that fit memory."""
+"""Random words of a choice: it is within 2^-190 a candidate of its distribution, far below ``DISTANCE``."""
 BITS: Final = 256
 
 

@@ -96,7 +96,9 @@ def aim(meter: Meter, records: Coded, cells: int) -> Model:
             break
         noise = meter.noise_of(share * (1 - CHOOSING))
         typical = noise * (1 / math.sqrt(2) if meter.pure else math.sqrt(2 / math.pi))
-        scores = [weights[each] * (records.error(each, model, kept) - typical * _cells(each, records)) for each in fitting]
+        scores = [
+            weights[each] * (records.error(each, model, kept) - typical * _cells(each, records)) for each in fitting
+        ]
         most = max(weights[each] for each in fitting)
         chosen = fitting[meter.choose(np.array(scores), most * (1 + CARE), share * CHOOSING)]
         measured.append(meter.marginal(records.codes, records.sizes, chosen, share * (1 - CHOOSING)))
@@ -124,5 +126,3 @@ def _fits(columns: Sets, measured: list[Measured], sizes: list[int], cells: floa
 
 def _cells(columns: Sets, records: Coded) -> int:
     return math.prod(records.sizes[each] for each in columns)
-
-

@@ -141,7 +141,9 @@ class Meter:
         self.drawn += 1
         return choose([float(each) * epsilon / (2 * sensitivity) for each in scores], self.entropy)
 
-    def certificate(self, mechanism: str, assumed: tuple[str, ...], names: list[str], settings: Settings) -> Certificate:
+    def certificate(
+        self, mechanism: str, assumed: tuple[str, ...], names: list[str], settings: Settings
+    ) -> Certificate:
         """What was spent and what that rests on; the noise of each marginal is among the settings."""
         distance = self.drawn * DISTANCE
         points = [] if self.pure else [self.epsilon * each for each in CURVE]

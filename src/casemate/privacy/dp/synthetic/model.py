@@ -1,4 +1,4 @@
-"""A distribution over records as a product of potentials on a junction tree, and the one that fits noisy marginals best.
+"""Distributions over records, products of potentials on a junction tree; which of them fits noisy marginals best.
 
 Among all distributions over whole records whose marginals come as near to the noisy ones as possible, in squares that
 count as much as their noise is small, the one of most entropy is a product of potentials. Mirror descent finds it: each
@@ -112,9 +112,7 @@ def fit(sizes: Sequence[int], measured: Sequence[Measured], start: Model | None 
         moved = [old - rate * slope for old, slope in zip(potentials, slopes, strict=True)]
         reached = propagate(tree, moved)
         lower, steeper = _loss(tree, homes, measured, reached, total)
-        gain = sum(
-            float((slope * (old - new)).sum()) for slope, old, new in zip(slopes, beliefs, reached, strict=True)
-        )
+        gain = sum(float((slope * (old - new)).sum()) for slope, old, new in zip(slopes, beliefs, reached, strict=True))
         if loss - lower < 0.5 * gain * total or not math.isfinite(lower):
             rate /= 2
             if rate < 1e-30:

@@ -37,7 +37,9 @@ def draw(model: Model, rows: int, random: np.random.Generator) -> list[Whole]:
     return found
 
 
-def _systematic(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]], given: Whole, random: np.random.Generator) -> Whole:
+def _systematic(
+    table: np.ndarray[tuple[int, ...], np.dtype[np.float64]], given: Whole, random: np.random.Generator
+) -> Whole:
     """A column of the table for each record, of the row that is given."""
     rows = len(given)
     order = random.permutation(rows)

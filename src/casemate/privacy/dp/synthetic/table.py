@@ -158,7 +158,9 @@ class SyntheticTable(BaseEstimator):  # type: ignore[misc]  # scikit-learn is un
         if self.delta is not None:
             check_delta(self.delta)
         if not len(table) or not len(table.columns) or len(set(table.columns)) < len(table.columns):
-            raise DataError("the table is empty, or two columns have one name", next_step="give rows and distinct names")
+            raise DataError(
+                "the table is empty, or two columns have one name", next_step="give rows and distinct names"
+            )
         if self.delta is not None and self.delta * len(table) >= 1:
             raise UsageError(
                 f"delta {self.delta:g} is too large for so few rows",
