@@ -69,7 +69,7 @@ def grouped(measured: Measured, ordered: bool, missing: bool) -> Groups:
         group[~rare] = np.arange(int((~rare).sum()))
         group[rare] = int((~rare).sum())
     size = int(group.max()) + 1
-    joined, noise = np.bincount(group, counts, size), np.bincount(group, variance, size)
+    joined, noise = (np.bincount(group, each, size).astype(np.float64) for each in (counts, variance))
     positive = np.maximum(counts, 0.0)
     whole = np.bincount(group, positive, size)
     even = 1 / np.bincount(group, minlength=size)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from casemate.core.errors import SpentError, UsageError
 from casemate.privacy.dp.accounting.accountant import Accountant
 from casemate.privacy.dp.accounting.events import Approximate, Gaussian, Laplace, Single
+from casemate.privacy.dp.accounting.events import counted as counted_events
 from casemate.privacy.dp.certificate import CURVE, Certificate
 from casemate.privacy.dp.curves import delta_of, epsilon_of_choice, mu_of, mu_of_choice
 from casemate.privacy.dp.noise import DISTANCE, Entropy, choose, gaussian, laplace
@@ -28,7 +29,7 @@ Whole = npt.NDArray[np.int64]
 Sets = tuple[int, ...]
 """Numbers of columns, rising."""
 
-DRAWS: Final = 1 << 40
+DRAWS: Final = 1 << 30
 """Noise values of one budget, at most: what their distance takes from delta is set aside beforehand."""
 LARGEST: Final = 1 << 26
 """Cells of a marginal, at most."""
@@ -147,7 +148,9 @@ class Meter:
         """What was spent and what that rests on; the noise of each marginal is among the settings."""
         distance = self.drawn * DISTANCE
         points = [] if self.pure else [self.epsilon * each for each in CURVE]
-        signal = 0.0 if self.pure else math.sqrt(sum(_squared(each) for each in self.accountant.events))
+        releases = counted_events(self.accountant.events)
+        squares = [many / each.noise_multiplier**2 for each, many in releases.items() if isinstance(each, Gaussian)]
+        signal = math.sqrt(sum(squares))
         curve = [(each, delta_of(signal, each) + distance * (1 + math.exp(min(each, 700.0)))) for each in points]
         marginals = {" x ".join(names[at] for at in columns): scale for columns, scale in self.asked if columns}
         said = {f"noise of {name}": scale for name, scale in marginals.items()}
@@ -187,9 +190,3 @@ def counted(codes: list[Whole], sizes: list[int], columns: Sets) -> Whole:
     for each in columns:
         key = key * sizes[each] + codes[each]
     return np.bincount(key, minlength=math.prod(shape)).reshape(shape)
-
-
-def _squared(event: object) -> float:
-    """Squared signal of a Gaussian event, repeated or not."""
-    count, release = getattr(event, "count", 1), getattr(event, "release", event)
-    return float(count / release.noise_multiplier**2)

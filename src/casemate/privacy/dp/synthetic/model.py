@@ -26,6 +26,8 @@ MOST: Final = 1000
 STILL: Final = 1e-5
 """Share of the loss that a step has to gain; below it for ``PATIENCE`` steps in a row, the descent ends."""
 PATIENCE: Final = 20
+FASTEST: Final = 1e12
+"""Length of a step, at most."""
 FLOOR: Final = -700.0
 """Least logarithm of a probability, relative to the largest of its clique."""
 
@@ -107,7 +109,8 @@ def fit(sizes: Sequence[int], measured: Sequence[Measured], start: Model | None 
             potentials[home] = potentials[home] + spread(values, clique, tree.cliques[home])
     beliefs = propagate(tree, potentials)
     loss, slopes = _loss(tree, homes, measured, beliefs, total)
-    rate, still = 1 / max(float(max(np.abs(each).max() for each in slopes)), 1e-300), 0
+    steepest = max(float(np.abs(each).max()) for each in slopes)
+    rate, still = min(1 / steepest, FASTEST) if steepest else FASTEST, 0
     for _ in range(most):
         moved = [old - rate * slope for old, slope in zip(potentials, slopes, strict=True)]
         reached = propagate(tree, moved)
@@ -120,7 +123,7 @@ def fit(sizes: Sequence[int], measured: Sequence[Measured], start: Model | None 
             continue
         still = still + 1 if loss - lower < STILL * loss else 0
         potentials, beliefs, loss, slopes = moved, reached, lower, steeper
-        rate *= 1.25
+        rate = min(1.25 * rate, FASTEST)
         if still >= PATIENCE:
             break
     return Model(tuple(sizes), tree, tuple(potentials), total, tuple(beliefs))

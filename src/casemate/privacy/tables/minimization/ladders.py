@@ -212,6 +212,6 @@ def _pairs(members: list[list[int]], chain: int) -> list[tuple[int, int]]:
     return inside or [(0, 1)]
 
 
-def _entropy(counts: Floats) -> float:
+def _entropy(counts: npt.NDArray[Any]) -> float:
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log2(shares)).sum()) + 0.0

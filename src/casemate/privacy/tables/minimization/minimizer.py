@@ -117,7 +117,7 @@ class Minimized:
         return "\n".join([head, *lines])
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(str(self).splitlines()[0])}</p>{self.table.to_html(index=False, float_format='%.3f')}"
+        return f"<p>{escape(str(self).splitlines()[0])}</p>{self.table.round(3).to_html(index=False)}"
 
 
 @dataclass(frozen=True)
@@ -259,7 +259,7 @@ class _Work:
             if hasattr(self.model, "predict_proba"):
                 return np.asarray(self.model.predict_proba(rows), dtype=np.float64)
             said = np.asarray(self.model.predict(rows))
-            return (said[:, None] == np.unique(self.labels)[None]).astype(np.float64)
+            return np.asarray(said[:, None] == np.unique(self.labels)[None], dtype=np.float64)
 
         return respond
 

@@ -3,8 +3,8 @@
 References:
     ClosestRecord: Chen, Yu, Zhang and Fritz 2020, "GAN-Leaks", section 4.1 (arXiv 1909.03935). DensityRatio: van
     Breugel et al. 2023, "Membership inference attacks against synthetic data through overfitting detection" (DOMIAS,
-    arXiv 2302.12580), section 4. MarginalRatio: Golob, Pentyala, Maratkhan and De Cock 2024, "Privacy vulnerabilities in
-    marginals-based synthetic data" (MAMA-MIA, arXiv 2410.05506); tracing by marginals: Homer et al. 2008.
+    arXiv 2302.12580), section 4. MarginalRatio: Golob, Pentyala, Maratkhan and De Cock 2024, "Privacy vulnerabilities
+    in marginals-based synthetic data" (MAMA-MIA, arXiv 2410.05506); tracing by marginals: Homer et al. 2008.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _density(table: Coded, targets: Coded, share: float, width: float) -> Floats
         most = logs.max(axis=1)
         found[piece] = most + np.log(np.exp(logs - most[:, None]).mean(axis=1) + LEAST)
     constant = table.codes.shape[1] * np.log(1 - share) - table.numbers.shape[1] * np.log(width)
-    return found + constant
+    return np.asarray(found + constant, dtype=np.float64)
 
 
 def _keys(columns: tuple[int, ...], *tables: Coded) -> list[Whole]:
