@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casemate.core.errors import DataError, UsageError
-from casemate.privacy.dp.synthetic.attributes import Categories, Numbers, taken_from
+from casemate.privacy.dp.synthetic.attributes import Categories, Dates, Numbers, taken_from
 
 RANDOM = np.random.default_rng(0)
 
@@ -48,6 +48,24 @@ def test_what_a_column_cannot_hold_is_counted_and_not_shown() -> None:
     with pytest.raises(DataError, match="no number") as said:
         Numbers(0, 9).encode(pd.Series(["secret"]), "age")
     assert "secret" not in str(said.value)
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_dates_are_days_in_their_interval(zone: str | None) -> None:
+    column = Dates("2020-02-01", "2020-03-31", bins=4, missing=True)
+    seen = pd.Series(pd.to_datetime(["2020-02-01", "2020-02-29", "2020-03-31T13:00", None, "1990-01-01"], format="mixed"))
+    codes = column.encode(seen.dt.tz_localize(zone) if zone else seen, "seen")
+    assert codes.tolist() == [0, 1, 3, 4, 0]
+    drawn = column.decode(codes, RANDOM)
+    assert column.encode(drawn, "seen").tolist() == codes.tolist()
+    with pytest.raises(DataError, match="no dates"):
+        column.encode(pd.Series(["2020-02-01"]), "seen")
+    with pytest.raises(UsageError, match="none"):
+        Dates("2020-02-31", "2020-03-31")
+    assert taken_from(pd.Series(pd.to_datetime(["2020-02-01", "2020-05-09"])), "x") == (
+        Dates("2020-02-01", "2020-05-09"),
+        "bounds of x",
+    )
 
 
 def test_domains_that_are_none_are_refused() -> None:

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from casemate.core.errors import DataError, SpentError, UsageError
 from casemate.keys.ed25519 import Ed25519Signer
 from casemate.privacy.dp.accounting.book import Book
-from casemate.privacy.dp.synthetic import Categories, Numbers, SyntheticTable, table
+from casemate.privacy.dp.synthetic import Categories, Dates, Numbers, SyntheticTable, table
 from casemate.privacy.dp.warning import PrivacyWarning
 
 
@@ -28,6 +28,7 @@ def people(rows: int = 5000, seed: int = 0) -> pd.DataFrame:
             "ill": ill,
             "ward": pd.Categorical(np.where(ill, "surgery", "hall"), ["hall", "surgery", "attic"]),
             "weight": np.where(rng.random(rows) < 0.1, np.nan, 50 + age / 4 + rng.normal(0, 5, rows)),
+            "seen": pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(rng.integers(0, 300, rows), unit="D"),
             "city": pd.Series(rng.choice(["Bonn", "Ulm", "Trier"], rows, p=[0.7, 0.2, 0.1])),
         }
     )
@@ -37,6 +38,7 @@ DOMAINS = {
     "age": Numbers(18, 89, whole=True),
     "ward": Categories(["hall", "surgery", "attic"]),
     "weight": Numbers(20, 120, missing=True),
+    "seen": Dates("2026-01-01", "2026-12-31"),
     "city": Categories(["Bonn", "Ulm", "Trier"]),
 }
 

@@ -196,6 +196,64 @@ class Numbers:
         return np.where(gone, np.nan, drawn)
 
 
+@dataclass(frozen=True)
+class Dates:
+    """A day between two days; what lies outside is moved to them, and the time of the day is left out.
+
+    Attributes:
+        first, last: days in ISO 8601, inclusive; constants of yours, never taken from the data.
+        bins: into how many intervals they are divided, at most; see `Numbers`.
+        missing: whether a value may be missing.
+
+    Example:
+        >>> seen = Dates("2020-01-01", "2020-12-31", bins=12)
+        >>> seen.encode(pd.Series(pd.to_datetime(["2020-01-05", "2020-12-24", "2031-05-01"])), "seen").tolist()
+        [0, 11, 11]
+    """
+
+    first: str
+    last: str
+    bins: int = 100
+    missing: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            self.days  # noqa: B018 - days that are none are refused here, not when the first table comes
+        except ValueError as error:
+            raise UsageError(
+                "the first or the last day is none", cause=type(error).__name__, next_step="write it as 2020-12-31"
+            ) from error
+
+    @property
+    def days(self) -> Numbers:
+        """Days since the first, as numbers."""
+        span = (pd.Timestamp(self.last) - pd.Timestamp(self.first)).days
+        return Numbers(0, span, bins=self.bins, whole=True, missing=self.missing)
+
+    @property
+    def ordered(self) -> bool:
+        """Neighboring intervals are alike."""
+        return True
+
+    @property
+    def size(self) -> int:
+        """How many codes there are."""
+        return self.days.size
+
+    def encode(self, column: pd.Series, name: str) -> Whole:
+        """(n,) codes: numbers of intervals; of a missing value, the last."""
+        if not pd.api.types.is_datetime64_any_dtype(column):
+            raise DataError(
+                f"column {name!r} holds no dates", next_step="convert it with pandas.to_datetime; no budget was spent"
+            )
+        plain = column.dt.tz_localize(None) if column.dt.tz is not None else column
+        return self.days.encode((plain - pd.Timestamp(self.first)).dt.days, name)
+
+    def decode(self, codes: Whole, random: np.random.Generator) -> Any:
+        """(n,) days, evenly spread over their intervals; missing ones as such."""
+        return pd.Timestamp(self.first) + pd.to_timedelta(pd.Series(self.days.decode(codes, random)), unit="D")
+
+
 def taken_from(column: pd.Series, name: str) -> tuple[Attribute, str]:
     """What a column can hold by looking at it, and what thereby has to be assumed public ("" for nothing).
 
@@ -215,6 +273,9 @@ def taken_from(column: pd.Series, name: str) -> tuple[Attribute, str]:
             )
         whole = bool((numbers % 1 == 0).all()) and float(np.abs(numbers).max()) < 2**52
         return Numbers(float(numbers.min()), float(numbers.max()), whole=whole, missing=missing), f"bounds of {name}"
+    if pd.api.types.is_datetime64_any_dtype(kind) and not column.isna().all():
+        first, last = (f"{each():%Y-%m-%d}" for each in (column.min, column.max))
+        return Dates(first, last, missing=missing), f"bounds of {name}"
     if isinstance(kind, pd.CategoricalDtype):
         values = list(kind.categories)
     else:

@@ -41,8 +41,8 @@ class SyntheticTable(BaseEstimator):  # type: ignore[misc]  # scikit-learn is un
         epsilon: the budget.
         delta: for (epsilon, delta) with Gaussian noise; far below 1 / rows. None: pure epsilon, Laplace noise, which
             serves far worse here: a table takes many marginals.
-        domains: of each column, what it can hold: ``Categories`` or ``Numbers``, public inputs. What is left out is
-            taken from the data, and recorded as assumed public.
+        domains: of each column, what it can hold: ``Categories``, ``Numbers`` or ``Dates``, public inputs. What is left
+            out is taken from the data, and recorded as assumed public.
         method: ``mst``: a tree of pairs, in seconds. ``aim``: what the model is worst at, again and again; closer, and
             slower. None: ``aim`` up to 16 columns.
         cells: of the model's cliques, at most, for ``aim``: more follow the records closer and take longer.
@@ -123,7 +123,7 @@ class SyntheticTable(BaseEstimator):  # type: ignore[misc]  # scikit-learn is un
         self.certificate_ = meter.certificate(
             f"{method.upper()}: marginals and choices of them",
             assumed,
-            self.columns_,
+            [str(each) for each in self.columns_],
             {"method": method, "cells": self.cells},
         )
         self.asked_ = tuple(meter.asked)
@@ -219,6 +219,8 @@ def _pandas(frame: Any) -> pd.DataFrame:
 
 def _typed(values: Any, kind: Any) -> pd.Series:
     """As the column had it; whole numbers where some are missing stay floating point."""
+    if pd.api.types.is_datetime64_any_dtype(kind) and getattr(kind, "tz", None) is not None:
+        return pd.Series(values).dt.tz_localize(kind.tz).astype(kind)
     if isinstance(kind, pd.CategoricalDtype) or not pd.api.types.is_integer_dtype(kind):
         return pd.Series(values).astype(kind)
     made = pd.Series(values)
