@@ -81,7 +81,7 @@ def mu_of_choice(epsilon: float) -> float:
 
     Example:
         >>> round(mu_of_choice(1.0), 4), round(epsilon_of_choice(mu_of_choice(1.0)), 4)
-        (0.6229, 1.0)
+        (0.6239, 1.0)
     """
     check_epsilon(epsilon, spent=True)
     return float(-2 * ndtri(expit(-epsilon / 2))) * (1 + CARE)

@@ -57,7 +57,9 @@ def accuracy(train: pd.DataFrame, test: pd.DataFrame) -> float:
         ("aim", 10.0, (0.02, 0.04, 0.08), 0.80),
     ],
 )
-def test_marginals_are_near_and_a_classifier_learns(adult, method: str, epsilon: float, distances, least: float) -> None:
+def test_marginals_are_near_and_a_classifier_learns(
+    adult, method: str, epsilon: float, distances, least: float
+) -> None:
     train, test, domains = adult
     made = SyntheticTable(epsilon, delta=1e-6, domains=domains, method=method).fit(train)
     drawn = made.sample(20_000, random_state=0)

@@ -53,7 +53,9 @@ def test_what_a_column_cannot_hold_is_counted_and_not_shown() -> None:
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
 def test_dates_are_days_in_their_interval(zone: str | None) -> None:
     column = Dates("2020-02-01", "2020-03-31", bins=4, missing=True)
-    seen = pd.Series(pd.to_datetime(["2020-02-01", "2020-02-29", "2020-03-31T13:00", None, "1990-01-01"], format="mixed"))
+    seen = pd.Series(
+        pd.to_datetime(["2020-02-01", "2020-02-29", "2020-03-31T13:00", None, "1990-01-01"], format="mixed")
+    )
     codes = column.encode(seen.dt.tz_localize(zone) if zone else seen, "seen")
     assert codes.tolist() == [0, 1, 3, 4, 0]
     drawn = column.decode(codes, RANDOM)

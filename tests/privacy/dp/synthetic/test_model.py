@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casemate.privacy.dp.synthetic.meter import Measured
-from casemate.privacy.dp.synthetic.model import Model, fit, propagate
+from casemate.privacy.dp.synthetic.model import Messages, Model, fit
 from casemate.privacy.dp.synthetic.sampling import draw
 from casemate.privacy.dp.synthetic.tree import junction_tree
 
@@ -40,7 +40,7 @@ def test_marginals_are_those_of_the_enumerated_distribution(graph) -> None:
     rng = np.random.default_rng(1)
     potentials = [rng.normal(0, 2, [SIZES[at] for at in clique]) for clique in tree.cliques]
     whole = enumerated(tree, potentials)
-    model = Model(tuple(SIZES), tree, tuple(potentials), 10.0, tuple(propagate(tree, potentials)))
+    model = Model(tuple(SIZES), tree, tuple(potentials), 10.0, tuple(Messages(tree, SIZES)(potentials)))
     for many in (1, 2, 3, 5):
         for columns in itertools.combinations(range(5), many):
             others = tuple(at for at in range(5) if at not in columns)
@@ -105,7 +105,7 @@ def test_records_have_the_marginals_of_the_model() -> None:
     tree = junction_tree(GRAPHS[3], SIZES)
     rng = np.random.default_rng(3)
     potentials = [rng.normal(0, 1, [SIZES[at] for at in clique]) for clique in tree.cliques]
-    model = Model(tuple(SIZES), tree, tuple(potentials), 1.0, tuple(propagate(tree, potentials)))
+    model = Model(tuple(SIZES), tree, tuple(potentials), 1.0, tuple(Messages(tree, SIZES)(potentials)))
     codes = draw(model, 50_000, np.random.default_rng(0))
     for columns in itertools.combinations(range(5), 2):
         key = codes[columns[0]] * SIZES[columns[1]] + codes[columns[1]]

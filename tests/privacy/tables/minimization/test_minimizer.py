@@ -62,6 +62,9 @@ def test_intervals_and_groups_that_matter_are_found() -> None:
     assert (trained.predict(told[2000:]) == ill[2000:]).mean() == pytest.approx(found.after.value, abs=0.02)
     assert list(found.table["column"]) == list(frame.columns)
     assert "intervals" in str(found)
+    loss, unused = found.measurements("ward model")
+    assert (loss.kind, loss.metric, unused.metric) == ("data/minimization", "utility_loss", "unused_fields")
+    assert (loss.worst, unused.estimate) == (found.lost.high, 2.0)
     assert "<table" in found._repr_html_()
 
 

@@ -99,23 +99,17 @@ def fit(sizes: Sequence[int], measured: Sequence[Measured], start: Model | None 
     tree = junction_tree([each.columns for each in measured], sizes)
     total = estimated_total(measured)
     homes = [tree.home(each.columns, sizes) for each in measured]
-    potentials = [np.zeros(tuple(sizes[each] for each in clique)) for clique in tree.cliques]
-    if start is not None:
-        for clique, values in zip(start.tree.cliques, start.potentials, strict=True):
-            home = tree.home(clique, sizes)
-            if home < 0:  # a smaller clique than before cannot hold what it knew
-                potentials = [np.zeros_like(each) for each in potentials]
-                break
-            potentials[home] = potentials[home] + spread(values, clique, tree.cliques[home])
-    beliefs = propagate(tree, potentials)
-    loss, slopes = _loss(tree, homes, measured, beliefs, total)
+    potentials = _started(tree, sizes, start)
+    messages, losses = Messages(tree, sizes), _Losses(tree, homes, measured, total)
+    beliefs = messages(potentials)
+    loss, slopes = losses(beliefs)
     steepest = max(float(np.abs(each).max()) for each in slopes)
     rate, still = min(1 / steepest, FASTEST) if steepest else FASTEST, 0
     for _ in range(most):
         moved = [old - rate * slope for old, slope in zip(potentials, slopes, strict=True)]
-        reached = propagate(tree, moved)
-        lower, steeper = _loss(tree, homes, measured, reached, total)
-        gain = sum(float((slope * (old - new)).sum()) for slope, old, new in zip(slopes, beliefs, reached, strict=True))
+        reached = messages(moved)
+        lower, steeper = losses(reached)
+        gain = sum(np.vdot(slope, old - new) for slope, old, new in zip(slopes, beliefs, reached, strict=True))
         if loss - lower < 0.5 * gain * total or not math.isfinite(lower):
             rate /= 2
             if rate < 1e-30:
@@ -129,23 +123,73 @@ def fit(sizes: Sequence[int], measured: Sequence[Measured], start: Model | None 
     return Model(tuple(sizes), tree, tuple(potentials), total, tuple(beliefs))
 
 
-def propagate(tree: JunctionTree, potentials: Sequence[Floats]) -> list[Floats]:
-    """Marginals of all cliques, as probabilities, by messages up the tree and down again."""
-    beliefs = list(potentials)
-    sent: list[Floats] = [np.zeros(())] * len(beliefs)
-    for place in reversed(range(1, len(beliefs))):
-        parent, separator = tree.parents[place], tree.separators[place]
-        sent[place] = _log_summed(beliefs[place], tree.cliques[place], separator)
-        beliefs[parent] = beliefs[parent] + spread(sent[place], separator, tree.cliques[parent])
-    for place in range(1, len(beliefs)):
-        parent, separator = tree.parents[place], tree.separators[place]
-        down = _log_summed(beliefs[parent], tree.cliques[parent], separator) - sent[place]
-        beliefs[place] = beliefs[place] + spread(down, separator, tree.cliques[place])
-    found = []
-    for belief in beliefs:
-        values = np.exp(belief - belief.max())
-        found.append(values / values.sum())
-    return found
+def _started(tree: JunctionTree, sizes: Sequence[int], start: Model | None) -> list[Floats]:
+    """Potentials to begin with: those of another model, where its cliques find a place, else none."""
+    potentials = [np.zeros(tuple(sizes[each] for each in clique)) for clique in tree.cliques]
+    places = [tree.home(clique, sizes) for clique in start.tree.cliques] if start else []
+    if start is None or min(places) < 0:  # a smaller clique than before cannot hold what it knew
+        return potentials
+    for place, clique, values in zip(places, start.tree.cliques, start.potentials, strict=True):
+        potentials[place] = potentials[place] + spread(values, clique, tree.cliques[place])
+    return potentials
+
+
+class Messages:
+    """Belief propagation on a tree: from potentials to the marginals of all cliques, as probabilities.
+
+    Which axes are summed and into which shapes messages go is worked out once.
+    """
+
+    def __init__(self, tree: JunctionTree, sizes: Sequence[int]) -> None:
+        self.parents = tree.parents
+        self.up: list[tuple[int, ...]] = []
+        self.down: list[tuple[int, ...]] = []
+        self.into_parent: list[tuple[int, ...]] = []
+        self.into_own: list[tuple[int, ...]] = []
+        for clique, parent, separator in zip(tree.cliques, tree.parents, tree.separators, strict=True):
+            above = tree.cliques[max(parent, 0)]
+            self.up.append(_others(clique, separator))
+            self.down.append(_others(above, separator))
+            self.into_parent.append(tuple(sizes[each] if each in separator else 1 for each in above))
+            self.into_own.append(tuple(sizes[each] if each in separator else 1 for each in clique))
+
+    def __call__(self, potentials: Sequence[Floats]) -> list[Floats]:
+        """Messages up the tree and down again."""
+        beliefs = list(potentials)
+        sent: list[Floats] = [np.zeros(())] * len(beliefs)
+        for place in range(len(beliefs) - 1, 0, -1):
+            parent = self.parents[place]
+            sent[place] = _log_summed(beliefs[place], self.up[place])
+            beliefs[parent] = beliefs[parent] + sent[place].reshape(self.into_parent[place])
+        for place in range(1, len(beliefs)):
+            down = _log_summed(beliefs[self.parents[place]], self.down[place]) - sent[place]
+            beliefs[place] = beliefs[place] + down.reshape(self.into_own[place])
+        found = []
+        for belief in beliefs:
+            values = np.exp(belief - belief.max())
+            found.append(values / values.sum())
+        return found
+
+
+class _Losses:
+    """Half of the weighted squares by which marginals miss, and their slope in the expected counts of each clique."""
+
+    def __init__(self, tree: JunctionTree, homes: list[int], measured: Sequence[Measured], total: float) -> None:
+        self.total = total
+        self.parts = []
+        for home, each in zip(homes, measured, strict=True):
+            clique, shape = tree.cliques[home], iter(each.counts.shape)
+            onto = tuple(next(shape) if column in each.columns else 1 for column in clique)
+            self.parts.append((home, _others(clique, each.columns), onto, each.counts, each.precision))
+
+    def __call__(self, beliefs: list[Floats]) -> tuple[float, list[Floats]]:
+        loss, slopes = 0.0, [np.zeros_like(each) for each in beliefs]
+        for home, out, onto, counts, precision in self.parts:
+            off = self.total * beliefs[home].sum(axis=out) - counts
+            weighted = precision * off
+            loss += float(np.vdot(weighted, off)) / 2
+            slopes[home] += weighted.reshape(onto)
+        return loss, slopes
 
 
 def estimated_total(measured: Sequence[Measured]) -> float:
@@ -157,7 +201,7 @@ def estimated_total(measured: Sequence[Measured]) -> float:
 
 def summed(values: Floats, columns: Sets, kept: Sets) -> Floats:
     """Sum over all columns that are not kept."""
-    return np.asarray(values.sum(axis=tuple(at for at, each in enumerate(columns) if each not in kept)))
+    return np.asarray(values.sum(axis=_others(columns, kept)))
 
 
 def spread(values: Floats, columns: Sets, onto: Sets) -> Floats:
@@ -166,26 +210,17 @@ def spread(values: Floats, columns: Sets, onto: Sets) -> Floats:
     return values.reshape(tuple(next(sizes) if each in columns else 1 for each in onto))
 
 
-def _log_summed(values: Floats, columns: Sets, kept: Sets) -> Floats:
-    out = tuple(at for at, each in enumerate(columns) if each not in kept)
+def _others(columns: Sets, kept: Sets) -> tuple[int, ...]:
+    """Axes of the columns that are not kept."""
+    return tuple(at for at, each in enumerate(columns) if each not in kept)
+
+
+def _log_summed(values: Floats, out: tuple[int, ...]) -> Floats:
     if not out:
         return values
     most = values.max(axis=out, keepdims=True)
     sums = np.log(np.exp(np.maximum(values - most, FLOOR)).sum(axis=out))
     return np.asarray(sums + most.reshape(sums.shape))
-
-
-def _loss(
-    tree: JunctionTree, homes: list[int], measured: Sequence[Measured], beliefs: list[Floats], total: float
-) -> tuple[float, list[Floats]]:
-    """Half of the weighted squares, and their slope in the expected counts of each clique."""
-    loss, slopes = 0.0, [np.zeros_like(each) for each in beliefs]
-    for home, each in zip(homes, measured, strict=True):
-        off = total * summed(beliefs[home], tree.cliques[home], each.columns) - each.counts
-        weighted = each.precision * off
-        loss += float((weighted * off).sum()) / 2
-        slopes[home] += spread(weighted, each.columns, tree.cliques[home])
-    return loss, slopes
 
 
 def _product(factors: list[tuple[Sets, Floats]]) -> tuple[Sets, Floats]:

@@ -24,9 +24,11 @@ Whole = npt.NDArray[np.int64]
 Response = Callable[[pd.DataFrame], Floats]
 """From (n, columns) records to (n, outputs) what a model makes of each."""
 
-FINEST: Final = 32
-"""Groups that a column of many values starts from."""
-SIZES: Final = (16, 12, 8, 6, 5, 4, 3, 2, 1)
+FINEST: Final = 128
+"""Intervals that a column of many numbers starts from."""
+FREQUENT: Final = 64
+"""Values of other columns that are told apart at first; rarer ones share a group."""
+SIZES: Final = (64, 32, 24, 16, 12, 8, 6, 5, 4, 3, 2, 1)
 """Groups of coarser levels."""
 SAMPLE: Final = 64
 """Records into which values are put."""
@@ -98,7 +100,7 @@ class Ladder:
             cuts = [f"{self.starts[at]}" for at in range(len(self.starts)) if numbered[at] != numbered[at + 1]]
             told = f"{many - (self.missing >= 0)} intervals" + (f", from {', '.join(cuts)}" if cuts else "")
             return told + (", or that it is missing" if self.missing >= 0 else "")
-        return f"{many} groups of {len(group)} values"
+        return f"{many} groups of {len(self.known)} values"
 
 
 def ladder(column: pd.Series, rows: pd.DataFrame, response: Response, random: np.random.Generator) -> Ladder:
@@ -121,8 +123,8 @@ def ladder(column: pd.Series, rows: pd.DataFrame, response: Response, random: np
         starts = _starts(present)
         many = len(starts) + 1
     else:
-        known = {value: place for place, value in enumerate(present.value_counts().index)}
-        many = max(len(known), 1)
+        known = {value: min(place, FREQUENT - 1) for place, value in enumerate(present.value_counts().index)}
+        many = max(min(len(known), FREQUENT), 1)
     missing = many if column.isna().any() and len(present) else -1
     plain = Ladder(name, ordered, starts, known, (), (), (), missing)
     finest = plain.finest(column)

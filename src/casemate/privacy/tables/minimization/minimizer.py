@@ -8,16 +8,25 @@ from functools import cache
 from html import escape
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
 from casemate.core.errors import DataError, TargetError, UsageError
+from casemate.core.measurement import Measurement
+from casemate.core.threat import Access, ThreatModel
 from casemate.privacy.tables.minimization.ladders import Floats, Ladder, Response, ladder
 from casemate.privacy.tables.minimization.search import Levels, Right, Step, coarsen, lost
 from casemate.stats import Estimate, clopper_pearson
 
+ASSESSMENT: Final = "data.minimization"
+OWNER: Final = ThreatModel(
+    goal="none: the owner asks which data the model needs",
+    knowledge=("records of the population with their labels",),
+    access=Access.SCORES,
+)
 FEWEST: Final = 100
 """Records to choose by, and to judge by."""
 
@@ -109,6 +118,39 @@ class Minimized:
         """
         _check_columns(rows, [each.name for each in self.ladders])
         return _generalized(rows, self.ladders, tuple(each.level for each in self.needs))
+
+    def measurements(self, subject: str, seed: int = 0) -> tuple[Measurement, Measurement]:
+        """For the record: accuracy lost by what is left out, and how many columns are collected for nothing.
+
+        Args:
+            subject: name of the model.
+            seed: that was given to the ``Minimizer``.
+        """
+        loss = Measurement(
+            assessment=ASSESSMENT,
+            kind=ASSESSMENT.replace(".", "/"),
+            metric="utility_loss",
+            subject=subject,
+            estimate=self.lost.value,
+            low=self.lost.low,
+            high=self.lost.high,
+            n=self.rows,
+            k=None,
+            confidence=self.lost.interval.confidence,
+            method=self.lost.method,
+            threat_model=OWNER,
+            seed=seed,
+        )
+        unused = msgspec.structs.replace(
+            loss,
+            metric="unused_fields",
+            estimate=float(len(self.unused)),
+            low=None,
+            high=None,
+            unit="columns",
+            method="",
+        )
+        return loss, unused
 
     def __str__(self) -> str:
         bits, before = (sum(getattr(each, name) for each in self.needs) for name in ("bits", "bits_before"))

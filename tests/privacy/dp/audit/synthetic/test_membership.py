@@ -16,7 +16,7 @@ from casemate.privacy.dp.audit.synthetic.records import side_by_side
 from casemate.privacy.dp.audit.synthetic.scores import Seen
 from casemate.privacy.dp.synthetic import Categories, Numbers, SyntheticTable, grouping, meter
 
-WIDTH = 6
+WIDTH = 4
 DOMAINS = {**{f"c{at}": Categories(range(8)) for at in range(WIDTH)}, "x": Numbers(-5, 5, bins=16)}
 
 
