@@ -20,17 +20,15 @@ class Overheard:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.scales: list[float] = []
-        self.choices: list[float] = []
+        self.factors: list[float] = []
         self.cells = 0
         for name in ("gaussian", "laplace"):
             monkeypatch.setattr(meter, name, self._drawing(getattr(meter, name)))
         real = meter.choose
 
-        def choose(exponents, entropy):
-            # scores below are whole numbers apart, so the factor before them is found again
-            self.choices.append(0.0)
-            self.exponents = exponents
-            return real(exponents, entropy)
+        def choose(scores, factor, entropy):
+            self.factors.append(factor)
+            return real(scores, factor, entropy)
 
         monkeypatch.setattr(meter, "choose", choose)
 
@@ -62,9 +60,7 @@ def test_noise_that_was_drawn_spends_the_budget_and_no_more(
 
     def choose(self, scores, sensitivity, share):
         place = real(self, scores, sensitivity, share)
-        gap = np.ptp(scores)
-        told = max(heard.exponents) - min(heard.exponents)
-        epsilons.append(2 * sensitivity * told / gap if gap else 0.0)
+        epsilons.append(2 * sensitivity * heard.factors[-1])
         return place
 
     monkeypatch.setattr(Meter, "choose", choose)
@@ -95,7 +91,7 @@ def test_a_meter_that_is_empty_answers_nothing(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(SpentError):
             asked.choose(np.zeros(3), 1.0, 0.5)
         assert heard.scales == []
-        assert heard.choices == []
+        assert heard.factors == []
         asked.marginal(codes, sizes, (0,), 0.4)
 
 

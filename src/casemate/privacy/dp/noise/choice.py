@@ -7,6 +7,7 @@ mechanism with base-2 differential privacy", shows what goes wrong in floating p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -20,31 +21,33 @@ WORDS: Final = 3
 BITS: Final = 256
 
 
-def choose(exponents: Sequence[float], entropy: Entropy) -> int:
-    """Draw a place with probability in proportion to ``exp(exponent)``.
+def choose(scores: Sequence[float], factor: float, entropy: Entropy) -> int:
+    """Draw a place with probability in proportion to ``exp(factor * score)``.
 
     Args:
-        exponents: finite, one a candidate.
+        scores: finite, one a candidate.
+        factor: finite; products are not rounded to floating point.
         entropy: where randomness comes from.
 
     Returns:
-        A place in ``exponents``, within ``DISTANCE`` of its distribution.
+        A place in ``scores``, within ``DISTANCE`` of its distribution.
 
     Raises:
-        UsageError: there is no candidate, or an exponent is not finite.
+        UsageError: there is no candidate, or a score is not finite.
 
     Example:
         >>> from casemate.privacy.dp.noise import SeededEntropy
         >>> source = SeededEntropy(1)
-        >>> drawn = [choose([0.0, 1.0], source) for _ in range(2000)]
+        >>> drawn = [choose([0.0, 1.0], 1.0, source) for _ in range(2000)]
         >>> 0.70 < sum(drawn) / 2000 < 0.76  # e / (1 + e) = 0.731
         True
     """
-    if not exponents or not all(mpmath.isfinite(each) for each in exponents):
-        raise UsageError("there is nothing to choose from", next_step="give one finite exponent a candidate")
+    if not scores or not all(math.isfinite(each) for each in (*scores, factor)):
+        raise UsageError("there is nothing to choose from", next_step="give one finite score a candidate")
     with mpmath.workprec(BITS):
-        most = mpmath.mpf(max(exponents))
-        weights = [mpmath.exp(mpmath.mpf(each) - most) for each in exponents]
+        exponents = [mpmath.mpf(each) * mpmath.mpf(factor) for each in scores]
+        most = max(exponents)
+        weights = [mpmath.exp(each - most) for each in exponents]
         drawn = 0
         for word in entropy.words(WORDS):
             drawn = (drawn << 64) | int(word)

@@ -25,8 +25,8 @@ from casemate.privacy.dp.synthetic.tree import junction_tree
 
 GRID: Final = 2.0**10
 """Steps of a record to which a model's counts are rounded before they are compared."""
-CARE: Final = 1e-9
-"""By which a sensitivity is larger, for weights are multiplied in floating point."""
+CARE: Final = 1e-6
+"""By which a sensitivity is larger: weighted scores of up to 10^8 records are rounded by less."""
 CHOOSING: Final = 0.1
 """Of a round of AIM, the share that goes into the choice."""
 WIDE: Final = 16

@@ -140,7 +140,7 @@ class Meter:
         self.asked.append(((), epsilon))
         self.choices += 1
         self.drawn += 1
-        return choose([float(each) * epsilon / (2 * sensitivity) for each in scores], self.entropy)
+        return choose(scores.tolist(), epsilon / (2 * sensitivity), self.entropy)
 
     def certificate(
         self, mechanism: str, assumed: tuple[str, ...], names: list[str], settings: Settings
