@@ -51,10 +51,10 @@ def accuracy(train: pd.DataFrame, test: pd.DataFrame) -> float:
 @pytest.mark.parametrize(
     ("method", "epsilon", "distances", "least"),
     [
-        ("mst", 1.0, (0.02, 0.07, 0.15), 0.78),
-        ("mst", 10.0, (0.01, 0.06, 0.14), 0.78),
-        ("aim", 1.0, (0.03, 0.06, 0.12), 0.79),
-        ("aim", 10.0, (0.02, 0.04, 0.08), 0.80),
+        ("mst", 1.0, (0.02, 0.07, 0.14), 0.70),  # a tree of pairs need not hold what predicts the target
+        ("mst", 10.0, (0.01, 0.06, 0.13), 0.70),
+        ("aim", 1.0, (0.02, 0.05, 0.11), 0.80),
+        ("aim", 10.0, (0.01, 0.03, 0.08), 0.82),
     ],
 )
 def test_marginals_are_near_and_a_classifier_learns(

@@ -81,7 +81,8 @@ class Meter:
         if delta and self._spare <= 0:
             raise UsageError(
                 f"delta {delta:g} is less than the noise itself errs by",
-                next_step="give a larger delta, or none for pure epsilon; no budget was spent",
+                cause=f"at epsilon {epsilon:g} a distance of {DRAWS * DISTANCE:.1g} weighs e^epsilon as much",
+                next_step="give a smaller epsilon, a larger delta, or none for pure epsilon; no budget was spent",
             )
         self._signal = mu_of(epsilon, self._spare) if delta else math.nan
 
