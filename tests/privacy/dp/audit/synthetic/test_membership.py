@@ -57,6 +57,14 @@ def test_copies_are_found_by_every_adversary() -> None:
         assert each.control.low < 0.5 < each.control.high, each.name
     assert not found.refuted  # nothing was claimed
     assert "nothing claimed" in str(found)
+    told = found.measurements("copies")
+    assert [each.metric for each in told] == ["auc", "tpr", "tpr", "tpr"] * 3
+    assert told[1].at == {"fpr": 0.01}
+    assert {each.kind for each in told} == {
+        "attack/membership/synthetic/distance-to-the-closest-record",
+        "attack/membership/synthetic/density-ratio",
+        "attack/membership/synthetic/likelihood-ratio-of-marginals",
+    }
 
 
 def test_of_other_people_nothing_is_found() -> None:

@@ -27,6 +27,8 @@ import pandas as pd
 from sklearn.base import clone
 
 from casemate.core.errors import DataError, UsageError
+from casemate.core.measurement import Measurement
+from casemate.core.threat import Access, ThreatModel
 from casemate.privacy.dp.audit.one_run import Guesses, guess, lower_bound
 from casemate.privacy.dp.audit.synthetic.records import Coded, Floats, side_by_side
 from casemate.privacy.dp.audit.synthetic.scores import ClosestRecord, DensityRatio, MarginalRatio, Score, Seen
@@ -41,6 +43,12 @@ RATES: Final = (0.01, 0.05, 0.2)
 """False alarms at which the curve is looked at."""
 SURE: Final = (0.02, 0.1, 0.5)
 """Shares of the coins that are guessed, the surest ones."""
+KIND: Final = "attack/membership/synthetic"
+ADVERSARY: Final = ThreatModel(
+    goal="tell whether a record was in the table that a synthetic one was made of",
+    knowledge=("the synthetic table", "records of the population that were not in", "the certificate"),
+    access=Access.LABELS,
+)
 FEWEST: Final = 100
 """Records of a pool."""
 
@@ -122,6 +130,40 @@ class Membership:
     def refuted(self) -> bool:
         """Whether the claim cannot hold, at the confidence asked for."""
         return bool(self.reasons)
+
+    def measurements(self, subject: str, seed: int = 0) -> list[Measurement]:
+        """For the record: of each adversary, the area, and the share found at each rate of false alarms.
+
+        Args:
+            subject: name of the table.
+            seed: that was given to the game.
+        """
+        found = []
+        for each in self.outcomes:
+            kind = f"{KIND}/{each.name.partition(' (')[0].replace(' ', '-')}"
+            figures = [("auc", each.area, {}), *(("tpr", point.found, {"fpr": point.rate}) for point in each.points)]
+            found += [
+                Measurement(
+                    assessment="synthetic.membership",
+                    kind=kind,
+                    metric=metric,
+                    subject=subject,
+                    estimate=figure.value,
+                    low=figure.low,
+                    high=figure.high,
+                    n=self.worlds,
+                    k=None,
+                    confidence=figure.interval.confidence,
+                    clusters=self.worlds,
+                    method=figure.method,
+                    threat_model=ADVERSARY,
+                    seed=seed,
+                    at={**at},
+                    unit="auc" if metric == "auc" else "proportion",
+                )
+                for metric, figure, at in figures
+            ]
+        return found
 
     def __str__(self) -> str:
         claim = f"epsilon {self.certificate.epsilon:g} claimed" if self.certificate else "nothing claimed"
