@@ -90,7 +90,7 @@ class Ladder:
 
     def describe(self, level: int) -> str:
         """What is still told, in words; values of single people do not appear, bounds of intervals do."""
-        if not level:
+        if self.bits[level] == self.bits[0]:
             return "as it is"
         if level == self.top:
             return "nothing"
