@@ -90,10 +90,10 @@ class Ladder:
 
     def describe(self, level: int) -> str:
         """What is still told, in words; values of single people do not appear, bounds of intervals do."""
-        if self.bits[level] == self.bits[0]:
-            return "as it is"
         if level == self.top:
             return "nothing"
+        if self.bits[level] == self.bits[0]:
+            return "as it is"
         group, many = self.levels[level - 1], self.groups(level)
         if self.ordered:
             numbered = group[: len(self.starts) + 1]
