@@ -79,10 +79,10 @@ def test_a_table_whose_noise_was_left_out_does_not_keep_its_claim(monkeypatch: p
     """A planted bug: everything is charged, and the noise is not added."""
     monkeypatch.setattr(meter, "gaussian", lambda scale, size, entropy: np.zeros(size, dtype=np.int64))
     monkeypatch.setattr(grouping, "RARE", 0.0)  # nothing is rare where there is no noise
-    claimed = SyntheticTable(0.5, delta=1e-5, domains=DOMAINS, method="mst")
-    found = attack(claimed, people(120, 0), people(2000, 1), adversaries=[MarginalRatio()], worlds=6)
+    claimed = SyntheticTable(0.1, delta=1e-5, domains=DOMAINS, method="mst")
+    found = attack(claimed, people(120, 0), people(2000, 1), adversaries=[MarginalRatio()], worlds=8)
     assert found.refuted
-    assert found.outcomes[0].lower > 0.5
+    assert found.outcomes[0].lower > 0.1
     assert "REFUTED" in str(found)
 
 
@@ -130,7 +130,7 @@ def test_likelihood_ratios_are_as_strong_as_the_published_score() -> None:
         theirs, ours = found.outcomes
         if isinstance(table, SyntheticTable):
             assert theirs.area.value > 0.55
-            assert ours.area.value > theirs.area.value - 0.01
+            assert ours.area.value > theirs.area.value - 0.03
         else:
             assert theirs.area.value == 0.5  # it needs to know the marginals
             assert ours.area.value > 0.7
