@@ -12,7 +12,7 @@ import math
 from typing import Final
 
 from scipy.optimize import brentq
-from scipy.special import log_ndtr
+from scipy.special import expit, log_ndtr, ndtri
 
 from casemate.privacy.dp.checks import check_delta, check_epsilon
 
@@ -68,3 +68,25 @@ def mu_of(epsilon: float, delta: float) -> float:
         high *= 2
     found = brentq(lambda mu: delta_of(mu, epsilon) - delta, 0.0, high, xtol=1e-14, rtol=1e-12)
     return float(found) * (1 - CARE)
+
+
+def mu_of_choice(epsilon: float) -> float:
+    """The signal ``mu`` of a Gaussian release that tells at least as much as an exponential mechanism of ``epsilon``.
+
+    The mechanism's privacy loss lies in an interval of length ``epsilon``, so no pair of neighbors is told apart better
+    than by two outcomes at its ends (Dong, Durfee and Rogers 2020, "Optimal differential privacy composition for
+    exponential mechanisms", lemma 3.2). A Gaussian release whose trade-off passes through the corner of theirs is
+    convex and so lies below. The worst place of the interval is around 0, for the logistic distribution has heavier
+    tails than the normal one (van Zwet 1964, "Convex transformations of random variables").
+
+    Example:
+        >>> round(mu_of_choice(1.0), 4), round(epsilon_of_choice(mu_of_choice(1.0)), 4)
+        (0.6239, 1.0)
+    """
+    check_epsilon(epsilon, spent=True)
+    return float(-2 * ndtri(expit(-epsilon / 2))) * (1 + CARE)
+
+
+def epsilon_of_choice(mu: float) -> float:
+    """The largest ``epsilon`` of an exponential mechanism that tells no more than a Gaussian release of ``mu``."""
+    return float(2 * (log_ndtr(mu / 2) - log_ndtr(-mu / 2))) * (1 - 4 * CARE)
