@@ -89,7 +89,7 @@ class NoisySums:
             DataError: the query asks for more than is left, or its sum is too large to be exact.
         """
         total, size = query.total, query.total.size
-        if not 0 < query.share or self.spent + query.share > 1 + 1e-9:
+        if not query.share > 0 or self.spent + query.share > 1 + 1e-9:
             raise DataError("the shares of this budget are spent", next_step="plan them so that they add up to 1")
         if np.abs(total).max(initial=0.0) >= EXACT:
             raise DataError("there are too many records for exact sums", next_step="train on a sample of them")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
@@ -36,7 +35,7 @@ MANY: Final = 0.7
 MOST_BINS: Final = 1 << 12
 
 
-class _Additive(Private, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class _Additive(Private):
     """What both have in common: a table a feature."""
 
     bounds: Bounds
@@ -88,7 +87,8 @@ class _Additive(Private, BaseEstimator):  # type: ignore[misc]  # scikit-learn i
         return np.stack([table[merged[places[:, at]]] for at, (merged, table) in enumerate(terms)], axis=1)
 
     def _sums(self, X: npt.ArrayLike) -> Floats:
-        found: Floats = self.intercept_ + self.explain(X).sum(axis=1)
+        terms = self.explain(X)
+        found: Floats = terms.sum(axis=1) + self.intercept_
         return found
 
     def _cells(self, rows: Floats) -> Codes:
@@ -96,7 +96,7 @@ class _Additive(Private, BaseEstimator):  # type: ignore[misc]  # scikit-learn i
         return cells(np.where(numbers, self._box(rows), rows), self.n_categories_)
 
 
-class ExplainableBoostingClassifier(ClassifierMixin, _Additive):  # type: ignore[misc]
+class ExplainableBoostingClassifier(_Additive, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An additive model of binned features that is boosted with noise; for tables, often the best that there is.
 
     Each feature's function is a table that can be plotted (``term_scores_``) and edited. A record takes part in one
@@ -194,7 +194,7 @@ class ExplainableBoostingClassifier(ClassifierMixin, _Additive):  # type: ignore
         return answer
 
 
-class ExplainableBoostingRegressor(RegressorMixin, _Additive):  # type: ignore[misc]
+class ExplainableBoostingRegressor(_Additive, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """The same for numbers; a residual is at most half of the distance between the target's bounds.
 
     Args:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -60,6 +60,15 @@ class Budget:
     def pure(self) -> bool:
         """Whether no delta is given."""
         return self.delta == 0.0
+
+
+class Releasing(Protocol):
+    """What adds noise to the sums of a descent."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, total: Floats) -> Floats:
+        """The sum with noise, in the same steps."""
 
 
 class Release:
@@ -140,7 +149,7 @@ def descend(
     rows: Floats,
     residuals: Callable[[Floats], Floats],
     clip: Clip,
-    release: Release,
+    release: Releasing,
     plan: Plan,
     row_bits: int,
 ) -> Floats:

@@ -92,7 +92,7 @@ def best_factor(steps: int, period: int, width: int | None = None) -> Factor:
         >>> factor.error * factor.sensitivity < 0.6 * plain.error * plain.sensitivity
         True
     """
-    if not (0 < steps <= LONGEST and 0 < period):
+    if not (0 < steps <= LONGEST and period > 0):
         raise UsageError(
             f"{steps} steps in periods of {period} cannot be planned",
             cause=f"there can be from 1 to {LONGEST} steps",
