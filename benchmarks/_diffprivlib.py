@@ -1,7 +1,7 @@
 """Run in the environment ``diffprivlib``: one model on many splits; answers for the test rows, as an .npz.
 
-Run as ``.peers/diffprivlib/bin/python benchmarks/_diffprivlib.py GIVEN ANSWER``; GIVEN is an .npz with the model's name,
-its arguments as JSON, x, y, and (splits, rows) places of training and test rows.
+Run as ``.peers/diffprivlib/bin/python benchmarks/_diffprivlib.py GIVEN ANSWER``; GIVEN is an .npz with the model's
+name, its arguments as JSON, x, y, and (splits, rows) places of training and test rows.
 """
 
 import json

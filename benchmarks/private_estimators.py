@@ -1,8 +1,8 @@
 """Issue 5: private estimators beside diffprivlib's, at the same epsilon and public bounds, pure epsilon on both sides.
 
 Splits, seeds and measures are the same for both; differences are paired by split. Bounds are those that the data sets'
-published descriptions name, Adult's code books those of ARX's hierarchies. Shown beside it, not like for like: ours with
-delta, and scikit-learn's without privacy. All of these tables were looked at during development.
+published descriptions name, Adult's code books those of ARX's hierarchies. Shown beside it, not like for like: ours
+with delta, and scikit-learn's without privacy. All of these tables were looked at during development.
 """
 
 from __future__ import annotations

@@ -285,7 +285,7 @@ def _drawn(values: Floats, doubt: Floats) -> tuple[Floats, Floats]:
 
 
 def _positive(values: Floats, doubt: Floats) -> Floats:
-    """What is to be expected of numbers that are positive and were seen with normal noise (a truncated normal's mean)."""
+    """What to expect of positive numbers that were seen with normal noise: a truncated normal's mean."""
     doubt = np.maximum(doubt, 1e-12)
     ratio = np.maximum(values / doubt, -30.0)
     found: Floats = doubt * (ratio + np.exp(-0.5 * ratio**2 - 0.5 * math.log(2 * math.pi) - log_ndtr(ratio)))

@@ -1,9 +1,9 @@
 """Noise that is correlated over steps, for batches in a fixed order: which factor, and what it costs.
 
-Training adds up gradients, and the sum of noise is what hurts: A, lower triangular and all ones, times the gradients G.
-Released is ``C G + Z`` with fresh noise Z; from that ``C^-1 (C G + Z) = G + C^-1 Z`` follows, whose noise cancels itself
-out over steps where C is well chosen. C is lower triangular, so a release needs past gradients only, and each may
-depend on all releases before (Denisov et al. 2022, theorem 2.1). It is a band of a Toeplitz matrix: a few numbers.
+Training adds up gradients, and the sum of noise is what hurts: A, lower triangular and all ones, times the gradients
+G. Released is ``C G + Z`` with fresh noise Z; from that ``C^-1 (C G + Z) = G + C^-1 Z`` follows, whose noise cancels
+itself out over steps where C is well chosen. C is lower triangular, so a release needs past gradients only, and each
+may depend on all releases before (Denisov et al. 2022, theorem 2.1). It is a band of a Toeplitz matrix: a few numbers.
 
 What one record can change depends on when it takes part. Here it does every ``period`` steps, exactly: its rows of G
 change by vectors of length 1 at most. So C G changes by ``sum_i C[:, t_i] g_i'``, whose squared norm is at most
