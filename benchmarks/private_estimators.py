@@ -117,12 +117,19 @@ def listed(table: Table) -> list[list[float]]:
     return [table.low.tolist(), table.high.tolist()]
 
 
-def regression(name: str, epsilons: tuple[float, ...], norm: float | None = None) -> Case:
+def regression(name: str, epsilons: tuple[float, ...], ones: int | None = None) -> Case:
+    """``ones``: how many ones a row has, the rest of it being zeros."""
+
+    def ours(table: Table, epsilon: float, delta: float | None) -> LinearRegression:
+        norm = None if ones is None else ones**0.5 if delta else ones
+        between = bounds(table) if ones is None else (-1, 1)
+        return LinearRegression(epsilon, delta=delta, bounds=between, target_bounds=table.target, data_norm=norm)
+
     return Case(
         "linear regression, R^2",
         name,
         epsilons,
-        lambda t, e, d: LinearRegression(e, delta=d, bounds=bounds(t), target_bounds=t.target, data_norm=norm),
+        ours,
         PlainRegression,
         "LinearRegression",
         lambda t: {"bounds_X": listed(t), "bounds_y": list(t.target)},
@@ -186,7 +193,7 @@ def boosting(name: str, epsilons: tuple[float, ...], against: str) -> Case:
 
 CASES = (
     regression("diabetes", (1.0, 10.0)),
-    regression("Adult, age", (0.1, 1.0), norm=7.0),
+    regression("Adult, age", (0.1, 1.0), ones=7),
     bayes("iris", (1.0, 10.0)),
     bayes("breast cancer", (1.0, 10.0)),
     bayes("digits", (1.0, 10.0)),

@@ -50,4 +50,8 @@ def distances(fit: Callable[[np.ndarray, np.ndarray], object], x: np.ndarray, y:
         assert (one.total == np.rint(one.total)).all()
         moved = ((one.total - other.total) * weights).ravel()
         found.append(float(np.linalg.norm(moved, norm)) / one.bound)
+        if one.box is not None:
+            assert np.abs(one.total - other.total).max() <= one.box
+        if one.alone:
+            assert (one.total != other.total).any(axis=1).sum() <= 1
     return found

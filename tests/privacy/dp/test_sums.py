@@ -68,11 +68,38 @@ def test_rounding_to_a_coarser_grid_is_paid_for(pure: bool, bound: float, epsilo
     part = np.trunc(part * bound / max(np.linalg.norm(part * weights, norm), 1e-9) * (1 - 1e-9))
     said = ask(Query(total, bound, 1.0, weights))
     scales = said.deviation / (math.sqrt(2) if pure else 1.0)
-    grid = np.gcd.reduce(np.append(said.total, 0.0).astype(object)) or 1.0
-    grid = 2.0 ** math.floor(math.log2(abs(float(grid)))) if float(grid) >= 2 else 1.0
-    rounded = [np.rint(each / grid) * grid for each in (total, total + part)] if grid > 1 else [total, total + part]
+    assert (said.total % said.grid == 0).all()
+    rounded = [np.rint(each / said.grid) * said.grid for each in (total, total + part)]
     signal = np.linalg.norm((rounded[1] - rounded[0]) / scales, norm)
     assert signal <= ask.signal * (1 + 1e-9)
+
+
+@given(box=st.floats(1.0, 2.0**30), size=st.integers(2, 60), epsilon=st.floats(1e-3, 10.0), seed=st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_noise_of_the_cube_is_taken_where_it_is_smaller_and_is_as_private(
+    box: float, size: int, epsilon: float, seed: int
+) -> None:
+    """The largest coordinate of the distance of two rounded sums, over the noise's scale, is at most epsilon."""
+    ask, random = NoisySums(Budget(epsilon), SeededEntropy(0)), np.random.default_rng(seed)
+    total = np.rint(random.normal(0, 1e9, size))
+    said = ask(Query(total, box * size, 1.0, box=box))
+    assert ask.cubes == 1
+    scale = float(said.deviation[0]) / math.sqrt((size + 1) * (size + 2) / 3)
+    part = np.trunc(random.uniform(-1, 1, size) * box)
+    two = [np.rint(each / said.grid) * said.grid for each in (total, total + part)]
+    assert np.abs(two[0] - two[1]).max() / scale <= epsilon * (1 + 1e-9)
+    near = NoisySums(Budget(epsilon), SeededEntropy(0))
+    near(Query(total, box, 1.0, box=box))
+    assert near.cubes == 0
+
+
+def test_rows_that_a_record_is_alone_in_are_released_each_by_itself() -> None:
+    ask = NoisySums(Budget(1.0), SeededEntropy(0))
+    said = ask(Query(np.zeros((500, 6)), 6e6, 1.0, box=1e6, alone=True))
+    assert np.std(said.total) == pytest.approx(said.deviation[0, 0], rel=0.1)
+    assert said.deviation[0, 0] == pytest.approx(1e6 * math.sqrt(7 * 8 / 3), rel=1e-3)
+    lengths = np.abs(said.total).max(axis=1)
+    assert np.corrcoef(lengths[1:], lengths[:-1])[0, 1] < 0.2
 
 
 def test_the_certificate_tells_what_was_spent() -> None:

@@ -86,8 +86,8 @@ class GaussianNB(_Bayes):
         >>> from sklearn.datasets import load_iris
         >>> x, y = load_iris(return_X_y=True)
         >>> model = GaussianNB(epsilon=10.0, bounds=(0, 8), classes=(0, 1, 2)).fit(x, y)
-        >>> print(model.certificate_)
-        epsilon 10, pure (zero_out) by naive Bayes from moments of classes, with rounded Laplace noise, 3 releases
+        >>> print(model.certificate_)  # doctest: +ELLIPSIS
+        epsilon 10, pure (zero_out) by naive Bayes from moments of classes, with rounded Laplace and cube noise, ...
 
     Reference:
         Vaidya, Shafiq, Basu and Hong 2013, "Differentially private naive Bayes classification".
@@ -123,8 +123,8 @@ class GaussianNB(_Bayes):
         long = unit * (d if budget.pure else math.sqrt(d) * (1 + 2.0**-50))  # the root is rounded
         rest = (1 - COUNTING) / 2
         numbers = ask(Query(np.bincount(codes, minlength=k).astype(np.float64), 1.0, COUNTING)).total
-        first = ask(Query(_by_class(inside, codes, k), long, rest))
-        second = ask(Query(_by_class(squares, codes, k), long / 2, rest))
+        first = ask(Query(_by_class(inside, codes, k), long, rest, box=unit, alone=True))
+        second = ask(Query(_by_class(squares, codes, k), long / 2, rest, box=unit / 2, alone=True))
         n = np.maximum(numbers, 1.0)[:, None]
         self.class_prior_ = n[:, 0] / n.sum()
         means, doubt = np.clip(first.total / (n * unit), -1, 1), first.deviation / (n * unit)

@@ -143,13 +143,11 @@ class KMeans(Private, ClusterMixin, TransformerMixin, BaseEstimator):  # type: i
     def _projected(self, ask: NoisySums, inside: Floats, draw: np.random.Generator) -> Floats:
         """Centers of rows that are told apart in a random subspace."""
         d = inside.shape[1]
-        axes = np.linalg.qr(draw.normal(size=(d, FEW)))[0] * math.sqrt(d / FEW)
+        axes = np.linalg.qr(draw.normal(size=(d, FEW)))[0]
         pure = ask.budget.pure
-        # lengths shrink by the root of FEW / d, which the axes make up for
-        near = Clip(self._clip.bound * (FEW / d if pure else 1.0), 1 if pure else 2, BITS)
-        shadows = near(inside * 2.0**-BITS @ axes)
-        first = _apart(self.n_clusters, FEW, draw) * (near.bound / (FEW if pure else math.sqrt(FEW)))
-        found = _lloyd(ask, shadows, near.steps, first, self.n_iter_, 1 - LAST)
+        near = Clip(float(FEW) if pure else min(math.sqrt(FEW), self._clip.bound), 1 if pure else 2, BITS)
+        shadows = near(np.clip(inside * 2.0**-BITS @ axes, -1, 1))
+        found = _lloyd(ask, shadows, near.steps, _apart(self.n_clusters, FEW, draw), self.n_iter_, 1 - LAST)
         labels = _nearest(shadows * 2.0**-BITS, found)
         start = np.zeros((self.n_clusters, d))
         return _centers(ask, inside, self._clip.steps, labels, start, LAST)
@@ -171,9 +169,9 @@ def _lloyd(ask: NoisySums, rows: Floats, bound: float, centers: Floats, count: i
 
 def _centers(ask: NoisySums, rows: Floats, bound: float, labels: Codes, before: Floats, share: float) -> Floats:
     """Means of clusters with noise, drawn toward where they were by as much as noise outweighs records."""
-    k = len(before)
+    k, largest = len(before), min(bound, 2.0**BITS)  # rows lie between -1 and 1
     numbers = ask(Query(np.bincount(labels, minlength=k).astype(np.float64), 1.0, share * COUNTING))
-    sums = ask(Query(np.eye(k)[labels].T @ rows, bound, share * (1 - COUNTING)))
+    sums = ask(Query(np.eye(k)[labels].T @ rows, bound, share * (1 - COUNTING), box=largest, alone=True))
     n = np.maximum(numbers.total, 1.0)[:, None]
     means, doubt = sums.total / n * 2.0**-BITS, sums.deviation / n * 2.0**-BITS
     spread = np.maximum((means**2).mean() - (doubt**2).mean(), 0.05)

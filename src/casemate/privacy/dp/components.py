@@ -102,9 +102,9 @@ class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
         clip = Clip(min(norm, float(d) if pure else math.sqrt(d)), 1 if pure else 2, BITS)
         ask, step = NoisySums(budget, self._entropy()), 2.0**-BITS
-        inside = clip(box(rows))
-        mean = ask(Query(inside.sum(axis=0), clip.steps, CENTERING)).total * (step / n)
-        gram, _ = symmetric(ask, products(inside, clip.steps, 1 - CENTERING, pure=pure))
+        inside, most = clip(box(rows)), min(clip.steps, step**-1)
+        mean = ask(Query(inside.sum(axis=0), clip.steps, CENTERING, box=most)).total * (step / n)
+        gram, _ = symmetric(ask, products(inside, clip.steps, most, 1 - CENTERING, pure=pure))
         within = gram * (step * step / n) - np.outer(mean, mean)
         values, vectors = np.linalg.eigh(within * np.outer(box.half, box.half))
         largest = np.argsort(-values)[:many]

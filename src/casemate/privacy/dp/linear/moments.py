@@ -21,12 +21,13 @@ from casemate.privacy.dp.sums import Noisy, NoisySums, Query
 Floats = npt.NDArray[np.float64]
 
 
-def products(rows: Floats, bound: float, share: float, *, pure: bool) -> Query:
+def products(rows: Floats, bound: float, largest: float, share: float, *, pure: bool) -> Query:
     """The sum of ``outer(x, x)`` over rows in whole steps, as its upper triangle.
 
     Args:
         rows: (n, d) in whole steps.
         bound: largest norm of a row in steps: L2, or L1 where ``pure``.
+        largest: absolute value of an entry of a row, in steps.
         share: of the budget.
         pure: whether noise will be Laplace noise.
     """
@@ -34,7 +35,7 @@ def products(rows: Floats, bound: float, share: float, *, pure: bool) -> Query:
     first, second = np.triu_indices(d)
     weights = np.where(first == second, 1.0, 2.0 if pure else math.sqrt(2))
     rounded = 1 + 2.0**-50 if not pure else 1.0  # the root of 2 is rounded
-    return Query((rows.T @ rows)[first, second], bound * bound * rounded, share, weights)
+    return Query((rows.T @ rows)[first, second], bound * bound * rounded, share, weights, largest * largest)
 
 
 def symmetric(ask: NoisySums, query: Query) -> tuple[Floats, float]:

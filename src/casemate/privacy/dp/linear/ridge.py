@@ -64,8 +64,8 @@ class Ridge(Private, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sc
         >>> model = Ridge(epsilon=1.0).fit(x, y)
         >>> bool(model.score(x, y) > 0.9)
         True
-        >>> print(model.certificate_)
-        epsilon 1, pure (zero_out) by ridge regression from sums of products, with rounded Laplace noise, 4 releases
+        >>> print(model.certificate_)  # doctest: +ELLIPSIS
+        epsilon 1, pure (zero_out) by ridge regression from sums of products, with rounded Laplace and cube noise, ...
 
     References:
         Vu and Slavkovic 2009, "Differential privacy for clinical trial data"; Wang 2018, "Revisiting differentially
@@ -103,10 +103,11 @@ class Ridge(Private, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sc
         inside = clip(box(rows))
         wanted = np.trunc(goal(np.asarray(target, dtype=np.float64)) * 2.0**BITS)
         length, step, n = clip.steps, 2.0**-BITS, len(rows)
+        most = min(length, 2.0**BITS)
         shares = iter(SHARES.values())
-        gram, of_gram = symmetric(ask, products(inside, length, next(shares), pure=budget.pure))
-        cross = ask(Query(inside.T @ wanted, length * 2.0**BITS, next(shares)))
-        means = ask(Query(inside.sum(axis=0), length, next(shares))).total * (step / n)
+        gram, of_gram = symmetric(ask, products(inside, length, most, next(shares), pure=budget.pure))
+        cross = ask(Query(inside.T @ wanted, length * 2.0**BITS, next(shares), box=most * 2.0**BITS))
+        means = ask(Query(inside.sum(axis=0), length, next(shares), box=most)).total * (step / n)
         answer = ask(Query(wanted.sum().reshape(1), 2.0**BITS, next(shares)))
         doubt = float(answer.deviation[0]) * (step / n)
         mean = float(answer.total[0]) * (step / n) * USUAL / (USUAL + doubt * doubt)
