@@ -12,9 +12,9 @@ from sklearn.decomposition import PCA as Plain
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from casemate.core.errors import UsageError
-from casemate.privacy.dp import sums
-from casemate.privacy.dp.components import PCA
-from tests.privacy.dp.neighbors import distances
+from casemate.privacy.dp import components, sums
+from casemate.privacy.dp.components import MATRIX, MEASURING, PCA
+from tests.privacy.dp.neighbors import distances, overheard
 
 BUDGETS = pytest.mark.parametrize("delta", [None, 1e-6], ids=["pure", "approximate"])
 
@@ -33,16 +33,58 @@ def test_no_record_moves_a_sum_farther_than_its_bound(delta: float | None, x: np
     assert max(distances(model.fit, x, np.zeros(6), 1 if delta is None else 2)) <= 1
 
 
+def test_a_record_moves_scores_of_directions_upward_by_no_more_than_epsilon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The matrices that directions are drawn from, of two neighbors that were given the same answers."""
+    random = np.random.default_rng(0)
+    x = random.normal(0, 4, (9, MATRIX + 3))
+    shown: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def draw(matrix: np.ndarray, _: object) -> np.ndarray:
+        way = shown[at][1] if (at := len(seen)) < len(shown) else np.eye(len(matrix))[0]
+        seen.append(matrix)
+        return way
+
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr(components, "direction", draw)
+    model = PCA(3, epsilon=1.0, bounds=(-5.0, 4.0), data_norm=1.5)
+    with overheard() as first:
+        model.fit(x)
+    shown, seen = [(each, np.eye(len(each))[0]) for each in seen], []
+    with overheard([said for _, said in first]):
+        model.fit(x[:-1])
+    assert len(seen) == 3
+    for (whole, _), less in zip(shown, seen, strict=True):
+        moved = np.linalg.eigvalsh(whole - less)
+        assert moved[0] > -1e-9
+        assert moved[-1] <= (1 - MEASURING) / 3
+    loud = PCA(1, epsilon=1.0, bounds=(-5.0, 4.0), data_norm=1.5)
+    shown, seen = [], []
+    loud.fit(np.vstack([x[:-1], np.full((1, x.shape[1]), 4.0)]))
+    whole, seen = seen[0], []
+    loud.fit(x[:-1])
+    assert 0.999 * (1 - MEASURING) < np.linalg.eigvalsh(whole - seen[0])[-1] <= 1 - MEASURING
+
+
+def test_directions_of_many_columns_are_found_without_delta() -> None:
+    x = np.tile(load_digits().data, (20, 1))
+    model = PCA(3, epsilon=2.0, bounds=(0, 16)).fit(x)
+    assert captured(x, model.components_) > 0.6 * captured(x, Plain(3).fit(x).components_)
+    assert model.components_ @ model.components_.T == pytest.approx(np.eye(3), abs=1e-6)
+    assert (np.diff(model.explained_variance_) <= 0).all()
+    assert 0.1 < model.explained_variance_ratio_.sum() < 0.7
+    assert "exponential mechanism" in str(model.certificate_)
+
+
 @BUDGETS
 def test_the_largest_record_reaches_the_bounds(delta: float | None) -> None:
     found = distances(PCA(epsilon=1.0, delta=delta).fit, np.full((6, 4), 1e9), np.zeros(6), 1 if delta is None else 2)
     assert min(found) > 0.999
 
 
-def captured(x: np.ndarray, components: np.ndarray) -> float:
+def captured(x: np.ndarray, ways: np.ndarray) -> float:
     """Share of the variance that lies along them."""
     centered = x - x.mean(axis=0)
-    return float(((centered @ components.T) ** 2).sum() / (centered**2).sum())
+    return float(((centered @ ways.T) ** 2).sum() / (centered**2).sum())
 
 
 def test_directions_of_digits_are_found() -> None:

@@ -26,6 +26,8 @@ COUNTING: Final = 0.2
 """Share of a turn's budget that goes to the numbers of records."""
 MOST: Final = 7
 """Turns at most (Su et al. 2016, section 3.3: more of them gain nothing)."""
+USUAL: Final = 1 / 9
+"""Variance with which a mean lies between bounds of -1 and 1, as far as is known beforehand."""
 TRIES: Final = 100
 """Random places for a first center, before centers are put closer together."""
 
@@ -149,8 +151,13 @@ class KMeans(Private, ClusterMixin, TransformerMixin, BaseEstimator):  # type: i
         shadows = near(np.clip(inside * 2.0**-BITS @ axes, -1, 1))
         found = _lloyd(ask, shadows, near.steps, _apart(self.n_clusters, FEW, draw), self.n_iter_, 1 - LAST)
         labels = _nearest(shadows * 2.0**-BITS, found)
-        start = np.zeros((self.n_clusters, d))
-        return _centers(ask, inside, self._clip.steps, labels, start, LAST)
+        means, doubt, numbers = _means(ask, inside, self._clip.steps, labels, self.n_clusters, LAST)
+        shares = numbers / numbers.sum()
+        unsure = (shares**2).sum(axis=0) * (doubt**2).mean()
+        middle = (shares * means).sum(axis=0) * USUAL / (USUAL + unsure)  # of all rows, known better than any center
+        spread = max(float(((means - middle) ** 2).mean() - (doubt**2).mean()), 0.0)
+        found = middle + spread / (spread + doubt**2) * (means - middle)
+        return np.clip(found, -1, 1)
 
 
 def turns(rows: int, clusters: int, columns: int, signal: float, *, pure: bool) -> int:
@@ -169,15 +176,22 @@ def _lloyd(ask: NoisySums, rows: Floats, bound: float, centers: Floats, count: i
 
 def _centers(ask: NoisySums, rows: Floats, bound: float, labels: Codes, before: Floats, share: float) -> Floats:
     """Means of clusters with noise, drawn toward where they were by as much as noise outweighs records."""
-    k, largest = len(before), min(bound, 2.0**BITS)  # rows lie between -1 and 1
-    numbers = ask(Query(np.bincount(labels, minlength=k).astype(np.float64), 1.0, share * COUNTING))
-    sums = ask(Query(np.eye(k)[labels].T @ rows, bound, share * (1 - COUNTING), box=largest, alone=True))
-    n = np.maximum(numbers.total, 1.0)[:, None]
-    means, doubt = sums.total / n * 2.0**-BITS, sums.deviation / n * 2.0**-BITS
+    means, doubt, _ = _means(ask, rows, bound, labels, len(before), share)
     spread = np.maximum((means**2).mean() - (doubt**2).mean(), 0.05)
     kept = spread / (spread + doubt**2)
     found: Floats = np.clip(before + kept * (means - before), -1, 1)
     return found
+
+
+def _means(
+    ask: NoisySums, rows: Floats, bound: float, labels: Codes, k: int, share: float
+) -> tuple[Floats, Floats, Floats]:
+    """(clusters, d) means, the deviation of their noise, and (clusters, 1) numbers of records."""
+    largest = min(bound, 2.0**BITS)  # rows lie between -1 and 1
+    numbers = ask(Query(np.bincount(labels, minlength=k).astype(np.float64), 1.0, share * COUNTING))
+    sums = ask(Query(np.eye(k)[labels].T @ rows, bound, share * (1 - COUNTING), box=largest, alone=True))
+    n = np.maximum(numbers.total, 1.0)[:, None]
+    return sums.total / n * 2.0**-BITS, sums.deviation / n * 2.0**-BITS, n
 
 
 def _apart(count: int, columns: int, draw: np.random.Generator) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,22 +14,35 @@ from casemate.core.errors import UsageError
 from casemate.privacy.dp.estimator import BITS, Bounds, Box, Private
 from casemate.privacy.dp.linear.grid import Clip
 from casemate.privacy.dp.linear.moments import products, symmetric
+from casemate.privacy.dp.noise import direction
 from casemate.privacy.dp.sums import NoisySums, Query
 
 Floats = npt.NDArray[np.float64]
 
 CENTERING: Final = 0.1
 """Share of the budget that goes to the mean."""
+MATRIX: Final = 8
+"""Columns up to which a pure budget is spent on the whole covariance; with more, on directions one by one."""
+MEASURING: Final = 0.1
+"""Share of a pure budget that goes to the variance along directions."""
+LARGEST: Final = 1 << 26
+"""Rows times columns at most, for directions one by one: what eigenvalues err by grows with both."""
+CARE: Final = 1 - 2.0**-20
+"""What that leaves of epsilon."""
 
 
 class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Principal components of a covariance that is released once, with noise (Analyze Gauss).
 
-    A row of norm B, between bounds of -1 and 1, adds ``x x'`` to the sum of products, of norm B^2, and x to the sum of
-    rows. Both are released; the components are those of the covariance that follows, so they cost nothing more, and
-    another number of them neither. Without ``delta`` the guarantee is pure: noise is Laplace noise and norms are L1
-    norms, which suits few columns. Neighbors are data sets of equally many records of which one contributes nothing
-    (``zero_out``).
+    First the mean is released, if its noise is short beside rows. A row x less the mean, of norm B, adds ``x x'`` to
+    the sum of products, of norm B^2, which is released too; the components are those of the covariance that follows, so
+    they cost nothing more, and another number of them neither.
+
+    Without ``delta`` the guarantee is pure. Noise in each of many products would then hide everything, so with more
+    than ``MATRIX`` columns components are drawn one by one by the exponential mechanism: u with density
+    ``exp(epsilon u' S u / B^2)``. A record changes ``u' S u`` by at most B^2 and always upward, so the density and what
+    it is divided by change the same way, and no factor of 2 is lost. Neighbors are data sets of equally many records of
+    which one contributes nothing (``zero_out``).
 
     Args:
         n_components: how many are kept. None: all.
@@ -37,8 +50,9 @@ class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         delta: for (epsilon, delta) with Gaussian noise; far below 1 / rows. None: pure epsilon, Laplace noise.
         bounds: (low, high) of features, each one number or one a column; values are moved to them, in training and in
             answers. Constants of yours, never taken from the data.
-        data_norm: rows' largest norm, where features are counted from -1 to 1 between their bounds: L2 with ``delta``,
-            L1 without. None: half as long as a row between bounds can be. Longer rows are shortened in training.
+        data_norm: rows' largest norm, where features are counted from -1 to 1 between their bounds: L2, but L1 where
+            the covariance has a pure budget. None: half as long as a row between bounds can be. Longer rows are
+            shortened in training.
         random_state: seed of noise that can be repeated, for tests only; then nothing is private, and the certificate
             says so.
 
@@ -58,12 +72,14 @@ class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         >>> model = PCA(5, epsilon=1.0, delta=1e-6, bounds=(0, 16)).fit(x)
         >>> model.transform(x).shape
         (1797, 5)
-        >>> print(model.certificate_)  # doctest: +ELLIPSIS
-        epsilon 1, delta 1e-06 (zero_out) by principal components of sums of products, with rounded Gaussian noise, ...
+        >>> print(model.certificate_)
+        epsilon 1, delta 1e-06 (zero_out) by principal components of sums, with rounded Gaussian noise, 2 releases
 
-    Reference:
+    References:
         Dwork, Talwar, Thakurta and Zhang 2014, "Analyze Gauss: optimal bounds for privacy-preserving principal
-        component analysis", algorithm 1.
+        component analysis", algorithm 1; one by one: Chaudhuri, Sarwate and Sinha 2013, "A near-optimal algorithm for
+        differentially-private principal components", and Amin et al. 2019, "Differentially private covariance
+        estimation", algorithm 1.
     """
 
     def __init__(
@@ -94,29 +110,31 @@ class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 next_step="give a number from 1 to that of features; no budget was spent",
             )
         budget = self._budget(n)
-        box, pure = Box(self.bounds, d), budget.pure
-        norm = float(self.data_norm) if self.data_norm is not None else (d if pure else math.sqrt(d)) / 2
+        box, single = Box(self.bounds, d), budget.pure and d > MATRIX
+        if single and n * d > LARGEST:
+            raise UsageError(
+                f"{n:,} rows of {d} columns are too many for a pure budget",
+                next_step="give delta=, or train on a sample; no budget was spent",
+            )
+        flat = budget.pure and not single
+        norm = float(self.data_norm) if self.data_norm is not None else (d if flat else math.sqrt(d)) / 2
         if not 0 < norm < math.inf:
             raise UsageError(
                 f"data_norm {self.data_norm} cannot be used", next_step="give a number above 0; no budget was spent"
             )
-        clip = Clip(min(norm, float(d) if pure else math.sqrt(d)), 1 if pure else 2, BITS)
-        ask, step = NoisySums(budget, self._entropy()), 2.0**-BITS
-        inside, most = clip(box(rows)), min(clip.steps, step**-1)
-        mean = ask(Query(inside.sum(axis=0), clip.steps, CENTERING, box=most)).total * (step / n)
-        gram, _ = symmetric(ask, products(inside, clip.steps, most, 1 - CENTERING, pure=pure))
-        within = gram * (step * step / n) - np.outer(mean, mean)
-        values, vectors = np.linalg.eigh(within * np.outer(box.half, box.half))
-        largest = np.argsort(-values)[:many]
-        self.mean_ = box.middle + box.half * np.clip(mean, -1, 1)
-        self.n_components_ = many
-        self.components_ = _turned(vectors[:, largest].T)
-        self.explained_variance_ = np.maximum(values[largest], 0.0)
-        whole = float(np.maximum(values, 0.0).sum())
-        self.explained_variance_ratio_ = self.explained_variance_ / max(whole, np.finfo(np.float64).tiny)
-        self._box = box
+        clip = Clip(min(norm, float(d) if flat else math.sqrt(d)), 1 if flat else 2, BITS)
+        ask = NoisySums(budget, self._entropy())
+        ways = _one_by_one(ask, box(rows), clip, many) if single else _at_once(ask, box(rows), clip, box.half, many)
+        self.mean_, self._box, self.n_components_ = box.middle + box.half * ways.mean, box, many
+        self.components_, self.explained_variance_ = ways.components, np.maximum(ways.variances, 0.0)
+        if single:  # in units of features, as far as those differ
+            self.components_, self.explained_variance_ = _scaled(ways, box.half)
+        whole = max(ways.whole, float(self.explained_variance_.sum()), np.finfo(np.float64).tiny)
+        self.explained_variance_ratio_ = self.explained_variance_ / whole
         self.certificate_ = ask.certificate(
-            "principal components of sums of products", (), {"share of the mean": CENTERING, "data_norm": clip.bound}
+            "principal components drawn by the exponential mechanism" if single else "principal components of sums",
+            (),
+            {"share of the mean": ways.centering, "data_norm": clip.bound},
         )
         return self
 
@@ -137,6 +155,84 @@ class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     @property
     def _n_features_out(self) -> int:
         return int(self.n_components_)
+
+
+class _Ways(NamedTuple):
+    """What was found.
+
+    Attributes:
+        mean: (d,) between bounds of -1 and 1.
+        components: (components, d).
+        variances: (components,) along them.
+        whole: variance in all directions.
+        centering: share of the budget that the mean took.
+    """
+
+    mean: Floats
+    components: Floats
+    variances: Floats
+    whole: float
+    centering: float
+
+
+def _at_once(ask: NoisySums, rows: Floats, clip: Clip, half: Floats, many: int) -> _Ways:
+    """From sums of products."""
+    n, step, pure = len(rows), 2.0**-BITS, ask.budget.pure
+    mean, centering = _mean(ask, rows, clip)
+    inside = clip(rows - mean)
+    query = products(inside, clip.steps, min(clip.steps, 2 * 2.0**BITS), 1 - centering, pure=pure)
+    gram, _ = symmetric(ask, query)
+    values, vectors = np.linalg.eigh(gram * (step * step / n) * np.outer(half, half))
+    largest = np.argsort(-values)[:many]
+    return _Ways(mean, _turned(vectors[:, largest].T), values[largest], float(np.maximum(values, 0.0).sum()), centering)
+
+
+def _one_by_one(ask: NoisySums, rows: Floats, clip: Clip, many: int) -> _Ways:
+    """By the exponential mechanism, each in what those before leave."""
+    n, d = rows.shape
+    mean, centering = _mean(ask, rows, clip)
+    inside = clip(rows - mean) * 2.0**-BITS
+    left = 1 - MEASURING - centering
+    scatter, basis, found = inside.T @ inside, np.eye(d), list[Floats]()
+    for _ in range(many):
+        epsilon = ask.set_aside(left / many, d) * CARE
+        way = basis @ direction(epsilon / clip.bound**2 * (basis.T @ scatter @ basis), ask.entropy)
+        found.append(way / np.linalg.norm(way))
+        basis = np.linalg.svd(np.array(found), full_matrices=True)[2][len(found) :].T  # all that is orthogonal to them
+    ways = np.array(found)
+    along = (inside @ ways.T) ** 2
+    parts = np.hstack([along, np.maximum((inside**2).sum(axis=1) - along.sum(axis=1), 0.0)[:, None]])
+    bound = clip.bound**2 * (1 + 2.0**-30)  # the parts of a row add up to its squared length
+    query = Query(np.trunc(parts * 2.0**BITS).sum(axis=0), bound * 2.0**BITS, MEASURING)
+    seen = ask(query).total * (2.0**-BITS / n)
+    order = np.argsort(-seen[:many])
+    return _Ways(mean, ways[order], seen[order], float(np.maximum(seen, 0.0).sum()), centering)
+
+
+def _mean(ask: NoisySums, rows: Floats, clip: Clip) -> tuple[Floats, float]:
+    """The mean with noise and the share that it took; 0 and none, if noise would be as long as rows are.
+
+    That is known beforehand: it follows from the budget and from numbers of rows and columns.
+    """
+    n, d = rows.shape
+    if ask.budget.pure:
+        noise = d * (d / (CENTERING * ask.signal * n)) ** 2 / 3
+    else:
+        noise = d * d / (CENTERING * (ask.signal * n) ** 2)
+    if noise > clip.bound**2 / 16:
+        return np.zeros(d), 0.0
+    whole = np.trunc(rows * 2.0**BITS).sum(axis=0)
+    longest = (d if ask.budget.pure else math.sqrt(d) * (1 + 2.0**-50)) * 2.0**BITS
+    found = ask(Query(whole, longest, CENTERING, box=2.0**BITS)).total * (2.0**-BITS / n)
+    return np.clip(found, -1, 1), CENTERING
+
+
+def _scaled(ways: _Ways, half: Floats) -> tuple[Floats, Floats]:
+    """Components and variances in units of features: those of the covariance that both make up."""
+    values = np.maximum(ways.variances, 0.0)
+    spread = (ways.components * half).T * np.sqrt(values + np.finfo(np.float64).eps)
+    vectors, sizes, _ = np.linalg.svd(spread, full_matrices=False)
+    return _turned(vectors.T), np.where(values.sum() > 0, sizes**2, 0.0)
 
 
 def _turned(components: Floats) -> Floats:

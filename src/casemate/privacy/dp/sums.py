@@ -111,6 +111,17 @@ class NoisySums:
                 return boxed
         return self._by_coordinate(query, signal)
 
+    def set_aside(self, share: float, numbers: int) -> float:
+        """Epsilon for another mechanism, as a share of a pure budget; ``numbers`` are what it will release.
+
+        Raises:
+            DataError: it is more than is left.
+        """
+        if not share > 0 or self.spent + share > 1 + 1e-9:
+            raise DataError("the shares of this budget are spent", next_step="plan them so that they add up to 1")
+        self.spent, self.count, self.drawn = self.spent + share, self.count + 1, self.drawn + numbers
+        return self.signal * share * (1 - 2.0**-40)
+
     def _by_coordinate(self, query: Query, signal: float) -> Noisy:
         total, pure = query.total, self.budget.pure
         weights = np.ones(total.shape) if query.weights is None else query.weights

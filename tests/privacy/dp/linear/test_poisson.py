@@ -49,7 +49,7 @@ def test_no_record_adds_more_to_a_sum_than_its_bound(
 @BUDGETS
 def test_counts_are_predicted_nearly_as_well_as_without_noise(delta: float | None) -> None:
     random = np.random.default_rng(0)
-    x = random.uniform(-0.4, 0.4, (20_000, 2))
+    x = random.uniform(-0.6, 0.6, (20_000, 2))
     y = random.poisson(np.exp(0.5 + 2 * x[:, 0] - x[:, 1]))
     model = PoissonRegressor(2.0, delta=delta, target_bound=12).fit(x, y)
     plain, none = Plain(alpha=0).fit(x, y), mean_poisson_deviance(y, np.full(len(y), y.mean()))

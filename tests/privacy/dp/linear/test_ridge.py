@@ -87,7 +87,7 @@ def test_shrinkage_finds_weights_better_than_inversion() -> None:
     [
         {"epsilon": 0.0},
         {"epsilon": math.nan},
-        {"delta": 0.1},
+        {"delta": 0.5},
         {"delta": 0.0},
         {"bounds": (1.0, 1.0)},
         {"bounds": (0.0, math.inf)},

@@ -142,7 +142,7 @@ class PoissonRegressor(Private, RegressorMixin, BaseEstimator):  # type: ignore[
         steepest = MOST * (1 + BIAS * BIAS)
         if ask.budget.pure:
             momentum = 0.8
-            return Plan(PURE_STEPS, (1 - momentum) / steepest * 4, momentum, pull=self.pull)
+            return Plan(PURE_STEPS, 0.9 * (1 + momentum) / steepest, momentum, pull=self.pull)
         plan = gaussian_plan(rows, ask.budget, part)
         return Plan(plan.steps, min(plan.rate, (1 + plan.momentum) / steepest), plan.momentum, plan.tail, self.pull)
 

@@ -10,7 +10,8 @@ shown is only that ``round(Z)`` is drawn with its true probabilities.
 """
 
 from casemate.privacy.dp.noise.box import box
+from casemate.privacy.dp.noise.direction import direction
 from casemate.privacy.dp.noise.entropy import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.noise.rounded import DISTANCE, gaussian, laplace
 
-__all__ = ["DISTANCE", "Entropy", "SeededEntropy", "SystemEntropy", "box", "gaussian", "laplace"]
+__all__ = ["DISTANCE", "Entropy", "SeededEntropy", "SystemEntropy", "box", "direction", "gaussian", "laplace"]
