@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from casemate.core.errors import UsageError
 from casemate.privacy.dp import components, sums
-from casemate.privacy.dp.components import MATRIX, MEASURING, PCA
+from casemate.privacy.dp.components import MEASURING, PCA
 from tests.privacy.dp.neighbors import distances, overheard
 
 BUDGETS = pytest.mark.parametrize("delta", [None, 1e-6], ids=["pure", "approximate"])
@@ -29,14 +29,14 @@ def test_it_is_an_estimator_of_scikit_learn(estimator, check) -> None:
 @given(x=arrays(np.float64, (6, 3), elements=st.floats(-30, 30)), norm=st.sampled_from([None, 0.5, 2.0]))
 @settings(max_examples=25, deadline=None)
 def test_no_record_moves_a_sum_farther_than_its_bound(delta: float | None, x: np.ndarray, norm: float | None) -> None:
-    model = PCA(epsilon=1.0, delta=delta, bounds=(-5.0, [5.0, 20.0, 0.0]), data_norm=norm)
+    model = PCA(epsilon=1.0, delta=delta, bounds=(-5.0, [5.0, 20.0, 0.0]), data_norm=norm)  # pure: all, so no drawing
     assert max(distances(model.fit, x, np.zeros(6), 1 if delta is None else 2)) <= 1
 
 
 def test_a_record_moves_scores_of_directions_upward_by_no_more_than_epsilon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The matrices that directions are drawn from, of two neighbors that were given the same answers."""
     random = np.random.default_rng(0)
-    x = random.normal(0, 4, (9, MATRIX + 3))
+    x = random.normal(0, 4, (9, 11))
     shown: list[tuple[np.ndarray, np.ndarray]] = []
 
     def draw(matrix: np.ndarray, _: object) -> np.ndarray:

@@ -21,8 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 CENTERING: Final = 0.1
 """Share of the budget that goes to the mean."""
-MATRIX: Final = 8
-"""Columns up to which a pure budget is spent on the whole covariance; with more, on directions one by one."""
+DRAWN: Final = 2.0
+"""Times the root of columns: of a pure budget, fewer components are drawn one by one, more taken from the covariance."""
 MEASURING: Final = 0.1
 """Share of a pure budget that goes to the variance along directions."""
 LARGEST: Final = 1 << 26
@@ -38,8 +38,8 @@ class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     the sum of products, of norm B^2, which is released too; the components are those of the covariance that follows, so
     they cost nothing more, and another number of them neither.
 
-    Without ``delta`` the guarantee is pure. Noise in each of many products would then hide everything, so with more
-    than ``MATRIX`` columns components are drawn one by one by the exponential mechanism: u with density
+    Without ``delta`` the guarantee is pure. Noise in each of many products would then hide everything, so where fewer
+    components are asked for than ``DRAWN`` says they are drawn one by one by the exponential mechanism: u with density
     ``exp(epsilon u' S u / B^2)``. A record changes ``u' S u`` by at most B^2 and always upward, so the density and what
     it is divided by change the same way, and no factor of 2 is lost. Neighbors are data sets of equally many records of
     which one contributes nothing (``zero_out``).
@@ -51,7 +51,7 @@ class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         bounds: (low, high) of features, each one number or one a column; values are moved to them, in training and in
             answers. Constants of yours, never taken from the data.
         data_norm: rows' largest norm, where features are counted from -1 to 1 between their bounds: L2, but L1 where
-            the covariance has a pure budget. None: half as long as a row between bounds can be. Longer rows are
+            the covariance has a pure budget. None: half as long as a row between bounds can be, in L2. Longer rows are
             shortened in training.
         random_state: seed of noise that can be repeated, for tests only; then nothing is private, and the certificate
             says so.
@@ -110,14 +110,14 @@ class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 next_step="give a number from 1 to that of features; no budget was spent",
             )
         budget = self._budget(n)
-        box, single = Box(self.bounds, d), budget.pure and d > MATRIX
+        box, single = Box(self.bounds, d), budget.pure and d > 1 and many < DRAWN * math.sqrt(d)
         if single and n * d > LARGEST:
             raise UsageError(
                 f"{n:,} rows of {d} columns are too many for a pure budget",
                 next_step="give delta=, or train on a sample; no budget was spent",
             )
         flat = budget.pure and not single
-        norm = float(self.data_norm) if self.data_norm is not None else (d if flat else math.sqrt(d)) / 2
+        norm = float(self.data_norm) if self.data_norm is not None else d if flat else math.sqrt(d) / 2
         if not 0 < norm < math.inf:
             raise UsageError(
                 f"data_norm {self.data_norm} cannot be used", next_step="give a number above 0; no budget was spent"
@@ -129,8 +129,9 @@ class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.components_, self.explained_variance_ = ways.components, np.maximum(ways.variances, 0.0)
         if single:  # in units of features, as far as those differ
             self.components_, self.explained_variance_ = _scaled(ways, box.half)
-        whole = max(ways.whole, float(self.explained_variance_.sum()), np.finfo(np.float64).tiny)
-        self.explained_variance_ratio_ = self.explained_variance_ / whole
+        tiny = np.finfo(np.float64).tiny
+        share = float(np.maximum(ways.variances, 0.0).sum()) / max(ways.whole, tiny)
+        self.explained_variance_ratio_ = self.explained_variance_ / max(self.explained_variance_.sum(), tiny) * share
         self.certificate_ = ask.certificate(
             "principal components drawn by the exponential mechanism" if single else "principal components of sums",
             (),
@@ -179,8 +180,8 @@ def _at_once(ask: NoisySums, rows: Floats, clip: Clip, half: Floats, many: int) 
     """From sums of products."""
     n, step, pure = len(rows), 2.0**-BITS, ask.budget.pure
     mean, centering = _mean(ask, rows, clip)
-    inside = clip(rows - mean)
-    query = products(inside, clip.steps, min(clip.steps, 2 * 2.0**BITS), 1 - centering, pure=pure)
+    inside = clip(np.clip(rows - mean, -1, 1) if pure else rows - mean)
+    query = products(inside, clip.steps, min(clip.steps, 2.0**BITS), 1 - centering, pure=pure)
     gram, _ = symmetric(ask, query)
     values, vectors = np.linalg.eigh(gram * (step * step / n) * np.outer(half, half))
     largest = np.argsort(-values)[:many]
