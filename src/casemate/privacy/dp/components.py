@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 CENTERING: Final = 0.1
 """Share of the budget that goes to the mean."""
 DRAWN: Final = 2.0
-"""Times the root of columns: of a pure budget, fewer components are drawn one by one, more taken from the covariance."""
+"""Times the root of columns: with a pure budget, fewer components than that are drawn one by one."""
 MEASURING: Final = 0.1
 """Share of a pure budget that goes to the variance along directions."""
 LARGEST: Final = 1 << 26
@@ -180,7 +180,7 @@ def _at_once(ask: NoisySums, rows: Floats, clip: Clip, half: Floats, many: int) 
     """From sums of products."""
     n, step, pure = len(rows), 2.0**-BITS, ask.budget.pure
     mean, centering = _mean(ask, rows, clip)
-    inside = clip(np.clip(rows - mean, -1, 1) if pure else rows - mean)
+    inside = clip(np.clip(rows - mean, -1, 1))
     query = products(inside, clip.steps, min(clip.steps, 2.0**BITS), 1 - centering, pure=pure)
     gram, _ = symmetric(ask, query)
     values, vectors = np.linalg.eigh(gram * (step * step / n) * np.outer(half, half))

@@ -29,8 +29,6 @@ Codes = npt.NDArray[np.intp]
 
 RESIDUAL_BITS: Final = 16
 """Steps of residuals, as a power of two below 1."""
-LEAVES: Final = 4
-"""Of a number, in a turn."""
 AIM: Final = 0.25
 """Deviation of a leaf's score by noise, at most, after all turns."""
 
@@ -43,11 +41,13 @@ class Course:
         epochs: turns of each feature.
         rate: share of a leaf's Newton step that is taken.
         steepness: curvature of one record's loss, at most.
+        leaves: of a number, in a turn; with two, it is cut somewhere in the middle half of its bins.
     """
 
     epochs: int
     rate: float
     steepness: float
+    leaves: int = 4
 
 
 def boosted(
@@ -79,7 +79,7 @@ def boosted(
     part = share / (course.epochs * len(bins))
     for _ in range(course.epochs):
         for at, each in enumerate(bins):
-            leaves, many = _leaves(each, draw)
+            leaves, many = _leaves(each, course.leaves, draw)
             leaf = leaves[places[:, at]]
             lacking = clip(residuals(scores))
             total = np.stack([np.bincount(leaf, column, minlength=many) for column in lacking.T], axis=1) * 1.0
@@ -93,12 +93,15 @@ def boosted(
     return tables
 
 
-def _leaves(bins: Bins, draw: np.random.Generator) -> tuple[Codes, int]:
+def _leaves(bins: Bins, wanted: int, draw: np.random.Generator) -> tuple[Codes, int]:
     """The leaf of each bin, and how many leaves there are: each category by itself, numbers cut at random."""
     size = len(bins.counts)
-    if bins.nominal or size <= LEAVES:
+    if bins.nominal or size <= wanted:
         return np.arange(size), size
-    cuts = draw.choice(size - 1, LEAVES - 1, replace=False) + 1
+    if wanted == 2:
+        cuts = draw.integers(size // 4, size - size // 4, 1).clip(1, size - 1)
+    else:
+        cuts = draw.choice(size - 1, wanted - 1, replace=False) + 1
     found = np.zeros(size, dtype=np.intp)
     found[cuts] = 1
-    return np.cumsum(found), LEAVES
+    return np.cumsum(found), wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Self
 
@@ -15,7 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from casemate.core.errors import UsageError
 from casemate.privacy.dp.boosting.bins import CELLS, binned, cells, checked
 from casemate.privacy.dp.boosting.cycle import RESIDUAL_BITS, Course, boosted
+from casemate.privacy.dp.curves import mu_of
 from casemate.privacy.dp.estimator import Bounds, Box, Private, encoded
+from casemate.privacy.dp.linear.descent import Budget
 from casemate.privacy.dp.linear.grid import Clip
 from casemate.privacy.dp.sums import NoisySums
 
@@ -27,11 +30,12 @@ BINNING: Final = 0.1
 EPOCHS, RATE = 60, 0.15
 """With Gaussian noise, whose turns cost nothing."""
 PURE_EPOCHS, PURE_RATE = 8, 0.7
-"""With Laplace noise."""
-HALF: Final = 0.5
-"""Longest residual of one record, of two classes: what every record has at the start."""
-MANY: Final = 0.7
-"""The same of more classes, about; twice that in L1."""
+"""With Laplace noise, at most."""
+MUCH, LITTLE = 0.5, 0.2
+"""Noise (`_noise`) from which turns and leaves are fewer, and from which residuals are clipped."""
+CLIPPED: Final = 0.5
+"""Share of the longest residual that clipping leaves: about what every record has at the start. Noise is halved, and
+probabilities of rare classes come out too small, but which class is likelier does not change."""
 MOST_BINS: Final = 1 << 12
 
 
@@ -43,7 +47,12 @@ class _Additive(Private):
     max_bins: int
 
     def _learn(
-        self, rows: Floats, residuals: Callable[[Floats], Floats], clip: Clip, outputs: int, assumed: tuple[str, ...]
+        self,
+        rows: Floats,
+        residuals: Callable[[Floats], Floats],
+        longest: float,
+        outputs: int,
+        assumed: tuple[str, ...],
     ) -> Self:
         budget = self._budget(len(rows))
         self.n_categories_ = checked(self.categories, rows.shape[1])
@@ -52,8 +61,10 @@ class _Additive(Private):
                 f"{self.max_bins} bins cannot be", next_step=f"give from 2 to {MOST_BINS}; no budget was spent"
             )
         self._box = Box(self.bounds, rows.shape[1])
-        epochs, rate = (PURE_EPOCHS, PURE_RATE) if budget.pure else (EPOCHS, RATE)
-        course = Course(epochs, rate, 0.25 if isinstance(self, ClassifierMixin) else 1.0)
+        course, left = _course(budget, rows.shape, 0.25 if isinstance(self, ClassifierMixin) else 1.0)
+        clip = Clip(
+            longest * (left if isinstance(self, ClassifierMixin) else CLIPPED), 1 if budget.pure else 2, RESIDUAL_BITS
+        )
         ask = NoisySums(budget, self._entropy())
         draw = np.random.default_rng(ask.entropy.words(4))
         places = self._cells(rows)
@@ -70,8 +81,8 @@ class _Additive(Private):
             assumed,
             {
                 "share of the histogram": BINNING,
-                "epochs": epochs,
-                "rate": rate,
+                "epochs": course.epochs,
+                "rate": course.rate,
                 "max_bins": int(self.max_bins),
                 "cells": CELLS,
                 "clip of residuals": clip.bound,
@@ -96,11 +107,34 @@ class _Additive(Private):
         return cells(np.where(numbers, self._box(rows), rows), self.n_categories_)
 
 
+def _noise(budget: Budget, shape: tuple[int, ...], epochs: int, rate: float) -> float:
+    """Deviation of a leaf's score by noise, where a quarter of the records are in it and residuals are 1 at most."""
+    rows, columns = shape
+    turns = epochs * columns
+    if budget.pure:
+        one = math.sqrt(2) * turns / budget.epsilon
+    else:
+        one = math.sqrt(turns) / mu_of(budget.epsilon, budget.delta)
+    return rate * math.sqrt(epochs) * one * 16 / rows
+
+
+def _course(budget: Budget, shape: tuple[int, ...], steepness: float) -> tuple[Course, float]:
+    """How boosting goes, and what share of the longest residual is left; of public numbers only."""
+    epochs, rate = EPOCHS, RATE
+    if budget.pure:
+        epochs, rate = PURE_EPOCHS, PURE_RATE
+        while epochs > 1 and _noise(budget, shape, epochs, rate) > MUCH:
+            epochs, rate = epochs - 1, rate + (1 - PURE_RATE) / (PURE_EPOCHS - 1)
+    noise = _noise(budget, shape, epochs, rate)
+    return Course(epochs, rate, steepness, 2 if noise > MUCH else 4), 1.0 if noise < LITTLE else CLIPPED
+
+
 class ExplainableBoostingClassifier(_Additive, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An additive model of binned features that is boosted with noise; for tables, often the best that there is.
 
     Each feature's function is a table that can be plotted (``term_scores_``) and edited. A record takes part in one
-    histogram and in every turn with a residual of at most 0.5 (several classes: 0.7 in L2, 1.4 in L1), in one leaf.
+    histogram and in every turn with its residual, in one leaf: at most 1 (several classes: the root of 2 in L2, 2 in
+    L1), or half of that, by clipping, where rows times budget are few (``LITTLE``).
     Neighbors are data sets of equally many records of which one contributes nothing (``zero_out``). Without ``delta``
     the guarantee is pure.
 
@@ -165,14 +199,13 @@ class ExplainableBoostingClassifier(_Additive, ClassifierMixin, BaseEstimator): 
         assumed: list[str] = []
         self.classes_, codes = encoded(self.classes, labels, assumed)
         outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
-        pure = self.delta is None
-        most = HALF if outputs == 1 else MANY * 2 if pure else MANY
+        most = 1.0 if outputs == 1 else 2.0 if self.delta is None else math.sqrt(2)
         wanted = codes[:, None].astype(np.float64) if outputs == 1 else np.eye(outputs)[codes]
 
         def lacking(scores: Floats) -> Floats:
             return wanted - (expit(scores) if outputs == 1 else softmax(scores, axis=1))
 
-        return self._learn(rows, lacking, Clip(most, 1 if pure else 2, RESIDUAL_BITS), outputs, tuple(assumed))
+        return self._learn(rows, lacking, most, outputs, tuple(assumed))
 
     def decision_function(self, X: npt.ArrayLike) -> Floats:
         """(n,) scores of the second class of two, or (n, classes) scores."""
@@ -249,8 +282,7 @@ class ExplainableBoostingRegressor(_Additive, RegressorMixin, BaseEstimator):  #
         rows, target = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         self._goal = Box(self.target_bounds, 1, "target_bounds")
         wanted = self._goal(np.asarray(target, dtype=np.float64))[:, None]
-        clip = Clip(1.0, 1 if self.delta is None else 2, RESIDUAL_BITS)
-        return self._learn(rows, lambda scores: wanted - scores, clip, 1, ())
+        return self._learn(rows, lambda scores: wanted - scores, 2.0, 1, ())
 
     def predict(self, X: npt.ArrayLike) -> Floats:
         """(n,) targets, between their bounds."""
