@@ -157,7 +157,8 @@ class KMeans(Private, ClusterMixin, TransformerMixin, BaseEstimator):  # type: i
         middle = (shares * means).sum(axis=0) * USUAL / (USUAL + unsure)  # of all rows, known better than any center
         spread = max(float(((means - middle) ** 2).mean() - (doubt**2).mean()), 0.0)
         found = middle + spread / (spread + doubt**2) * (means - middle)
-        return np.clip(found, -1, 1)
+        centers: Floats = np.clip(found, -1, 1)
+        return centers
 
 
 def turns(rows: int, clusters: int, columns: int, signal: float, *, pure: bool) -> int:

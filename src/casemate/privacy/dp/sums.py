@@ -192,5 +192,5 @@ def _boxed(query: Query, bound: float, signal: float, entropy: Entropy) -> Noisy
     moved = bound / 2.0**shift + (1 if shift else 0)  # rounding moves two sums apart by a step in each coordinate
     scale = math.nextafter(moved, math.inf) / signal
     noise = np.stack([box(scale, size, entropy) for _ in total]).reshape(query.total.shape)
-    found: Floats = (np.rint(query.total / 2.0**shift) + noise) * 2.0**shift
+    found = np.asarray((np.rint(query.total / 2.0**shift) + noise) * 2.0**shift, dtype=np.float64)
     return Noisy(found, np.full(query.total.shape, deviation(scale, size) * 2.0**shift), 2.0**shift)

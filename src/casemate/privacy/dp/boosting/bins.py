@@ -73,13 +73,14 @@ def binned(ask: NoisySums, places: Codes, categories: Sequence[int], most: int, 
     total = np.bincount((places + starts).ravel(), minlength=sum(sizes)).astype(np.float64)
     d = len(sizes)
     long = float(d) if ask.budget.pure else math.sqrt(d) * (1 + 2.0**-50)  # the root is rounded
-    noisy = ask(Query(total, long, share)).total
+    noisy = ask(Query(total, long, share))
     found = []
     for start, size, many in zip(starts, sizes, categories, strict=True):
-        counts = noisy[start : start + size]
+        part = slice(start, start + size)
+        counts = _plausible(noisy.total[part], float(noisy.deviation[start]), len(places))
         merged = np.arange(size) if many else _merged(counts, len(places) / most)
         together = np.bincount(merged, counts, minlength=int(merged.max()) + 1)
-        found.append(Bins(merged, np.maximum(together, 1.0), bool(many)))
+        found.append(Bins(merged, together, bool(many)))
     return found
 
 
@@ -95,6 +96,16 @@ def checked(categories: Sequence[int] | None, columns: int) -> tuple[int, ...]:
             f"categories do not fit {columns} columns",
             next_step="give one number a column: how many categories there are, 0 for a number; no budget was spent",
         )
+    return found
+
+
+def _plausible(noisy: Floats, doubt: float, records: int) -> Floats:
+    """Counts drawn toward equal ones as far as noise explains that they differ, positive, and as many as records."""
+    equal = records / len(noisy)
+    apart = float(np.mean((noisy - equal) ** 2))
+    kept = max(1 - doubt * doubt / max(apart, 1e-12), 0.0)
+    counts = np.maximum(equal + kept * (noisy - equal), min(equal, 1.0) / 2)
+    found: Floats = counts * (records / counts.sum())
     return found
 
 

@@ -82,7 +82,9 @@ def boosted(
             leaves, many = _leaves(each, course.leaves, draw)
             leaf = leaves[places[:, at]]
             lacking = clip(residuals(scores))
-            total = np.stack([np.bincount(leaf, column, minlength=many) for column in lacking.T], axis=1) * 1.0
+            total = np.zeros((many, outputs))
+            for output in range(outputs):
+                total[:, output] = np.bincount(leaf, lacking[:, output], minlength=many)
             found = ask(Query(total, clip.steps, part))
             noise = float(found.deviation.max()) * 2.0**-RESIDUAL_BITS
             steep = course.steepness * np.bincount(leaves, each.counts, minlength=many)
