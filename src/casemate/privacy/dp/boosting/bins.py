@@ -79,7 +79,8 @@ def binned(ask: NoisySums, places: Codes, categories: Sequence[int], most: int, 
         part = slice(start, start + size)
         counts = _plausible(noisy.total[part], float(noisy.deviation[start]), len(places))
         merged = np.arange(size) if many else _merged(counts, len(places) / most)
-        together = np.bincount(merged, counts, minlength=int(merged.max()) + 1)
+        together = np.zeros(int(merged.max()) + 1)
+        np.add.at(together, merged, counts)
         found.append(Bins(merged, together, bool(many)))
     return found
 

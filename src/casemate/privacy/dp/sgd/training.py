@@ -45,6 +45,8 @@ _MECHANISMS: Final = {
     "poisson": "gradient descent with clipped gradients and rounded Gaussian noise (DP-SGD)",
     "fixed": "gradient descent with clipped gradients and correlated, rounded Gaussian noise (DP-FTRL), all steps one",
 }
+KEPT: Final = 1 << 28
+"""Numbers of past gradients that are kept in memory at most; noise of large modules is correlated over fewer steps."""
 LARGEST: Final = 512
 """Samples whose gradients are clipped at a time; larger batches are gathered."""
 
@@ -263,7 +265,8 @@ class PrivateTraining:
             sampler = PoissonSampler(records, plan.rate, self._entropy("batches"))
             return sampler, GradientRelease(size, self.clip_norm, plan.noise_multiplier, noise)
         order = FixedOrder(records, self.batch, max(round(self.epochs), 1))
-        return order, CorrelatedRelease(size, self.clip_norm, plan.noise_multiplier, order.factor(), noise)
+        factor = order.factor(max(KEPT // (2 * size), 1))
+        return order, CorrelatedRelease(size, self.clip_norm, plan.noise_multiplier, factor, noise)
 
     def _events(self, steps: int) -> int:
         """How many events of the sampler steps are: with correlated noise all of them are one."""
