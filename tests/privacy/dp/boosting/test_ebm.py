@@ -16,7 +16,7 @@ from casemate.privacy.dp.boosting import ebm
 from casemate.privacy.dp.boosting.bins import CELLS, _merged
 from casemate.privacy.dp.boosting.ebm import ExplainableBoostingClassifier as Classifier
 from casemate.privacy.dp.boosting.ebm import ExplainableBoostingRegressor as Regressor
-from tests.privacy.dp.neighbors import distances
+from tests.privacy.dp.neighbors import added
 
 BUDGETS = pytest.mark.parametrize("delta", [None, 1e-6], ids=["pure", "approximate"])
 
@@ -29,19 +29,24 @@ def test_they_are_estimators_of_scikit_learn(estimator, check) -> None:
 
 @BUDGETS
 @pytest.mark.parametrize("classes", [2, 3, 0])
-@given(x=arrays(np.float64, (6, 3), elements=st.floats(-9, 9)), y=arrays(np.int64, 6, elements=st.integers(0, 2)))
+@given(
+    x=arrays(np.float64, (1, 3), elements=st.floats(-9, 9)),
+    y=arrays(np.int64, 1, elements=st.integers(0, 2)),
+    epsilon=st.sampled_from([0.1, 1.0, 20.0]),
+)
 @settings(max_examples=8, deadline=None)
-def test_no_record_moves_a_sum_farther_than_its_bound(
-    delta: float | None, classes: int, x: np.ndarray, y: np.ndarray
+def test_no_record_adds_more_to_a_sum_than_its_bound(
+    delta: float | None, classes: int, x: np.ndarray, y: np.ndarray, epsilon: float
 ) -> None:
-    common = {"delta": delta, "bounds": (-5.0, [5.0, 20.0, 0.0]), "categories": (0, 0, 3), "random_state": 0}
+    common = {"delta": delta, "bounds": (-5.0, [5.0, 20.0, 0.0]), "categories": (0, 0, 3), "max_bins": 4}
     if classes:
-        model = Classifier(1.0, classes=range(classes), max_bins=2, **common)
+        model = Classifier(epsilon, classes=range(classes), **common)
     else:
-        model = Regressor(1.0, target_bounds=(0, 1.5), max_bins=2, **common)
+        model = Regressor(epsilon, target_bounds=(0, 1.5), **common)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ebm, "EPOCHS", 5)
-        found = distances(model.fit, x, y % classes if classes else y * 1.0, 1 if delta is None else 2)
+        patch.setattr(ebm, "EPOCHS", 8)
+        found = added(model.fit, x, y % classes if classes else y * 1.0, 1 if delta is None else 2)
+    assert len(found) == 1 + 3 * model.certificate_.settings["epochs"]
     assert max(found) <= 1
 
 
