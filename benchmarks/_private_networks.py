@@ -7,7 +7,7 @@ from torch import nn
 class Block(nn.Module):
     """Embedding, one transformer block of linear layers and layer norms, and a head: width 128, 64 places."""
 
-    def __init__(self, words=1000, width=128, heads=4, classes=10):
+    def __init__(self, words: int = 1000, width: int = 128, heads: int = 4, classes: int = 10) -> None:
         super().__init__()
         self.heads = heads
         self.words = nn.Embedding(words, width)
@@ -16,7 +16,7 @@ class Block(nn.Module):
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
         self.head = nn.Linear(width, classes)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(n, places) words to (n, classes) scores."""
         x = self.words(x)
         n, places, width = x.shape
@@ -30,30 +30,30 @@ class Block(nn.Module):
         return self.head((x + self.down(nn.functional.gelu(self.up(self.after(x))))).mean(1))
 
 
-def network(name):
-    """One of the three, with the same weights everywhere."""
-    torch.manual_seed(0)
+def network(name: str) -> nn.Module:
+    """One of them, with the weights that torch's generator gives."""
     if name == "MLP":
         return nn.Sequential(
             nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)
         )
-    if name == "CNN":
+    if name.endswith("CNN"):
+        bend = nn.Tanh if name == "tanh CNN" else nn.ReLU
         return nn.Sequential(
             nn.Conv2d(1, 16, 8, 2, padding=3),
-            nn.ReLU(),
+            bend(),
             nn.MaxPool2d(2, 1),
             nn.Conv2d(16, 32, 4, 2),
-            nn.ReLU(),
+            bend(),
             nn.MaxPool2d(2, 1),
             nn.Flatten(),
             nn.Linear(32 * 4 * 4, 32),
-            nn.ReLU(),
+            bend(),
             nn.Linear(32, 10),
         )
     return Block()
 
 
-def samples(name, count):
+def samples(name: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Random samples and labels."""
     draw = torch.Generator().manual_seed(1)
     y = torch.randint(10, (count,), generator=draw)

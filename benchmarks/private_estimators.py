@@ -244,7 +244,7 @@ def theirs(python: Path, case: Case, table: Table, epsilon: float, train: np.nda
         given, answer = Path(scratch) / "given.npz", Path(scratch) / "answer.npz"
         arguments = json.dumps({"epsilon": epsilon, **case.arguments(table)})
         np.savez(given, x=table.x, y=table.y, train=train, test=test, model=case.peer, arguments=arguments)
-        program = str(ROOT / "benchmarks" / "_diffprivlib.py")
+        program = str(ROOT / "benchmarks" / "_private_models.py")
         done = subprocess.run(
             [str(python), "-W", "ignore", program, given, answer],
             check=False,

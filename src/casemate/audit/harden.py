@@ -29,6 +29,7 @@ from casemate.core.errors import UsageError
 from casemate.core.observer import Observer, Silent
 from casemate.core.policy import Verdict
 from casemate.targets.network import NetworkBackend, weights_of
+from casemate.targets.target import Target
 from casemate.training.engagement import Conclusion, Defense, Engagement, Proposal
 
 QUALITY = ("quality.model", "quality.scores")
@@ -120,14 +121,22 @@ def harden(
 
 
 def facing(config: Config, room: str) -> Config:
-    """The configuration with the defenses of one room, those configured or else all with their defaults.
+    """The configuration with the defenses against one threat, those configured or else all with their defaults.
+
+    Args:
+        config: the whole one.
+        room: of threats, such as "inversion", or an attack by which defenses are judged, such as "membership".
 
     Raises:
-        UsageError: the room has no defense.
+        UsageError: there is no such defense.
     """
-    known = sorted(name for name in registry().defenses if name.startswith(f"{room}."))
+    faced = {
+        name: {part for each in (name, *spec.judged_by) for part in (each, *each.split("."))}
+        for name, spec in registry().defenses.items()
+    }
+    known = sorted(name for name, words in faced.items() if room in words)
     if not known:
-        rooms = sorted({name.partition(".")[0] for name in registry().defenses})
+        rooms = sorted({each.partition(".")[0] for spec in registry().defenses.values() for each in spec.judged_by})
         raise UsageError(f"there is no defense against {room!r}", next_step=f"use one of: {', '.join(rooms)}")
     chosen = tuple(section for section in config.defense if section.use in known)
     return msgspec.structs.replace(config, defense=chosen or tuple(DefenseSection(use=name) for name in known))
@@ -185,21 +194,26 @@ def write_defended(config: Config, defended: Sequence[Defended]) -> Iterator[Pat
         if each.spec.changes == "answers":
             served.append(f'[[serve]]\nmodel = "{each.base}"\nanswers = "{each.engagement.target.answers.name}"\n')
             continue
-        backend = each.engagement.target.backend
-        ending = "npz" if isinstance(backend, NetworkBackend) else "joblib"
-        path = paths[each.base].with_name(f"{paths[each.base].stem}.{each.spec.id}.{ending}")
-        part = path.with_name(f".part.{path.name}")  # savez adds an ending to names that have none of its own
-        if isinstance(backend, NetworkBackend):
-            np.savez(part, allow_pickle=False, **weights_of(backend.model))
-        else:
-            joblib.dump(backend.model, part)
-        part.replace(path)
-        yield path
+        yield write_model(paths[each.base], each.spec.id, each.engagement.target)
     if served:
         path = config.path(config.audit.out).parent / "casemate.serve.toml"
         head = "# Defenses of answers that `casemate harden` applied and attacked; the gateway enforces them.\n\n"
         write(path, (head + "\n".join(served)).encode())
         yield path
+
+
+def write_model(original: Path, what: str, target: Target) -> Path:
+    """Write a changed model beside the original, and say where."""
+    backend = target.backend
+    ending = "npz" if isinstance(backend, NetworkBackend) else "joblib"
+    path = original.with_name(f"{original.stem}.{what}.{ending}")
+    part = path.with_name(f".part.{path.name}")  # savez adds an ending to names that have none of its own
+    if isinstance(backend, NetworkBackend):
+        np.savez(part, allow_pickle=False, **weights_of(backend.model))
+    else:
+        joblib.dump(backend.model, part)
+    part.replace(path)
+    return path
 
 
 def _defended(base: Engagement, section: DefenseSection, spec: DefenseSpec, proposal: Proposal) -> Defended:

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import TypeVar
 
+import casemate.privacy.dp.declarations as private
 import casemate.quality.declarations as quality
 import casemate.threats.evasion.declarations as evasion
 import casemate.threats.extraction.declarations as extraction
@@ -22,7 +23,15 @@ from casemate.core.findings import Rule
 
 Spec = TypeVar("Spec", AssessmentSpec, DefenseSpec)
 
-BUILT_IN: tuple[ModuleType, ...] = (quality, inversion, extraction, evasion, poisoning, supply_chain)
+BUILT_IN: tuple[ModuleType, ...] = (
+    quality,
+    inversion,
+    extraction,
+    evasion,
+    poisoning,
+    supply_chain,
+    private,
+)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ VERBS = {
     "init": Verb("casemate.cli.init:init", "Look at a model and its data, write a commented casemate.toml."),
     "audit": Verb("casemate.cli.audit:audit", "Run every assessment that fits, judge it, write the report."),
     "harden": Verb("casemate.cli.harden:harden", "Apply defenses, attack again, show what each costs and buys."),
+    "train": Verb("casemate.cli.train:train", "Train models again with differential privacy, with a certificate."),
     "scan": Verb("casemate.cli.scan:scan", "Model files, archives, repositories: what is smuggled in."),
     "seal": Verb("casemate.cli.seal:seal", "Sign, describe and encrypt a model: scan, provenance, bill of materials."),
     "unseal": Verb("casemate.cli.unseal:unseal", "Open a sealed file or folder again."),

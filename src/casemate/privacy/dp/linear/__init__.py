@@ -1,1 +1,1 @@
-"""Linear models that are trained privately by full-batch gradient descent on whole numbers."""
+"""Linear models that are trained privately: full-batch gradient descent on whole numbers, or objective perturbation."""

@@ -1,8 +1,8 @@
-"""How a private descent goes when nothing is said: functions of rows and budget, fixed before any data set was scored.
+"""How a private fit goes when nothing is said: functions of rows and budget, fixed before any data set was scored.
 
-A score's noise is about the descent's time, times the deviation of one record's part, over rows and budget. The time is
-chosen so that this is ``AIM``: enough to be small beside scores that tell classes apart, and no shorter, for a descent
-that stops early has not learned what the data say. Beyond ``LONGEST`` nothing is gained.
+With Gaussian noise, a score's is about the descent's time, times the deviation of one record's part, over rows and
+budget. The time is chosen so that this is ``AIM``: enough to be small beside scores that tell classes apart, and no
+shorter, for a descent that stops early has not learned what the data say. Beyond ``LONGEST`` nothing is gained.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ AIM: Final = 3.0
 """Deviation of a score by noise."""
 LONGEST: Final = 20_000.0
 """Time of a descent whose rows have length 1."""
-PURE_STEPS: Final = 20
-"""Releases of a pure budget: noise in the weights grows as their root."""
-MEASURING: Final = 0.02
-"""Share of a pure budget that is spent on the rows' mean squared length."""
+SLANTING: Final = 6.0
+"""Deviation of the score of a row of length 1 by a pure budget's noise, where the data say nothing about it. Rows
+of more entries see a part of it."""
+COVERING: Final = 0.01
+"""Share that hides how far from the minimum minimizing ended."""
 
 
 def gaussian_plan(rows: int, budget: Budget, bound: float) -> Plan:
@@ -34,21 +35,3 @@ def gaussian_plan(rows: int, budget: Budget, bound: float) -> Plan:
     time = min(AIM * mu_of(budget.epsilon, budget.delta) * rows / bound, LONGEST)
     steps = min(max(math.ceil(time / 10), 30), 200)
     return Plan(steps, rate=0.1 * time / steps, momentum=0.9)
-
-
-def laplace_plan(rows: int, budget: Budget, bound: float, square: float, bias: float) -> Plan:
-    """For Laplace noise, whose steps are dear.
-
-    Args:
-        rows: in the data set.
-        budget: pure epsilon.
-        bound: largest L1 norm of one record's part.
-        square: mean squared L2 norm of rows, as released.
-        bias: the constant that stands for the intercept.
-    """
-    momentum, length = 0.8, math.sqrt(square)
-    noise = math.sqrt(2 * PURE_STEPS) * bound / (budget.epsilon * rows)
-    time = min(AIM / (noise * length), LONGEST / square)
-    steepest = 0.25 * (square + bias * bias)
-    rate = min((1 - momentum) * time / PURE_STEPS, 0.9 * (1 + momentum) / steepest)
-    return Plan(PURE_STEPS, rate=rate, momentum=momentum)

@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any, Final, Self
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
@@ -16,20 +17,22 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from casemate.core.errors import DataError, UsageError
 from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.checks import ABSURD
-from casemate.privacy.dp.linear.defaults import MEASURING, gaussian_plan, laplace_plan
+from casemate.privacy.dp.linear.defaults import gaussian_plan
 from casemate.privacy.dp.linear.descent import Budget, Plan, Release, descend
 from casemate.privacy.dp.linear.grid import RESIDUAL_BITS, ROW_BITS, Clip, Floats
+from casemate.privacy.dp.linear.objective import certificate, divided, perturbed
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.warning import PrivacyWarning
 
+KEPT: Final = "certificate_"
 HALF: Final = 0.5
 """Longest residual of one record, of two classes: what every record has at the start."""
 MANY: Final = 0.7
-"""The same of more classes, about; twice that in L1."""
+"""The same of more classes, about."""
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """Logistic regression, binary or multinomial, by gradient descent with noise.
+    """Logistic regression, binary or multinomial: gradient descent with noise, or objective perturbation without delta.
 
     Neighbors are data sets of equally many records of which one contributes nothing (``zero_out``). Without ``delta``
     the guarantee is pure. Rows longer than ``data_norm`` are shortened to it, in training and in answers, so nothing
@@ -98,18 +101,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
         entropy = self._entropy()
         clipped, bias = self._clipped(rows, budget)
-        most = HALF if outputs == 1 else MANY * 2 if budget.pure else MANY
-        residual = Clip(most, 1 if budget.pure else 2, RESIDUAL_BITS)
-        longest = (1 + bias if budget.pure else math.hypot(1, bias)) * 2.0**ROW_BITS
-        part = longest * 2.0**-ROW_BITS * residual.bound
-        plan, rest = self._plan(clipped, budget, part, bias, entropy)
-        release = Release(rest, plan.steps, longest * residual.steps, (clipped.shape[1], outputs), entropy)
-        weights = descend(clipped, _residuals(codes, outputs), residual, release, plan, ROW_BITS)
+        fit = self._minimized if budget.pure else self._descended
+        weights, self.n_iter_, self.certificate_ = fit(clipped, codes, outputs, bias, budget, entropy, tuple(assumed))
         self.weights_ = weights
         self.coef_ = weights[: rows.shape[1]].T / self.data_norm
         self.intercept_ = bias * weights[-1] if self.fit_intercept else np.zeros(outputs)
-        self.n_iter_ = plan.steps
-        self.certificate_ = self._certificate(release, budget, plan, tuple(assumed))
         return self
 
     def decision_function(self, X: npt.ArrayLike) -> Floats:
@@ -137,6 +133,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         answer: npt.NDArray[Any] = self.classes_[best]
         return answer
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The certificate as JSON: a saved model holds plain values, which loading can check."""
+        state: dict[str, Any] = super().__getstate__()
+        return {key: msgspec.json.encode(value) if key == KEPT else value for key, value in state.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        read = {KEPT: msgspec.json.decode(state[KEPT], type=Certificate)} if KEPT in state else {}
+        super().__setstate__({**state, **read})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -198,22 +203,39 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             return made, bias
         return np.hstack([made, np.full((len(made), 1), bias * 2.0**ROW_BITS)]), bias
 
-    def _plan(self, rows: Floats, budget: Budget, part: float, bias: float, entropy: Entropy) -> tuple[Plan, Budget]:
-        """How to descend, and what is left to spend on it."""
-        if not budget.pure:
-            plan = gaussian_plan(len(rows), budget, part)
-            return Plan(plan.steps, plan.rate, plan.momentum, plan.tail, self.pull), budget
-        first, rest = Budget(budget.epsilon * MEASURING), Budget(budget.epsilon * (1 - MEASURING))
-        inner = rows[:, :-1] if self.fit_intercept else rows
-        squares = np.trunc((inner * 2.0**-ROW_BITS * inner).sum(axis=1)) * 1.0
-        ask = Release(first, 1, 2.0**ROW_BITS, (1, 1), entropy)
-        mean = float(ask(squares.sum().reshape(1, 1))[0, 0]) * 2.0**-ROW_BITS / len(rows)
-        doubt = ask.noise * 2.0**ask.shift * 2.0**-ROW_BITS / len(rows)
-        square = min(max(mean + 2 * doubt, 1 / inner.shape[1]), 1.0)
-        plan = laplace_plan(len(rows), rest, part, square, bias)
-        return Plan(plan.steps, plan.rate, plan.momentum, plan.tail, self.pull), rest
+    def _minimized(
+        self,
+        rows: Floats,
+        codes: npt.NDArray[np.intp],
+        outputs: int,
+        bias: float,
+        budget: Budget,
+        entropy: Entropy,
+        assumed: tuple[str, ...],
+    ) -> tuple[Floats, int, Certificate]:
+        """Weights, releases and certificate of a pure budget."""
+        term = divided(budget.epsilon, outputs, 1 + bias, 1 + bias * bias, self.pull * len(rows))
+        weights, _ = perturbed(rows * 2.0**-ROW_BITS, codes, outputs, term, entropy)
+        made = certificate(term, budget.epsilon, weights.size, entropy, assumed, self.pull, float(self.data_norm))
+        return weights, 1, made
 
-    def _certificate(self, release: Release, budget: Budget, plan: Plan, assumed: tuple[str, ...]) -> Certificate:
+    def _descended(
+        self,
+        rows: Floats,
+        codes: npt.NDArray[np.intp],
+        outputs: int,
+        bias: float,
+        budget: Budget,
+        entropy: Entropy,
+        assumed: tuple[str, ...],
+    ) -> tuple[Floats, int, Certificate]:
+        """The same of (epsilon, delta)."""
+        residual = Clip(HALF if outputs == 1 else MANY, 2, RESIDUAL_BITS)
+        longest = math.hypot(1, bias) * 2.0**ROW_BITS
+        base = gaussian_plan(len(rows), budget, longest * 2.0**-ROW_BITS * residual.bound)
+        plan = Plan(base.steps, base.rate, base.momentum, base.tail, self.pull)
+        release = Release(budget, plan.steps, longest * residual.steps, (rows.shape[1], outputs), entropy)
+        weights = descend(rows, _residuals(codes, outputs), residual, release, plan, ROW_BITS)
         settings: dict[str, float | int | str | bool] = {
             "data_norm": float(self.data_norm),
             "steps": plan.steps,
@@ -222,10 +244,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             "tail": plan.tail,
             "pull": plan.pull,
         }
-        if budget.pure:
-            settings["measuring"] = MEASURING
-        made = release.certificate(self.data_norm * 2.0 ** -(ROW_BITS + RESIDUAL_BITS), assumed, settings)
-        return made.spent(budget.epsilon)
+        grid = self.data_norm * 2.0 ** -(ROW_BITS + RESIDUAL_BITS)
+        return weights, plan.steps, release.certificate(grid, assumed, settings)
 
 
 def _residuals(codes: npt.NDArray[np.intp], outputs: int) -> Any:

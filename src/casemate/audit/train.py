@@ -1,0 +1,112 @@
+"""Train the models of a configuration again, privately; write each beside the original with a signed certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from casemate.audit.audit import opened_or_refused
+from casemate.audit.config import Config
+from casemate.audit.harden import write_model
+from casemate.audit.output import write
+from casemate.core.digests import Digest, canonical_json
+from casemate.core.errors import UsageError
+from casemate.core.observer import Observer, Silent
+from casemate.custody.signing.envelope import encode_envelope, sign_payload
+from casemate.custody.signing.home import home_signers
+from casemate.privacy.dp.certificate import Certificate
+from casemate.privacy.dp.defense import TrainPrivately
+from casemate.targets.target import Target
+from casemate.training.engagement import Engagement
+
+STATEMENT: Final = "https://in-toto.io/Statement/v1"
+PREDICATE: Final = "https://casemate.dev/privacy/dp-accounting/v1"
+
+
+@dataclass(frozen=True)
+class PrivatelyTrained:
+    """One model.
+
+    Attributes:
+        name: of the model in the configuration.
+        certificate: what its guarantee rests on.
+        before, after: accuracy on held-out rows, of the model as it was and of the private one.
+        model: where it was written.
+        statement: where its signed certificate was written.
+    """
+
+    name: str
+    certificate: Certificate
+    before: float
+    after: float
+    model: Path
+    statement: Path
+
+
+def train_privately(
+    config: Config,
+    *,
+    epsilon: float,
+    delta: float,
+    models: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    observer: Observer | None = None,
+    home: Path | None = None,
+) -> list[PrivatelyTrained]:
+    """Train models privately on the rows they were trained on.
+
+    Args:
+        config: which models, and their data.
+        epsilon: of the budget that each model gets; two models of the same data spend twice.
+        delta: of the budget; 0 for pure epsilon.
+        models: names of models; all that can be trained privately when empty.
+        options: of `casemate.privacy.dp.PrivateTraining`, for networks.
+        observer: hears about progress and about models that are left out.
+        home: where keys lie, instead of the user's key home.
+
+    Raises:
+        UsageError: the budget is none, a name is unknown, or no model can be trained privately; nothing was spent.
+        CasemateError: as ``audit`` when it opens data and models.
+    """
+    heard, defense = observer or Silent(), TrainPrivately(epsilon, delta, **(options or {}))
+    unknown = sorted(set(models) - {model.name for model in config.model})
+    if unknown:
+        raise UsageError(f"there is no model {unknown[0]!r}", next_step="name one of the [[model]] sections")
+    engagements = opened_or_refused(config, heard, home).engagements
+    chosen = {name: each for name, each in engagements.items() if not models or name in models}
+    refused = {name: reason for name, each in chosen.items() if (reason := defense.applies(each))}
+    for name, reason in refused.items():
+        heard.note(f"{name} is left out: {reason}")
+    if len(refused) == len(chosen):
+        raise UsageError("no model can be trained privately", next_step=next(iter(refused.values()), "name a model"))
+    return [_trained(config, engagement, defense, home) for name, engagement in chosen.items() if name not in refused]
+
+
+def _trained(config: Config, engagement: Engagement, defense: TrainPrivately, home: Path | None) -> PrivatelyTrained:
+    made, certificate = defense.train(engagement)
+    original = next(config.path(model.path) for model in config.model if model.name == engagement.name)
+    path = write_model(original, defense.spec.id, made.target)
+    statement = {
+        "_type": STATEMENT,
+        "subject": [{"name": path.name, "digest": {"sha256": Digest.of(path.read_bytes()).hex}}],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "certificate": msgspec.to_builtins(certificate),
+            "data": {"name": engagement.members.name, "sha256": engagement.members.digest.hex},
+            "records": len(engagement.members),
+        },
+    }
+    envelope = sign_payload(canonical_json(statement), home_signers(hybrid=False, model=path, home=home))
+    signed = path.with_name(f"{path.stem}.certificate.json")
+    write(signed, encode_envelope(envelope))
+    before, after = (_accuracy(each.target, engagement) for each in (engagement, made))
+    return PrivatelyTrained(engagement.name, certificate, before, after, path, signed)
+
+
+def _accuracy(target: Target, engagement: Engagement) -> float:
+    rows = engagement.nonmembers
+    return float((target.labels(rows.features) == rows.labels).mean())
