@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from casemate.core.errors import DataError, UsageError
+from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.checks import ABSURD
 from casemate.privacy.dp.linear.descent import Budget
+from casemate.privacy.dp.linear.grid import Clip
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.warning import PrivacyWarning
 
@@ -64,6 +68,15 @@ class Private:
         seed = state if isinstance(state, int | np.integer) else state.randint(2**31 - 1)
         return SeededEntropy(int(seed))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The certificate as JSON, bounds as numbers: a saved model holds plain values, which loading can check."""
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        return {key: _KEPT[key][0](value) if key in _KEPT else value for key, value in state.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        read = {key: _KEPT[key][1](value) if key in _KEPT else value for key, value in state.items()}
+        super().__setstate__(read)  # type: ignore[misc]  # of scikit-learn's base
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]  # of scikit-learn's mixin
         for each in (tags.classifier_tags, tags.regressor_tags):
@@ -98,6 +111,7 @@ class Box:
                 f"{what} leave nothing between them in {int((~(low < high)).sum())} columns or are not finite",
                 next_step="give the least and greatest value that can be; no budget was spent",
             )
+        self.low, self.high = low.copy(), high.copy()
         self.middle, self.half = (low + high) / 2, (high - low) / 2
         if not np.isfinite(self.half).all():
             raise UsageError(f"{what} are too far apart", next_step="give bounds below 1e300; no budget was spent")
@@ -106,6 +120,17 @@ class Box:
         """(n, d) rows, moved between -1 and 1."""
         moved: Floats = np.clip((rows - self.middle) / self.half, -1.0, 1.0)
         return moved
+
+
+_BOX: Final = (lambda box: (box.low, box.high), lambda pair: Box(pair, len(pair[0])))
+_CLIP: Final = (lambda clip: (clip.bound, clip.norm, clip.bits), lambda parts: Clip(*parts))
+_KEPT: Final[dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
+    "certificate_": (msgspec.json.encode, lambda text: msgspec.json.decode(text, type=Certificate)),
+    "_box": _BOX,
+    "_goal": _BOX,
+    "_clip": _CLIP,
+}
+"""What is no plain value, and how it is written and read."""
 
 
 def encoded(

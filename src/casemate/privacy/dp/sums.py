@@ -82,7 +82,7 @@ class NoisySums:
         >>> from casemate.privacy.dp.noise import SeededEntropy
         >>> ask = NoisySums(Budget(1.0), SeededEntropy(0))
         >>> ask(Query(np.array([40.0, 2.0]), bound=1.0, share=1.0)).total
-        array([40.,  2.])
+        array([40.,  3.])
     """
 
     def __init__(self, budget: Budget, entropy: Entropy) -> None:

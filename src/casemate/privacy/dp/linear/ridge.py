@@ -98,7 +98,7 @@ class Ridge(Private, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sc
         rows, target = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         budget = self._budget(len(rows))
         box, goal = Box(self.bounds, rows.shape[1]), Box(self.target_bounds, 1, "target_bounds")
-        clip = self._clip(rows.shape[1], pure=budget.pure)
+        clip = self._clip_of(rows.shape[1], pure=budget.pure)
         ask = NoisySums(budget, self._entropy())
         inside = clip(box(rows))
         wanted = np.trunc(goal(np.asarray(target, dtype=np.float64)) * 2.0**BITS)
@@ -120,7 +120,7 @@ class Ridge(Private, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sc
             float(cross.deviation[0]) * step * step,
             self.alpha,
         )
-        self.weights_, self._box, self._within = weights, box, clip
+        self.weights_, self._box, self._clip = weights, box, clip
         self.coef_ = weights * goal.half[0] / box.half
         self.middle_ = float(goal.middle[0] + goal.half[0] * (mean - means @ weights))
         self.intercept_ = self.middle_ - float(self.coef_ @ box.middle)
@@ -134,12 +134,12 @@ class Ridge(Private, RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sc
         """(n,) targets, between their bounds."""
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        inside = self._within(self._box(rows)) * 2.0**-BITS
+        inside = self._clip(self._box(rows)) * 2.0**-BITS
         scale = self.coef_ * self._box.half
         answer: Floats = np.clip(inside @ scale + self.middle_, self._low, self._high)
         return answer
 
-    def _clip(self, columns: int, *, pure: bool) -> Clip:
+    def _clip_of(self, columns: int, *, pure: bool) -> Clip:
         longest = float(columns) if pure else math.sqrt(columns)
         norm = longest if self.data_norm is None else float(self.data_norm)
         if not 0 < norm < math.inf:

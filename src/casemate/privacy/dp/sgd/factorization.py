@@ -58,8 +58,8 @@ class Factor:
         """Largest L2 norm by which one record changes C G, where its gradients have norm 1 at most.
 
         Example:
-            >>> Factor((1.0,), steps=8, period=4).sensitivity
-            1.4142135623730951
+            >>> round(Factor((1.0,), steps=8, period=4).sensitivity, 6)
+            1.414214
         """
         return _sensitivity(np.array(self.band), self.steps, self.period)
 
