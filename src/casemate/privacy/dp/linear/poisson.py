@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from casemate.core.errors import UsageError
 from casemate.privacy.dp.estimator import Private
-from casemate.privacy.dp.linear.defaults import PURE_STEPS, gaussian_plan
+from casemate.privacy.dp.linear.defaults import gaussian_plan
 from casemate.privacy.dp.linear.descent import Plan, descend
 from casemate.privacy.dp.linear.grid import RESIDUAL_BITS, ROW_BITS, Clip, Floats
 from casemate.privacy.dp.sums import NoisySums, Query
@@ -23,6 +23,8 @@ MOST: Final = 4.0
 """Largest residual, and largest factor by which a mean differs from that of all, in means of the target."""
 TARGET_BITS: Final = 20
 """Steps of a target between 0 and its bound, as a power of two."""
+PURE_STEPS: Final = 20
+"""Steps with Laplace noise, which grows with their number."""
 BIAS: Final = 0.5
 """The constant that stands for the intercept."""
 
