@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from casemate.core.errors import DataError, UsageError
 from casemate.privacy.dp import sums
-from casemate.privacy.dp.bayes import CategoricalNB, GaussianNB, _drawn, _positive
+from casemate.privacy.dp.bayes import CategoricalNB, GaussianNB
 from tests.privacy.dp.neighbors import distances
 
 BUDGETS = pytest.mark.parametrize("delta", [None, 1e-6], ids=["pure", "approximate"])
@@ -67,17 +67,6 @@ def test_a_tiny_budget_gives_no_certainty_from_noise() -> None:
         model = GaussianNB(1e-4, bounds=(0, 8), classes=(0, 1, 2)).fit(x, y)
         assert np.isfinite(model.predict_proba(x)).all()
         assert (model.var_ > 0.5).all()
-
-
-def test_means_are_drawn_together_as_far_as_noise_explains_their_distance() -> None:
-    random = np.random.default_rng(0)
-    doubt = np.full((3, 200), 0.5)
-    same, left = _drawn(0.3 + random.normal(0, 0.5, (3, 200)), doubt)
-    assert np.std(same, axis=0).mean() < 0.1
-    assert (left < 0.5).all()
-    apart, _ = _drawn(np.array([[-9.0], [0.0], [9.0]]) + random.normal(0, 0.5, (3, 200)), doubt)
-    assert apart.mean(axis=1) == pytest.approx([-9, 0, 9], abs=0.2)
-    assert _positive(np.array([3.0, 0.0, -5.0]), np.array([1e-9, 1.0, 1.0])) == pytest.approx([3, 0.798, 0.187], 2e-2)
 
 
 def test_what_was_assumed_is_said() -> None:

@@ -8,13 +8,14 @@ from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from casemate.core.errors import DataError, UsageError
 from casemate.privacy.dp.estimator import BITS, Bounds, Box, Private, encoded
+from casemate.privacy.dp.shrinkage import drawn, positive
 from casemate.privacy.dp.sums import NoisySums, Query
 
 Floats = npt.NDArray[np.float64]
@@ -22,8 +23,6 @@ Codes = npt.NDArray[np.intp]
 
 COUNTING: Final = 0.1
 """Share of a budget that goes to how many records there are of each class."""
-ROUNDS: Final = 30
-"""Turns of the iteration that finds how far classes differ; it converges to a digit in a few."""
 LEAST: Final = 1e-3
 """Variance of a feature, at least, where bounds are -1 and 1."""
 
@@ -128,11 +127,11 @@ class GaussianNB(_Bayes):
         n = np.maximum(numbers, 1.0)[:, None]
         self.class_prior_ = n[:, 0] / n.sum()
         means, doubt = np.clip(first.total / (n * unit), -1, 1), first.deviation / (n * unit)
-        mean, unsure = _drawn(means, doubt)
+        mean, unsure = drawn(means, doubt)
         squared, of_squares = second.total / (n * unit) + 0.5, second.deviation / (n * unit)
-        variance, off = _drawn(squared - mean * mean, np.hypot(of_squares, 2 * np.abs(mean) * unsure))
+        variance, off = drawn(squared - mean * mean, np.hypot(of_squares, 2 * np.abs(mean) * unsure))
         self._means = np.clip(mean, -1, 1)
-        self._variances = np.clip(_positive(variance, off) + unsure**2, LEAST, 4.0)
+        self._variances = np.clip(positive(variance, off) + unsure**2, LEAST, 4.0)
         self.theta_ = self._box.middle + self._means * self._box.half
         self.var_ = self._variances * self._box.half**2
         self.certificate_ = ask.certificate(
@@ -221,8 +220,8 @@ class CategoricalNB(_Bayes):
         self.feature_log_prob_ = []
         for start, size in zip(starts, self.n_categories_, strict=True):
             part = slice(start, start + size)
-            shares, off = _drawn(counts.total[:, part] / n, np.broadcast_to(counts.deviation[:, part] / n, (k, size)))
-            shares = _positive(shares, off) + 1 / n
+            shares, off = drawn(counts.total[:, part] / n, np.broadcast_to(counts.deviation[:, part] / n, (k, size)))
+            shares = positive(shares, off) + 1 / n
             self.feature_log_prob_.append(np.log(shares / shares.sum(axis=1, keepdims=True)))
         self.certificate_ = ask.certificate(
             "naive Bayes from counts of categories", tuple(assumed), {"share of counts": COUNTING}
@@ -265,28 +264,3 @@ def _by_class(rows: Floats, codes: Codes, classes: int) -> Floats:
     if len(rows) > 1 << (53 - BITS - 1):
         raise DataError("there are too many records for exact sums", next_step="train on a sample of them")
     return found
-
-
-def _drawn(values: Floats, doubt: Floats) -> tuple[Floats, Floats]:
-    """(classes, d) values drawn toward their mean over classes as far as noise explains their differences; new doubt.
-
-    One spread for all features: classes' values are the common one plus a normal variable, plus noise of known
-    deviation; the likeliest spread is found by iteration (empirical Bayes, a function of what was released).
-    """
-    spread, shape = 1.0, values.shape
-    for _ in range(ROUNDS):
-        trust = 1 / (spread + doubt**2)
-        common = (values * trust).sum(axis=0) / trust.sum(axis=0)
-        kept = spread * trust
-        spread = max(float(np.mean(kept**2 * (values - common) ** 2 + kept * doubt**2)), 1e-12)
-    found: Floats = common + kept * (values - common)
-    left = np.sqrt(kept * doubt**2 + (1 - kept) ** 2 / trust.sum(axis=0))
-    return found, np.broadcast_to(left, shape)
-
-
-def _positive(values: Floats, doubt: Floats) -> Floats:
-    """What to expect of positive numbers that were seen with normal noise: a truncated normal's mean."""
-    doubt = np.maximum(doubt, 1e-12)
-    ratio = np.maximum(values / doubt, -30.0)
-    found: Floats = doubt * (ratio + np.exp(-0.5 * ratio**2 - 0.5 * math.log(2 * math.pi) - log_ndtr(ratio)))
-    return np.maximum(found, 0.0)

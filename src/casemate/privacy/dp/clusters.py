@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from casemate.core.errors import UsageError
 from casemate.privacy.dp.estimator import BITS, Bounds, Box, Private
 from casemate.privacy.dp.linear.grid import Clip
+from casemate.privacy.dp.shrinkage import drawn
 from casemate.privacy.dp.sums import NoisySums, Query
 
 Floats = npt.NDArray[np.float64]
@@ -151,13 +152,9 @@ class KMeans(Private, ClusterMixin, TransformerMixin, BaseEstimator):  # type: i
         shadows = near(np.clip(inside * 2.0**-BITS @ axes, -1, 1))
         found = _lloyd(ask, shadows, near.steps, _apart(self.n_clusters, FEW, draw), self.n_iter_, 1 - LAST)
         labels = _nearest(shadows * 2.0**-BITS, found)
-        means, doubt, numbers = _means(ask, inside, self._clip.steps, labels, self.n_clusters, LAST)
-        shares = numbers / numbers.sum()
-        unsure = (shares**2).sum(axis=0) * (doubt**2).mean()
-        middle = (shares * means).sum(axis=0) * USUAL / (USUAL + unsure)  # of all rows, known better than any center
-        spread = max(float(((means - middle) ** 2).mean() - (doubt**2).mean()), 0.0)
-        found = middle + spread / (spread + doubt**2) * (means - middle)
-        centers: Floats = np.clip(found, -1, 1)
+        means, doubt = _means(ask, inside, self._clip.steps, labels, self.n_clusters, LAST)
+        together, left = drawn(means, doubt)
+        centers: Floats = np.clip(together * USUAL / (USUAL + left**2), -1, 1)
         return centers
 
 
@@ -177,22 +174,18 @@ def _lloyd(ask: NoisySums, rows: Floats, bound: float, centers: Floats, count: i
 
 def _centers(ask: NoisySums, rows: Floats, bound: float, labels: Codes, before: Floats, share: float) -> Floats:
     """Means of clusters with noise, drawn toward where they were by as much as noise outweighs records."""
-    means, doubt, _ = _means(ask, rows, bound, labels, len(before), share)
-    spread = np.maximum((means**2).mean() - (doubt**2).mean(), 0.05)
-    kept = spread / (spread + doubt**2)
-    found: Floats = np.clip(before + kept * (means - before), -1, 1)
+    means, doubt = _means(ask, rows, bound, labels, len(before), share)
+    found: Floats = np.clip(before + USUAL / (USUAL + doubt**2) * (means - before), -1, 1)
     return found
 
 
-def _means(
-    ask: NoisySums, rows: Floats, bound: float, labels: Codes, k: int, share: float
-) -> tuple[Floats, Floats, Floats]:
-    """(clusters, d) means, the deviation of their noise, and (clusters, 1) numbers of records."""
+def _means(ask: NoisySums, rows: Floats, bound: float, labels: Codes, k: int, share: float) -> tuple[Floats, Floats]:
+    """(clusters, d) means, and the deviation of their noise."""
     largest = min(bound, 2.0**BITS)  # rows lie between -1 and 1
     numbers = ask(Query(np.bincount(labels, minlength=k).astype(np.float64), 1.0, share * COUNTING))
     sums = ask(Query(np.eye(k)[labels].T @ rows, bound, share * (1 - COUNTING), box=largest, alone=True))
-    n = np.maximum(numbers.total, 1.0)[:, None]
-    return sums.total / n * 2.0**-BITS, sums.deviation / n * 2.0**-BITS, n
+    n = np.maximum(numbers.total, 1 + numbers.deviation)[:, None]
+    return sums.total / n * 2.0**-BITS, sums.deviation / n * 2.0**-BITS
 
 
 def _apart(count: int, columns: int, draw: np.random.Generator) -> Floats:

@@ -22,6 +22,8 @@ from casemate.privacy.dp.warning import PrivacyWarning
 Floats = npt.NDArray[np.float64]
 Bounds = tuple[Any, Any]
 
+WIDEST: Final = 1e300
+"""Half of the distance between bounds, at most."""
 BITS: Final = 14
 """Rows between bounds of -1 and 1 are cut off to steps of two to minus this."""
 
@@ -112,8 +114,8 @@ class Box:
                 next_step="give the least and greatest value that can be; no budget was spent",
             )
         self.low, self.high = low.copy(), high.copy()
-        self.middle, self.half = (low + high) / 2, (high - low) / 2
-        if not np.isfinite(self.half).all():
+        self.middle, self.half = low / 2 + high / 2, high / 2 - low / 2
+        if not (self.half < WIDEST).all():
             raise UsageError(f"{what} are too far apart", next_step="give bounds below 1e300; no budget was spent")
 
     def __call__(self, rows: Floats) -> Floats:
