@@ -214,7 +214,7 @@ class CategoricalNB(_Bayes):
         places = (codes[:, None] * width + cells).ravel()
         table = np.bincount(places, minlength=k * width).reshape(k, width).astype(np.float64)
         long = float(d) if budget.pure else math.sqrt(d) * (1 + 2.0**-50)  # the root is rounded
-        counts = ask(Query(table, long, 1 - COUNTING))
+        counts = ask(Query(table, long, 1 - COUNTING, box=1.0, alone=True))
         n = np.maximum(numbers, 1.0)[:, None]
         self.class_prior_ = n[:, 0] / n.sum()
         self.feature_log_prob_ = []

@@ -25,10 +25,11 @@ DRAWN: Final = 2.0
 """Times the root of columns: with a pure budget, fewer components than that are drawn one by one."""
 MEASURING: Final = 0.1
 """Share of a pure budget that goes to the variance along directions."""
-LARGEST: Final = 1 << 26
-"""Rows times columns at most, for directions one by one: what eigenvalues err by grows with both."""
+LARGEST: Final = 1 << 24
+"""Rows times columns at most, for directions one by one: then sums of products are exact, and scores err by less than
+2^-24 of epsilon each (`casemate.privacy.dp.noise.direction`)."""
 CARE: Final = 1 - 2.0**-20
-"""What that leaves of epsilon."""
+"""What that leaves of epsilon: both scores of two neighbors err, and what both densities are divided by."""
 
 
 class PCA(Private, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
