@@ -47,7 +47,7 @@ def test_the_largest_record_reaches_the_bounds(delta: float | None) -> None:
 @BUDGETS
 def test_with_many_rows_they_are_as_good_as_without_noise(delta: float | None) -> None:
     x, y = load_iris(return_X_y=True)
-    x, y = np.tile(x, (60, 1)), np.tile(y, 60)
+    x, y = np.tile(x, (300, 1)), np.tile(y, 300)
     model = GaussianNB(1.0, delta=delta, bounds=(0, 8), classes=(0, 1, 2)).fit(x, y)
     plain = Plain().fit(x, y)
     assert model.score(x, y) > plain.score(x, y) - 0.03
