@@ -16,11 +16,12 @@ from casemate.privacy.dp import sums
 from casemate.privacy.dp.bayes import CategoricalNB, GaussianNB
 from tests.privacy.dp.neighbors import distances
 
+pytestmark = pytest.mark.filterwarnings("ignore::casemate.privacy.dp.warning.PrivacyWarning")
+
 BUDGETS = pytest.mark.parametrize("delta", [None, 1e-6], ids=["pure", "approximate"])
 LABELS = arrays(np.int64, 6, elements=st.integers(0, 2))
 
 
-@pytest.mark.filterwarnings("ignore::casemate.privacy.dp.warning.PrivacyWarning")
 @parametrize_with_checks([GaussianNB(), GaussianNB(delta=1e-6), CategoricalNB(), CategoricalNB(delta=1e-6)])
 def test_they_are_estimators_of_scikit_learn(estimator, check) -> None:
     check(estimator)
@@ -48,14 +49,14 @@ def test_the_largest_record_reaches_the_bounds(delta: float | None) -> None:
 def test_with_many_rows_they_are_as_good_as_without_noise(delta: float | None) -> None:
     x, y = load_iris(return_X_y=True)
     x, y = np.tile(x, (300, 1)), np.tile(y, 300)
-    model = GaussianNB(1.0, delta=delta, bounds=(0, 8), classes=(0, 1, 2)).fit(x, y)
+    model = GaussianNB(1.0, delta=delta, bounds=(0, 8), classes=(0, 1, 2), random_state=0).fit(x, y)
     plain = Plain().fit(x, y)
     assert model.score(x, y) > plain.score(x, y) - 0.03
     assert model.theta_ == pytest.approx(plain.theta_, abs=0.2)
     assert model.var_ == pytest.approx(plain.var_, abs=0.3)
     assert model.predict_proba(x[:5]).sum(axis=1) == pytest.approx(1)
     codes = np.floor(x).clip(0, 7)
-    counted = CategoricalNB(1.0, delta=delta, categories=8, classes=(0, 1, 2)).fit(codes, y)
+    counted = CategoricalNB(1.0, delta=delta, categories=8, classes=(0, 1, 2), random_state=0).fit(codes, y)
     assert counted.score(codes, y) > 0.9
     assert [each.shape for each in counted.feature_log_prob_] == [(3, 8)] * 4
 
@@ -88,7 +89,6 @@ def test_what_was_assumed_is_said() -> None:
         (CategoricalNB(categories=1 << 25), UsageError),
     ],
 )
-@pytest.mark.filterwarnings("ignore::casemate.privacy.dp.warning.PrivacyWarning")
 def test_bad_input_spends_nothing(
     model: GaussianNB | CategoricalNB, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:

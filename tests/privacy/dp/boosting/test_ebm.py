@@ -18,10 +18,11 @@ from casemate.privacy.dp.boosting.ebm import ExplainableBoostingClassifier as Cl
 from casemate.privacy.dp.boosting.ebm import ExplainableBoostingRegressor as Regressor
 from tests.privacy.dp.neighbors import added
 
+pytestmark = pytest.mark.filterwarnings("ignore::casemate.privacy.dp.warning.PrivacyWarning")
+
 BUDGETS = pytest.mark.parametrize("delta", [None, 1e-6], ids=["pure", "approximate"])
 
 
-@pytest.mark.filterwarnings("ignore::casemate.privacy.dp.warning.PrivacyWarning")
 @parametrize_with_checks([Classifier(), Classifier(delta=1e-6), Regressor(), Regressor(delta=1e-6)])
 def test_they_are_estimators_of_scikit_learn(estimator, check) -> None:
     check(estimator)
@@ -54,14 +55,14 @@ def test_no_record_adds_more_to_a_sum_than_its_bound(
 def test_a_function_of_one_feature_is_found_and_others_are_flat(delta: float | None) -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (8000, 2))
     y = np.abs(x[:, 0]) > 0.5
-    model = Classifier(2.0, delta=delta, classes=(False, True)).fit(x, y)
+    model = Classifier(2.0, delta=delta, classes=(False, True), random_state=0).fit(x, y)
     assert model.score(x, y) > 0.9
     used, other = model.term_scores_
     assert np.ptp(used) > 5 * np.ptp(other)
     terms = model.explain(x[:9])
     assert terms.shape == (9, 2, 1)
     assert model.decision_function(x[:9]) == pytest.approx(terms.sum(axis=(1, 2)) + model.intercept_[0])
-    numbers = Regressor(2.0, delta=delta, target_bounds=(-1, 1)).fit(x, x[:, 0] ** 2)
+    numbers = Regressor(2.0, delta=delta, target_bounds=(-1, 1), random_state=0).fit(x, x[:, 0] ** 2)
     assert numbers.score(x, x[:, 0] ** 2) > 0.85
 
 
@@ -69,18 +70,18 @@ def test_a_function_of_one_feature_is_found_and_others_are_flat(delta: float | N
 def test_categories_have_no_order(delta: float | None) -> None:
     x = np.random.default_rng(0).integers(0, 6, (9000, 2))
     y = np.isin(x[:, 1], (0, 3, 5))
-    model = Classifier(2.0, delta=delta, categories=(6, 6), classes=(False, True)).fit(x, y)
+    model = Classifier(2.0, delta=delta, categories=(6, 6), classes=(False, True), random_state=0).fit(x, y)
     assert model.score(x, y) == 1.0
 
 
 def test_real_tables() -> None:
     x, y = load_breast_cancer(return_X_y=True)
     x, y = np.tile(x, (10, 1)), np.tile(y, 10)
-    model = Classifier(1.0, delta=1e-6, bounds=(0, x.max(axis=0)), classes=(0, 1)).fit(x, y)
+    model = Classifier(1.0, delta=1e-6, bounds=(0, x.max(axis=0)), classes=(0, 1), random_state=0).fit(x, y)
     assert model.score(x, y) > 0.9
     x, y = load_iris(return_X_y=True)
     x, y = np.tile(x, (30, 1)), np.tile(y, 30)
-    flower = Classifier(1.0, delta=1e-6, bounds=(0, 8), classes=(0, 1, 2)).fit(x, y)
+    flower = Classifier(1.0, delta=1e-6, bounds=(0, 8), classes=(0, 1, 2), random_state=0).fit(x, y)
     assert flower.score(x, y) > 0.85
     assert flower.predict_proba(x[:4]).sum(axis=1) == pytest.approx(1)
 
@@ -114,7 +115,6 @@ def test_what_was_assumed_is_said() -> None:
         (Regressor(target_bounds=(1, 1)), UsageError),
     ],
 )
-@pytest.mark.filterwarnings("ignore::casemate.privacy.dp.warning.PrivacyWarning")
 def test_bad_input_spends_nothing(
     model: Classifier | Regressor, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
