@@ -298,7 +298,8 @@ def main() -> None:
     there = tables()
     wanted = sys.argv[1:]
     print(
-        f"{SEEDS} splits (PCA of digits: 10) of two thirds and one third; means, and differences paired by split with their 95 % interval."
+        f"{SEEDS} splits (PCA of digits: 10) of two thirds and one third; means, and differences paired by split with "
+        "their 95 % interval."
     )
     print(f"R^2 below {FLOOR:g} counts as that. Bold: pure epsilon, better with confidence. delta is {DELTA:g}.\n")
     print(
