@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from casemate.privacy.dp.accounting.book import Book
     from casemate.privacy.dp.accounting.events import Approximate, Gaussian, Laplace, Poisson
     from casemate.privacy.dp.accounting.planning import noise_for, steps_for
+    from casemate.privacy.dp.bayes import CategoricalNB, GaussianNB
+    from casemate.privacy.dp.boosting.ebm import ExplainableBoostingClassifier, ExplainableBoostingRegressor
     from casemate.privacy.dp.certificate import Certificate
+    from casemate.privacy.dp.clusters import KMeans
+    from casemate.privacy.dp.components import PCA
     from casemate.privacy.dp.linear.logistic import LogisticRegression
+    from casemate.privacy.dp.linear.poisson import PoissonRegressor
+    from casemate.privacy.dp.linear.ridge import LinearRegression, Ridge
     from casemate.privacy.dp.sgd.repair import repaired
     from casemate.privacy.dp.sgd.training import PrivateTraining
     from casemate.privacy.dp.statistics import Statistics
@@ -24,13 +30,22 @@ _HOMES: Final = {
     "Accountant": "accounting.accountant",
     "Approximate": "accounting.events",
     "Book": "accounting.book",
+    "CategoricalNB": "bayes",
     "Certificate": "certificate",
+    "ExplainableBoostingClassifier": "boosting.ebm",
+    "ExplainableBoostingRegressor": "boosting.ebm",
     "Gaussian": "accounting.events",
+    "GaussianNB": "bayes",
+    "KMeans": "clusters",
     "Laplace": "accounting.events",
+    "LinearRegression": "linear.ridge",
     "LogisticRegression": "linear.logistic",
+    "PCA": "components",
     "Poisson": "accounting.events",
+    "PoissonRegressor": "linear.poisson",
     "PrivacyWarning": "warning",
     "PrivateTraining": "sgd.training",
+    "Ridge": "linear.ridge",
     "Statistics": "statistics",
     "noise_for": "accounting.planning",
     "repaired": "sgd.repair",
@@ -38,16 +53,25 @@ _HOMES: Final = {
 }
 
 __all__ = [
+    "PCA",
     "Accountant",
     "Approximate",
     "Book",
+    "CategoricalNB",
     "Certificate",
+    "ExplainableBoostingClassifier",
+    "ExplainableBoostingRegressor",
     "Gaussian",
+    "GaussianNB",
+    "KMeans",
     "Laplace",
+    "LinearRegression",
     "LogisticRegression",
     "Poisson",
+    "PoissonRegressor",
     "PrivacyWarning",
     "PrivateTraining",
+    "Ridge",
     "Statistics",
     "noise_for",
     "repaired",

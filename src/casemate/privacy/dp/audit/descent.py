@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from casemate.core.errors import UsageError
 from casemate.core.optional import require
 from casemate.privacy.dp.audit.one_run import guess, lower_bound
 from casemate.privacy.dp.audit.separation import Separation, separate
@@ -119,8 +120,13 @@ def attack(training: PrivateTraining, *, canaries: int = 2000, confidence: float
 
     Raises:
         DataError: there are too few canaries.
-        UsageError: the settings cannot be for so many records.
+        UsageError: the settings cannot be for so many records, or records come in a fixed order.
     """
+    if training.order == "fixed":
+        raise UsageError(
+            "this attack reads the noise of single steps, and with a fixed order it is correlated",
+            next_step="attack the training with order='poisson'",
+        )
     there = np.random.default_rng(seed).random(canaries) < 0.5
     certificate, seen = _trained(training, there)
     clear_epochs = max(CLEAR_STEPS * training.batch / canaries, 1)

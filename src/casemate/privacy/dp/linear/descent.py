@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -61,6 +61,15 @@ class Budget:
     def pure(self) -> bool:
         """Whether no delta is given."""
         return self.delta == 0.0
+
+
+class Releasing(Protocol):
+    """What adds noise to the sums of a descent."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, total: Floats) -> Floats:
+        """The sum with noise, in the same steps."""
 
 
 class Release:
@@ -141,7 +150,7 @@ def descend(
     rows: Floats | csr_array,
     residuals: Callable[[Floats], Floats],
     clip: Clip,
-    release: Release,
+    release: Releasing,
     plan: Plan,
     row_bits: int,
 ) -> Floats:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, Final, Self
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
@@ -14,22 +12,20 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from casemate.core.errors import DataError, UsageError
+from casemate.core.errors import UsageError
 from casemate.privacy.dp.certificate import Certificate
-from casemate.privacy.dp.checks import ABSURD
+from casemate.privacy.dp.estimator import Private, encoded
 from casemate.privacy.dp.linear.defaults import gaussian_plan, longest_residual
 from casemate.privacy.dp.linear.descent import Budget, Plan, Release, descend
 from casemate.privacy.dp.linear.grid import RESIDUAL_BITS, ROW_BITS, Clip, Floats, sparse
 from casemate.privacy.dp.linear.objective import certificate, divided, perturbed
-from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
-from casemate.privacy.dp.warning import PrivacyWarning
+from casemate.privacy.dp.noise import Entropy
 
-KEPT: Final = "certificate_"
 MANY: Final = 0.7
 """Longest residual of one record, of more classes than two: about what every record has at the start."""
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class LogisticRegression(Private, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """Logistic regression, binary or multinomial: gradient descent with noise, or objective perturbation without delta.
 
     Neighbors are data sets of equally many records of which one contributes nothing (``zero_out``). Without ``delta``
@@ -94,8 +90,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         rows, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
         assumed: list[str] = []
-        self.classes_, codes = self._encoded(labels, assumed)
+        self.classes_, codes = encoded(self.classes, labels, assumed)
         budget = self._budget(len(rows))
+        if not 0 < float(self.data_norm) < math.inf:
+            raise UsageError(
+                f"data_norm {self.data_norm} cannot be used", next_step="give a number above 0; no budget was spent"
+            )
         outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
         entropy = self._entropy()
         clipped, bias = self._clipped(rows, budget)
@@ -131,67 +131,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
         answer: npt.NDArray[Any] = self.classes_[best]
         return answer
-
-    def __getstate__(self) -> dict[str, Any]:
-        """The certificate as JSON: a saved model holds plain values, which loading can check."""
-        state: dict[str, Any] = super().__getstate__()
-        return {key: msgspec.json.encode(value) if key == KEPT else value for key, value in state.items()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        read = {KEPT: msgspec.json.decode(state[KEPT], type=Certificate)} if KEPT in state else {}
-        super().__setstate__({**state, **read})
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = True
-        tags.non_deterministic = True
-        return tags
-
-    def _encoded(self, labels: npt.NDArray[Any], assumed: list[str]) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
-        if self.classes is None:
-            known = np.unique(labels)
-            assumed.append("the classes")
-            warnings.warn(
-                "classes were taken from the data and are assumed to be public; say which can occur: classes=",
-                PrivacyWarning,
-                stacklevel=3,
-            )
-        else:
-            known = np.unique(np.asarray(self.classes))
-        if len(known) < 2:
-            raise ValueError("a classifier needs two classes or more, and there is only one class")
-        codes = np.searchsorted(known, labels).clip(max=len(known) - 1)
-        if (known[codes] != labels).any():
-            raise DataError(
-                "a label is not among the classes that were declared",
-                next_step="declare all labels that can occur, or leave those rows out; no budget was spent",
-            )
-        return known, codes
-
-    def _budget(self, rows: int) -> Budget:
-        epsilon, delta = float(self.epsilon), float(self.delta or 0.0)
-        if not 0 < epsilon < math.inf or not 0 < float(self.data_norm) < math.inf:
-            raise UsageError(
-                f"epsilon {self.epsilon} and data_norm {self.data_norm} cannot be used",
-                next_step="give finite numbers above 0; no budget was spent",
-            )
-        if self.delta is not None and not 0 < delta < 1 / rows:
-            raise UsageError(
-                f"delta {self.delta} is not between 0 and 1 / {rows} rows",
-                cause="with delta 1 / rows a mechanism may publish a whole record",
-                next_step="give a delta far below, 1e-5 for example, or none; no budget was spent",
-            )
-        if epsilon > ABSURD:
-            warnings.warn(f"epsilon {epsilon:g} promises next to nothing", PrivacyWarning, stacklevel=3)
-        return Budget(epsilon, delta)
-
-    def _entropy(self) -> Entropy:
-        if self.random_state is None:
-            return SystemEntropy()
-        warnings.warn("noise of a seed can be repeated: nothing is private", PrivacyWarning, stacklevel=3)
-        state = self.random_state
-        seed = state if isinstance(state, int | np.integer) else state.randint(2**31 - 1)
-        return SeededEntropy(int(seed))
 
     def _clipped(self, rows: Floats, budget: Budget) -> tuple[Floats, float]:
         """Rows on the grid, and the constant that stands for the intercept beside them."""

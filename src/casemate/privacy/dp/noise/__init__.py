@@ -9,8 +9,10 @@ So everything that is known of the ordinary mechanisms, subsampled and composed,
 shown is only that ``round(Z)`` is drawn with its true probabilities.
 """
 
+from casemate.privacy.dp.noise.box import box
 from casemate.privacy.dp.noise.choice import choose
+from casemate.privacy.dp.noise.direction import direction
 from casemate.privacy.dp.noise.entropy import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.noise.rounded import DISTANCE, gaussian, laplace
 
-__all__ = ["DISTANCE", "Entropy", "SeededEntropy", "SystemEntropy", "choose", "gaussian", "laplace"]
+__all__ = ["DISTANCE", "Entropy", "SeededEntropy", "SystemEntropy", "box", "choose", "direction", "gaussian", "laplace"]

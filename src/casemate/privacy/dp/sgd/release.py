@@ -40,6 +40,7 @@ class GradientRelease:
         clip_norm: largest L2 norm of what one record adds.
         noise_multiplier: deviation of the noise over the sensitivity.
         entropy: where randomness comes from; this object's own.
+        times: releases that are accounted as one, with ``clip_norm`` for all of them together.
 
     Attributes:
         grid: of the released sums, in the gradients' units.
@@ -50,13 +51,15 @@ class GradientRelease:
         UsageError: clip norm or noise multiplier is no positive number.
     """
 
-    def __init__(self, size: int, clip_norm: float, noise_multiplier: float, entropy: Entropy) -> None:
+    def __init__(
+        self, size: int, clip_norm: float, noise_multiplier: float, entropy: Entropy, *, times: int = 1
+    ) -> None:
         for value, what in ((clip_norm, "clip norm"), (noise_multiplier, "noise multiplier")):
             if not 0 < value < math.inf:
                 raise UsageError(f"{what} {value} is not a positive number", next_step="give one above 0")
         self.size, self.entropy = size, entropy
         self.grid = 2.0 ** (math.floor(math.log2(clip_norm * min(noise_multiplier, 1.0))) - FINE)
-        exact = clip_norm * (1 + SLACK) / self.grid + math.sqrt(size)
+        exact = clip_norm * (1 + SLACK) / self.grid + math.sqrt(size * times)
         self.sensitivity = math.nextafter(exact, math.inf)
         self.scale = math.nextafter(noise_multiplier * self.sensitivity, math.inf)
         self._pool = ThreadPoolExecutor(1)

@@ -56,6 +56,11 @@ class PoissonSampler:
         self.rate = exact if int(exact * WHOLE) >= self._below else math.nextafter(exact, 1.0)
 
     @property
+    def name(self) -> str:
+        """What the certificate calls it."""
+        return f"Poisson, rate {self.rate:.6g}"
+
+    @property
     def expected(self) -> float:
         """Mean size of a batch: what sums are divided by, since the size of a batch is as private as its records."""
         return self.records * self.rate

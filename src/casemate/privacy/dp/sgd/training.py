@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from casemate.privacy.dp.certificate import CURVE, Certificate
 from casemate.privacy.dp.checks import ABSURD, check_delta, check_epsilon
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
 from casemate.privacy.dp.sgd.clipping import Clipper, Losses
+from casemate.privacy.dp.sgd.correlated import CorrelatedRelease, FixedOrder
 from casemate.privacy.dp.sgd.release import GradientRelease
 from casemate.privacy.dp.sgd.sampler import PoissonSampler
 from casemate.privacy.dp.warning import PrivacyWarning
@@ -40,6 +41,12 @@ else:
 Optimizing = Callable[[Iterable["Tensor"]], "torch.optim.Optimizer"]
 SPARE: Final = 1e-6
 """Share of delta that is left for the distance of the noise from its distribution."""
+_MECHANISMS: Final = {
+    "poisson": "gradient descent with clipped gradients and rounded Gaussian noise (DP-SGD)",
+    "fixed": "gradient descent with clipped gradients and correlated, rounded Gaussian noise (DP-FTRL), all steps one",
+}
+KEPT: Final = 1 << 28
+"""Numbers of past gradients that are kept in memory at most; noise of large modules is correlated over fewer steps."""
 LARGEST: Final = 512
 """Samples whose gradients are clipped at a time; larger batches are gathered."""
 
@@ -85,6 +92,9 @@ class PrivateTraining:
         epochs: expected number of times that each record takes part.
         batch: expected size of a batch; the real size is random, for that is what is accounted.
         clip_norm: largest L2 norm of what one record adds to a gradient.
+        order: of records. "poisson": drawn by lot for each batch, which makes the noise worth more. "fixed": as they
+            come, each once an epoch, for data that cannot be drawn from; noise is correlated over steps instead, and
+            nothing is claimed for sampling (DP-FTRL, `casemate.privacy.dp.sgd.correlated`).
         rate: step length.
         momentum: of plain gradient descent.
         optimizer: makes any other from parameters, for example ``torch.optim.Adam``; it sees private gradients only.
@@ -105,6 +115,7 @@ class PrivateTraining:
     epochs: float = 20.0
     batch: int = 256
     clip_norm: float = 1.0
+    order: Literal["poisson", "fixed"] = "poisson"
     rate: float = 0.5
     momentum: float = 0.9
     optimizer: Optimizing | None = None
@@ -117,6 +128,8 @@ class PrivateTraining:
         for value, what in ((self.epochs, "epochs"), (self.batch, "batch"), (self.clip_norm, "clip_norm")):
             if not 0 < value < math.inf:
                 raise UsageError(f"{what} of {value} cannot be", next_step="give a positive number")
+        if self.order not in ("poisson", "fixed"):
+            raise UsageError(f"there is no order {self.order!r}", next_step='give "poisson" or "fixed"')
 
     def plan(self, records: int) -> Plan:
         """Noise and steps for a number of records, which is public.
@@ -134,6 +147,9 @@ class PrivateTraining:
             raise UsageError(
                 f"a batch of {self.batch} is more than {records:,} records", next_step="give a smaller batch"
             )
+        if self.order == "fixed":
+            order = FixedOrder(records, self.batch, max(round(self.epochs), 1))
+            return _together(self.epsilon, self.delta * (1 - SPARE), self.batch / records, order.steps)
         rate = PoissonSampler(records, self.batch / records, SeededEntropy(0)).rate
         steps = max(math.ceil(self.epochs / rate), 1)
         return _bought(self.epsilon, self.delta * (1 - SPARE), rate, steps)
@@ -182,19 +198,20 @@ class PrivateTraining:
         if self.seed is not None:
             warnings.warn("seeded noise can be taken away: this training is not private", PrivacyWarning, stacklevel=2)
         heard = observer or Silent()
-        sampler = PoissonSampler(len(x), plan.rate, self._entropy("batches"))
         parameters = list(clipper.trained.values())
         optimizer = (self.optimizer or self._descent)(parameters)
-        size = sum(each.numel() for each in parameters)
-        epoch = max(round(1 / plan.rate), 1)
+        sampler, made = self._made(len(x), plan, sum(each.numel() for each in parameters))
+        epoch = max(round(1 / plan.rate), 1) if self.order == "poisson" else plan.steps
         done, clipped = 0, list[float]()
         heard.begin("private training", plan.steps)
-        with GradientRelease(size, self.clip_norm, plan.noise_multiplier, self._entropy("noise")) as release:
+        with made as release:
             while done < plan.steps:
                 block = min(epoch, plan.steps - done)
                 if book is not None:
                     try:
-                        book.charge(data, sampler.event(plan.noise_multiplier), block, purpose="private training")
+                        book.charge(
+                            data, sampler.event(plan.noise_multiplier), self._events(block), purpose="private training"
+                        )
                     except SpentError:
                         if not done:
                             raise
@@ -210,8 +227,8 @@ class PrivateTraining:
     def _step(
         self,
         clipper: Clipper,
-        sampler: PoissonSampler,
-        release: GradientRelease,
+        sampler: PoissonSampler | FixedOrder,
+        release: GradientRelease | CorrelatedRelease,
         optimizer: torch.optim.Optimizer,
         x: Tensor,
         y: Tensor,
@@ -239,26 +256,47 @@ class PrivateTraining:
             return SystemEntropy()
         return SeededEntropy(2 * self.seed + (purpose == "noise"))
 
+    def _made(
+        self, records: int, plan: Plan, size: int
+    ) -> tuple[PoissonSampler, GradientRelease] | tuple[FixedOrder, CorrelatedRelease]:
+        """What hands out batches, and what releases their sums: nothing else may be put together."""
+        noise = self._entropy("noise")
+        if self.order == "poisson":
+            sampler = PoissonSampler(records, plan.rate, self._entropy("batches"))
+            return sampler, GradientRelease(size, self.clip_norm, plan.noise_multiplier, noise)
+        order = FixedOrder(records, self.batch, max(round(self.epochs), 1))
+        factor = order.factor(max(KEPT // (2 * size), 1))
+        return order, CorrelatedRelease(size, self.clip_norm, plan.noise_multiplier, factor, noise)
+
+    def _events(self, steps: int) -> int:
+        """How many events of the sampler steps are: with correlated noise all of them are one."""
+        return steps if self.order == "poisson" else 1
+
     def _certificate(
-        self, plan: Plan, sampler: PoissonSampler, release: GradientRelease, clipper: Clipper, done: int
+        self,
+        plan: Plan,
+        sampler: PoissonSampler | FixedOrder,
+        release: GradientRelease | CorrelatedRelease,
+        clipper: Clipper,
+        done: int,
     ) -> Certificate:
-        spent = Accountant().compose(sampler.event(plan.noise_multiplier), done)
+        spent = Accountant().compose(sampler.event(plan.noise_multiplier), self._events(done))
         distance = done * release.distance
         curve = tuple(
             (each, min(spent.delta(each) + distance * (1 + math.exp(each)), 1.0))
             for each in (self.epsilon * factor for factor in CURVE)
         )
         return Certificate(
-            mechanism="gradient descent with clipped gradients and rounded Gaussian noise (DP-SGD)",
+            mechanism=_MECHANISMS[self.order],
             relation="zero_out",
             epsilon=self.epsilon,
             delta=self.delta,
             curve=curve,
             sensitivity=release.sensitivity,
             noise=release.scale,
-            releases=done,
+            releases=self._events(done),
             grid=release.grid,
-            sampler=f"Poisson, rate {sampler.rate:.6g}",
+            sampler=sampler.name,
             entropy=release.entropy.name,
             trusted=release.entropy.trusted,
             distance=distance,
@@ -270,9 +308,16 @@ class PrivateTraining:
                 "momentum": self.momentum,
                 "batch": self.batch,
                 "epochs": self.epochs,
+                "steps": done,
                 "fallback": clipper.fallback,
             },
         )
+
+
+@lru_cache(32)
+def _together(epsilon: float, delta: float, rate: float, steps: int) -> Plan:
+    noise = noise_for(epsilon, delta)
+    return Plan(steps, rate, noise, Accountant().compose(Gaussian(noise)).epsilon(delta))
 
 
 @lru_cache(32)
