@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from casemate.privacy.dp.sgd.repair import repaired
     from casemate.privacy.dp.sgd.training import PrivateTraining
     from casemate.privacy.dp.statistics import Statistics
+    from casemate.privacy.dp.synthetic.table import SyntheticTable
     from casemate.privacy.dp.warning import PrivacyWarning
 
 _HOMES: Final = {
@@ -47,6 +48,7 @@ _HOMES: Final = {
     "PrivateTraining": "sgd.training",
     "Ridge": "linear.ridge",
     "Statistics": "statistics",
+    "SyntheticTable": "synthetic.table",
     "noise_for": "accounting.planning",
     "repaired": "sgd.repair",
     "steps_for": "accounting.planning",
@@ -73,6 +75,7 @@ __all__ = [
     "PrivateTraining",
     "Ridge",
     "Statistics",
+    "SyntheticTable",
     "noise_for",
     "repaired",
     "steps_for",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from casemate.privacy.tables.hierarchies import Hierarchy
     from casemate.privacy.tables.inference import infer
     from casemate.privacy.tables.losses import AverageClassSize, Discernibility, DomainShare, Entropy, Precision
+    from casemate.privacy.tables.minimization.minimizer import Minimizer
     from casemate.privacy.tables.models import DeltaPresence, KAnonymity, KMap
     from casemate.privacy.tables.noise import Noise
     from casemate.privacy.tables.pseudonyms import PseudonymKey, Pseudonyms
@@ -42,6 +43,7 @@ _HOMES: Final = {
     "Hierarchy": "hierarchies",
     "KAnonymity": "models",
     "KMap": "models",
+    "Minimizer": "minimization.minimizer",
     "Noise": "noise",
     "OrderedDistance": "closeness",
     "Precision": "losses",
@@ -73,6 +75,7 @@ __all__ = [
     "Hierarchy",
     "KAnonymity",
     "KMap",
+    "Minimizer",
     "Noise",
     "OrderedDistance",
     "Precision",
