@@ -48,7 +48,8 @@ def ours(epsilon: float, delta: float | None, split: Split) -> tuple[float, floa
 
 def short(rows: np.ndarray) -> np.ndarray:
     """Rows of L2 norm 1 at most: diffprivlib shortens them in training, and not in answers."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1.0)
+    shortened: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1.0)
+    return shortened
 
 
 def theirs(epsilon: float, splits: list[Split], seeds: int) -> tuple[float, np.ndarray, float]:
@@ -88,7 +89,8 @@ def main() -> None:
         return
     warnings.simplefilter("ignore")
     print(
-        f"Accuracy and AUC, mean of {SEEDS} seeds ({FEW} of the census), and deviation. diffprivlib 0.6.6, pure epsilon, gets the best C of "
+        f"Accuracy and AUC, mean of {SEEDS} seeds ({FEW} of the census), and deviation. diffprivlib 0.6.6, pure "
+        f"epsilon, gets the best C of "
         f"{STRENGTHS} by its test scores. Tables marked * were looked at while defaults were chosen.\n"
     )
     print(
