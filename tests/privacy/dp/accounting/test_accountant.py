@@ -130,7 +130,7 @@ def test_a_training_known_from_the_literature() -> None:
     assert training.delta(training.epsilon(1e-5)) == pytest.approx(1e-5, rel=1e-3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.floats(1e-4, 1),
     st.floats(0.4, 20),
