@@ -41,6 +41,7 @@ def test_a_table_gets_a_private_model_with_a_signed_certificate(scene: Scene) ->
     assert "epsilon 2, pure" in done.stdout
     said = statement(signed, scene.home)
     assert said["subject"][0]["digest"]["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert said["predicateType"] == "urn:casemate:privacy/dp-accounting:1"
     assert said["predicate"]["records"] == len(scene.table("train"))
     certificate = said["predicate"]["certificate"]
     assert certificate["trusted"]

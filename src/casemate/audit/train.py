@@ -18,13 +18,13 @@ from casemate.core.errors import UsageError
 from casemate.core.observer import Observer, Silent
 from casemate.custody.signing.envelope import encode_envelope, sign_payload
 from casemate.custody.signing.home import home_signers
+from casemate.ledger.statement import STATEMENT
 from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.defense import TrainPrivately
 from casemate.targets.target import Target
 from casemate.training.engagement import Engagement
 
-STATEMENT: Final = "https://in-toto.io/Statement/v1"
-PREDICATE: Final = "https://casemate.dev/privacy/dp-accounting/v1"
+PREDICATE: Final = "urn:casemate:privacy/dp-accounting:1"
 
 
 @dataclass(frozen=True)
