@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit, softmax
 
 from casemate.core.errors import DataError, UsageError
 from casemate.privacy.dp.certificate import Certificate
@@ -86,6 +87,31 @@ class Private:
                 each.poor_score = True
         tags.non_deterministic = True
         return tags
+
+
+class Scored:
+    """Mixin of classifiers with ``decision_function``: (n,) scores of the second class, or (n, classes) scores."""
+
+    classes_: npt.NDArray[Any]
+    decision_function: Callable[[npt.ArrayLike], Floats]
+
+    def predict_proba(self, X: npt.ArrayLike) -> Floats:
+        """(n, classes) probabilities."""
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.stack([expit(-scores), expit(scores)], axis=1)
+        return np.asarray(softmax(scores, axis=1))
+
+    def predict_log_proba(self, X: npt.ArrayLike) -> Floats:
+        """(n, classes) logarithms of probabilities."""
+        return np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """(n,) labels."""
+        scores = self.decision_function(X)
+        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
+        answer: npt.NDArray[Any] = self.classes_[best]
+        return answer
 
 
 class Box:

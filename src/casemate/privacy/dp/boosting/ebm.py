@@ -17,7 +17,7 @@ from casemate.core.errors import UsageError
 from casemate.privacy.dp.boosting.bins import CELLS, binned, cells, checked
 from casemate.privacy.dp.boosting.cycle import RESIDUAL_BITS, Course, boosted
 from casemate.privacy.dp.curves import mu_of
-from casemate.privacy.dp.estimator import Bounds, Box, Private, encoded
+from casemate.privacy.dp.estimator import Bounds, Box, Private, Scored, encoded
 from casemate.privacy.dp.linear.descent import Budget
 from casemate.privacy.dp.linear.grid import Clip
 from casemate.privacy.dp.sums import NoisySums
@@ -129,7 +129,7 @@ def _course(budget: Budget, shape: tuple[int, ...], steepness: float) -> tuple[C
     return Course(epochs, rate, steepness, 2 if noise > MUCH else 4), 1.0 if noise < LITTLE else CLIPPED
 
 
-class ExplainableBoostingClassifier(_Additive, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class ExplainableBoostingClassifier(Scored, _Additive, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """An additive model of binned features that is boosted with noise; for tables, often the best that there is.
 
     Each feature's function is a table that can be plotted (``term_scores_``) and edited. A record takes part in one
@@ -211,20 +211,6 @@ class ExplainableBoostingClassifier(_Additive, ClassifierMixin, BaseEstimator): 
         """(n,) scores of the second class of two, or (n, classes) scores."""
         scores = self._sums(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    def predict_proba(self, X: npt.ArrayLike) -> Floats:
-        """(n, classes) probabilities."""
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.stack([expit(-scores), expit(scores)], axis=1)
-        return np.asarray(softmax(scores, axis=1))
-
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """(n,) labels."""
-        scores = self.decision_function(X)
-        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
-        answer: npt.NDArray[Any] = self.classes_[best]
-        return answer
 
 
 class ExplainableBoostingRegressor(_Additive, RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from casemate.core.errors import UsageError
 from casemate.privacy.dp.certificate import Certificate
-from casemate.privacy.dp.estimator import Private, encoded
+from casemate.privacy.dp.estimator import Private, Scored, encoded
 from casemate.privacy.dp.linear.defaults import gaussian_plan, longest_residual
 from casemate.privacy.dp.linear.descent import Budget, Plan, Release, descend
 from casemate.privacy.dp.linear.grid import RESIDUAL_BITS, ROW_BITS, Clip, Floats, sparse
@@ -25,7 +25,7 @@ MANY: Final = 0.7
 """Longest residual of one record, of more classes than two: about what every record has at the start."""
 
 
-class LogisticRegression(Private, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
+class LogisticRegression(Scored, Private, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """Logistic regression, binary or multinomial: gradient descent with noise, or objective perturbation without delta.
 
     Neighbors are data sets of equally many records of which one contributes nothing (``zero_out``). Without ``delta``
@@ -113,24 +113,6 @@ class LogisticRegression(Private, ClassifierMixin, BaseEstimator):  # type: igno
         clipped, _ = self._clipped(rows, Budget(self.epsilon, self.delta or 0.0))
         scores: Floats = clipped @ (self.weights_ * 2.0**-ROW_BITS)
         return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    def predict_proba(self, X: npt.ArrayLike) -> Floats:
-        """(n, classes) probabilities."""
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.stack([expit(-scores), expit(scores)], axis=1)
-        return np.asarray(softmax(scores, axis=1))
-
-    def predict_log_proba(self, X: npt.ArrayLike) -> Floats:
-        """(n, classes) logarithms of probabilities."""
-        return np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
-
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """(n,) labels."""
-        scores = self.decision_function(X)
-        best = (scores > 0).astype(np.intp) if scores.ndim == 1 else scores.argmax(axis=1)
-        answer: npt.NDArray[Any] = self.classes_[best]
-        return answer
 
     def _clipped(self, rows: Floats, budget: Budget) -> tuple[Floats, float]:
         """Rows on the grid, and the constant that stands for the intercept beside them."""
