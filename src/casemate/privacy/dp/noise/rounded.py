@@ -98,9 +98,7 @@ def _draw(
     return found
 
 
-def _rounded(
-    scale: float, bits: Whole, quantile: Callable[[Floats], Floats]
-) -> tuple[Whole, npt.NDArray[np.intp]]:
+def _rounded(scale: float, bits: Whole, quantile: Callable[[Floats], Floats]) -> tuple[Whole, npt.NDArray[np.intp]]:
     """Sizes by floating point, and which of them it cannot tell for certain."""
     half = bits.astype(np.float64)
     half += 0.5

@@ -24,6 +24,8 @@ else:
     torch = require("torch", extra="torch")
     nn = torch.nn
 
+PART: Final = 32
+"""Samples whose convolutions are taken at a time."""
 Sums = dict[str, "Tensor"]
 """Of a layer, by the name of its parameter."""
 
@@ -103,25 +105,38 @@ class _Convolution(Rule):
         self.made: Tensor | None = None
 
     def squares(self) -> Tensor:
-        layer, n = self.layer, len(self.seen)
+        n = len(self.seen)
         total = torch.zeros(n, dtype=self.slope.dtype)
         if "weight" in self.trained:
-            pieces = nn.functional.unfold(
-                self.seen, layer.kernel_size, layer.dilation, self._padding(), layer.stride
-            )  # (n, channels * kernel, places)
-            groups = layer.groups
-            pieces = pieces.reshape(n, groups, -1, pieces.shape[2])
-            slope = self.slope.reshape(n, groups, -1, pieces.shape[3])
-            self.made = slope @ pieces.transpose(2, 3)  # (n, groups, out, channels * kernel)
-            total = total + self.made.square().sum((1, 2, 3))
+            self.made = self._weights()
+            total = total + torch.linalg.vector_norm(self.made, dim=(1, 2, 3)).square()
         if "bias" in self.trained:
             total = total + self.slope.sum((2, 3)).square().sum(1)
         return total
 
-    def _padding(self) -> tuple[int, ...]:
-        """In numbers: "same" and "valid" are words."""
-        given = self.layer.padding
-        return (0, 0) if given == "valid" else tuple(int(each) for each in given)
+    def _weights(self) -> Tensor:
+        """(n, groups, out, channels * kernel) gradients: some samples at a time, so that pieces stay in the cache."""
+        layer, n, groups = self.layer, len(self.seen), self.layer.groups
+        pieces = self._pieces()  # (n, channels, *kernel, *places), a view
+        places = pieces.shape[4] * pieces.shape[5]
+        slope = self.slope.reshape(n, groups, -1, places)
+        room = pieces.new_empty(min(PART, n), *pieces.shape[1:])
+        made = slope.new_empty(n, groups, layer.out_channels // groups, layer.weight[0].numel())
+        for at in range(0, n, PART):
+            part = room[: min(PART, n - at)].copy_(pieces[at : at + PART]).view(-1, made.shape[3], places)
+            torch.bmm(slope[at : at + PART].flatten(0, 1), part.transpose(1, 2), out=made[at : at + PART].flatten(0, 1))
+        return made
+
+    def _pieces(self) -> Tensor:
+        """What every weight meets at every place of the answer."""
+        given, seen = self.layer.padding, self.seen
+        if given != "valid":  # the other word, "same", has no rule
+            high, wide = (int(each) for each in given)
+            seen = nn.functional.pad(seen, (wide, wide, high, high)) if high or wide else seen
+        for axis in (0, 1):
+            kernel, spread = self.layer.kernel_size[axis], self.layer.dilation[axis]
+            seen = seen.unfold(2 + axis, (kernel - 1) * spread + 1, self.layer.stride[axis])[..., ::spread]
+        return seen.permute(0, 1, 4, 5, 2, 3)
 
     def sums(self, weights: Tensor) -> Sums:
         found: Sums = {}
