@@ -80,8 +80,8 @@ class GradientRelease:
             raise UsageError(f"a sum of {tuple(total.shape)} was not planned for", next_step=f"give ({self.size},)")
         noise = self._ahead.result()
         self._ahead = self._pool.submit(self._draw)
-        whole = torch.from_numpy(noise).double().add_((total.double() / self.grid).round_())
-        return whole.mul_(self.grid)
+        whole = total.to(torch.float64, copy=True).div_(self.grid).round_()
+        return whole.add_(torch.from_numpy(noise)).mul_(self.grid)
 
     def _draw(self) -> npt.NDArray[np.int64]:
         return gaussian(self.scale, self.size, self.entropy)
