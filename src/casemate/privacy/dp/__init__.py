@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from casemate.privacy.dp.certificate import Certificate
     from casemate.privacy.dp.clusters import KMeans
     from casemate.privacy.dp.components import PCA
+    from casemate.privacy.dp.linear.forecast import forecast
     from casemate.privacy.dp.linear.logistic import LogisticRegression
     from casemate.privacy.dp.linear.poisson import PoissonRegressor
     from casemate.privacy.dp.linear.ridge import LinearRegression, Ridge
@@ -49,6 +50,7 @@ _HOMES: Final = {
     "Ridge": "linear.ridge",
     "Statistics": "statistics",
     "SyntheticTable": "synthetic.table",
+    "forecast": "linear.forecast",
     "noise_for": "accounting.planning",
     "repaired": "sgd.repair",
     "steps_for": "accounting.planning",
@@ -76,6 +78,7 @@ __all__ = [
     "Ridge",
     "Statistics",
     "SyntheticTable",
+    "forecast",
     "noise_for",
     "repaired",
     "steps_for",

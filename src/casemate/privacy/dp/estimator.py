@@ -15,6 +15,7 @@ from scipy.special import expit, softmax
 from casemate.core.errors import DataError, UsageError
 from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.checks import ABSURD
+from casemate.privacy.dp.curves import mu_of
 from casemate.privacy.dp.linear.descent import Budget
 from casemate.privacy.dp.linear.grid import Clip
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
@@ -23,6 +24,8 @@ from casemate.privacy.dp.warning import PrivacyWarning
 Floats = npt.NDArray[np.float64]
 Bounds = tuple[Any, Any]
 
+ERRING: Final = 0.02
+"""Deviation of one mean of values between 0 and 1 from which on rows are few."""
 WIDEST: Final = 1e300
 """Half of the distance between bounds, at most."""
 BITS: Final = 14
@@ -61,6 +64,16 @@ class Private:
             )
         if epsilon > ABSURD:
             warnings.warn(f"epsilon {epsilon:g} promises next to nothing", PrivacyWarning, stacklevel=3)
+        mu = mu_of(epsilon, delta) if delta else epsilon / math.sqrt(2)
+        erring = 1 / (rows * mu)
+        if erring > ERRING:
+            warnings.warn(
+                f"{rows} rows are few for epsilon {epsilon:g}: the mean of one column between 0 and 1 alone would err "
+                f"by {erring:.2g}, so expect little more than guessing (casemate.privacy.dp.forecast tries it out on "
+                "imagined rows); nothing has been spent yet",
+                PrivacyWarning,
+                stacklevel=3,
+            )
         return Budget(epsilon, delta)
 
     def _entropy(self) -> Entropy:
