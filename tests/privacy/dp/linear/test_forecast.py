@@ -13,9 +13,9 @@ from casemate.privacy.dp import GaussianNB, LogisticRegression, PrivacyWarning, 
 def test_few_rows_are_said_before_anything_is_spent(model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(model), "_entropy", lambda _: pytest.fail("noise was asked for"))
     rows = np.random.default_rng(0).random((40, 3))
-    with pytest.warns(PrivacyWarning, match="40 rows are few for epsilon 1: .* nothing has been spent yet"):
-        with pytest.raises(pytest.fail.Exception):
-            model.set_params(classes=(0, 1)).fit(rows, np.arange(40) % 2)
+    said = pytest.warns(PrivacyWarning, match="40 rows are few for epsilon 1: .* nothing has been spent yet")
+    with said, pytest.raises(pytest.fail.Exception):
+        model.set_params(classes=(0, 1)).fit(rows, np.arange(40) % 2)
 
 
 def test_enough_rows_are_not_spoken_of(recwarn: pytest.WarningsRecorder) -> None:
