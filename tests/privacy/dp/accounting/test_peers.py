@@ -24,3 +24,7 @@ def test_the_peers_brackets_hold_ours() -> None:
     for each in cases:
         if each.pld is not None and math.isfinite(each.pld) and each.ours > 1e-3:
             assert each.ours <= each.pld * 1.002, each
+    beside = [each.ours / each.opacus for each in cases if each.opacus and each.ours > 0.05]
+    assert len(beside) >= 30
+    assert min(beside) > 0.98
+    assert max(beside) < 1.001
