@@ -59,7 +59,7 @@ class LogisticRegression(Scored, Private, ClassifierMixin, BaseEstimator):  # ty
         >>> x = x / x.max(axis=0)  # in earnest: by constants that are known without the data
         >>> model = LogisticRegression(epsilon=3.0, delta=1e-5, classes=(0, 1)).fit(x, y)
         >>> print(model.certificate_)
-        epsilon 3, delta 1e-05 (zero_out) by full-batch gradient descent with rounded Gaussian noise, 200 releases
+        epsilon 3, delta 1e-05 (zero_out) by full-batch gradient descent with rounded Gaussian noise, 220 releases
 
     Reference:
         `casemate.privacy.dp.linear.descent`; for the loss, Chaudhuri, Monteleoni and Sarwate 2011, "Differentially
@@ -133,7 +133,7 @@ class LogisticRegression(Scored, Private, ClassifierMixin, BaseEstimator):  # ty
         assumed: tuple[str, ...],
     ) -> tuple[Floats, int, Certificate]:
         """Weights, releases and certificate of a pure budget."""
-        term = divided(budget.epsilon, outputs, 1 + bias, 1 + bias * bias, self.pull * len(rows))
+        term = divided(budget.epsilon, len(rows), outputs, 1 + bias, 1 + bias * bias, self.pull * len(rows))
         weights, _ = perturbed(rows * 2.0**-ROW_BITS, codes, outputs, term, entropy)
         made = certificate(term, budget.epsilon, weights.size, entropy, assumed, self.pull, float(self.data_norm))
         return weights, 1, made

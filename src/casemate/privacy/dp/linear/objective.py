@@ -24,7 +24,7 @@ from scipy.special import expit, logsumexp, softmax
 
 from casemate.core.errors import DataError
 from casemate.privacy.dp.certificate import Certificate
-from casemate.privacy.dp.linear.defaults import COVERING, SLANTING
+from casemate.privacy.dp.linear.defaults import COVERING, slanting
 from casemate.privacy.dp.linear.descent import Budget, Release
 from casemate.privacy.dp.linear.grid import MOST, Floats
 from casemate.privacy.dp.noise import DISTANCE, Entropy, laplace
@@ -44,7 +44,9 @@ DENSE: Final = 1500
 TURNS: Final = 200
 MISSED: Final = 4096
 """Parts into which the worst q is searched."""
-ULP: Final = 2.0**-52
+ULP: Final = float(np.finfo(np.longdouble).eps)
+"""Of the numbers in which the gradient that is left is looked at: where the machine has none that are longer than 64
+bits, more noise has to cover what rounding leaves."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Term:
     cover: float
 
 
-def divided(budget: float, outputs: int, longest: float, square: float, pull: float) -> Term:
+def divided(budget: float, rows: int, outputs: int, longest: float, square: float, pull: float) -> Term:
     """Ridge and noise for a pure budget.
 
     A record that is missed by q (1 minus the probability of its class) adds q to the gradient, or 2 q where there are
@@ -74,6 +76,7 @@ def divided(budget: float, outputs: int, longest: float, square: float, pull: fl
 
     Args:
         budget: epsilon.
+        rows: how many there are, which is public.
         outputs: 1 for two classes, else classes.
         longest: largest L1 norm of a row, the intercept's constant included.
         square: largest squared L2 norm of it.
@@ -93,9 +96,10 @@ def divided(budget: float, outputs: int, longest: float, square: float, pull: fl
         return float((bound * missed[1:] / left).max()) * (1 + 2.0**-40) if left.min() > 0 else math.inf
 
     low, high = between.max() / (rank * math.expm1(min(rest / rank, 500.0))), 2.0**40 / min(rest, 1.0)
+    most = slanting(rows, budget)
     for _ in range(200):  # less noise and more ridge both move scores less
         middle = math.sqrt(low * high)
-        low, high = (low, middle) if math.sqrt(2) * scale(middle) / middle <= SLANTING else (middle, high)
+        low, high = (low, middle) if math.sqrt(2) * scale(middle) / middle <= most else (middle, high)
     ridge = max(high, pull)
     return Term(ridge, scale(ridge), bound, cover)
 
@@ -203,6 +207,16 @@ class _Logistic:
             total += self.rows[start : start + BLOCK].T @ residuals[start : start + BLOCK]
         return np.asarray(total)
 
+    def left(self, weights: Floats) -> float:
+        """Length of the gradient in long numbers, whose rounding ``_left`` bounds."""
+        long, total = weights.astype(np.longdouble), self.slant.astype(np.longdouble)
+        total += np.longdouble(self.ridge) * long
+        for start in range(0, len(self.rows), BLOCK):
+            rows, codes = (each[start : start + BLOCK] for each in (self.rows, self.codes))
+            part = _Logistic(rows.astype(np.longdouble), codes, self.outputs, 0.0, total)
+            total = part.slope(np.zeros_like(long), part.said(long))
+        return float(np.linalg.norm(total.astype(np.float64)))
+
     def step(self, slope: Floats, said: Floats) -> Floats:
         """Newton's step."""
         if slope.size <= DENSE:
@@ -243,7 +257,8 @@ def _minimum(loss: _Logistic) -> Floats:
     for _ in range(TURNS):
         said = loss.said(weights)
         slope = loss.slope(weights, said)
-        if np.linalg.norm(slope) <= SMALL and np.abs(weights).max() <= HEAVIEST:
+        small = np.linalg.norm(slope) <= SMALL and np.abs(weights).max() <= HEAVIEST
+        if small and loss.left(weights) <= SMALL:
             return weights
         step, before = loss.step(slope, said), loss.value(weights)
         length, fall = 1.0, float((slope * step).sum())
