@@ -237,6 +237,14 @@ def test_gain_and_cost_have_to_come_from_the_same_defense() -> None:
     assert control(query, with_pairs(strong, cheap, both)).verdict is Verdict.PASS
 
 
+def test_a_loss_that_is_measured_by_itself_needs_no_pair() -> None:
+    metric = msgspec.structs.replace(ASSESSMENTS[0].metrics[0], name="utility_loss")
+    spec = msgspec.structs.replace(ASSESSMENTS[0], id="tables.needs", kinds=("data/minimization",), metrics=(metric,))
+    found = rate("tables.needs", "data/minimization", "utility_loss", 5, 1000, subject="m")
+    query = "data/minimization | utility_loss.hi95 <= policy:budget | every"
+    assert control(query, measured(found), assessments=(spec,)).verdict is Verdict.PASS
+
+
 def test_delta_is_the_paired_difference() -> None:
     query = "attack/membership/* | tpr@fpr1%.delta.hi95 < 0 | pair"
     assert control(query, with_pairs(defended(member(200), member(10, **AFTER)))).verdict is Verdict.PASS

@@ -113,7 +113,8 @@ def figures(atom: Atom, query: Query, evidence: Sequence[Source]) -> list[Figure
 
 def _wanted(atom: Atom, conditions: Conditions, source: Source) -> bool:
     """Pairs where a change is asked for, and for attacks where the query asks for pairs; else plain measurements."""
-    if atom.field.startswith("delta") or atom.metric in CHANGES or atom.metric.endswith("_loss"):
+    cost = conditions.pair and atom.metric.endswith("_loss")
+    if atom.field.startswith("delta") or atom.metric in CHANGES or cost:
         return source.pair is not None
     if conditions.pair:
         return source.pair is not None or not source.measurement.kind.startswith("attack/")
