@@ -105,7 +105,7 @@ def main() -> None:
         peers = {epsilon: theirs(epsilon, splits, seeds) for epsilon in {epsilon for epsilon, _ in BUDGETS}}
         for epsilon, spared in BUDGETS:
             rows = len(given[0].x)
-            delta = (DELTA if DELTA < 0.5 / rows else 0.1 / rows) if spared else None
+            delta = (DELTA if 0.5 / rows > DELTA else 0.1 / rows) if spared else None
             started = time.process_time()
             found = np.array([ours(epsilon, delta, each) for each in given])
             seconds = (time.process_time() - started) / len(given)

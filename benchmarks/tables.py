@@ -139,7 +139,7 @@ def million(rows: int = ROWS) -> None:
     held = levels(made.table, list(frame.columns))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
-        f"\nMondrian, {rows:,} rows, {len(frame.columns)} quasi-identifiers ({len(by_label)} by hierarchy), k = {K}: "
+        f"Mondrian, {rows:,} rows, {len(frame.columns)} quasi-identifiers ({len(by_label)} by hierarchy), k = {K}: "
         f"{seconds:.1f} CPU s, peak {peak:.2f} GB, {made.classes:,} classes of {rows / made.classes:.1f} rows, "
         f"loss {made.loss:.3f}; measured k = {held.k}"
     )
@@ -147,6 +147,7 @@ def million(rows: int = ROWS) -> None:
 
 def main() -> None:
     """Print all of it."""
+    print("## Anonymous tables\n")
     million()
     if not (folder() / "arx" / "adult.csv").exists() or not python("tables").exists():
         print("\nSKIPPED: CASEMATE_BENCH_DATA/arx or the peers' environment is absent.")

@@ -24,7 +24,7 @@ def test_the_peers_brackets_hold_ours() -> None:
     for each in cases:
         if each.pld is not None and math.isfinite(each.pld) and each.ours > 1e-3:
             assert each.ours <= each.pld * 1.002, each
-    beside = [each.ours / each.opacus for each in cases if each.opacus and each.ours > 0.05]
-    assert len(beside) >= 30
-    assert min(beside) > 0.98
-    assert max(beside) < 1.001
+    beside = [each for each in cases if each.opacus is not None]
+    assert len(beside) >= 40
+    for each in beside:  # its upper end lies a hundredth of epsilon above, an absolute one
+        assert -0.001 <= each.opacus - each.ours <= 0.02 + 0.01 * each.ours, each
