@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -18,6 +19,7 @@ from casemate.core.observer import Observer
 from casemate.custody import Loaded, Policy, Verifier, load, open_model
 from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset, validate
 from casemate.data.tensors import holds_tensors, read_tensors, repeated
+from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.defense import PrivateRecipe
 from casemate.privacy.dp.estimator import Private
 from casemate.targets.answers import AnswerPolicy
@@ -190,15 +192,24 @@ def _claim(config: Config, model: ModelSection, loaded: Loaded, members: Dataset
             f"there is no certificate {model.certificate}", next_step="mend it, or leave certificate out of [[model]]"
         )
     policy = config.path(config.load.policy) if config.load.policy else None
-    return read_claim(path, loaded.digest.hex, members, trusted(policy, home))
+    own = getattr(_last(loaded.model), "certificate_", None)
+    return read_claim(
+        path, loaded.digest.hex, members, trusted(policy, home), own if isinstance(own, Certificate) else None
+    )
 
 
 def _recipe(model: ModelSection, loaded: Loaded, claim: Claim | None) -> SklearnRecipe | None:
     if not model.recipe or model.network:
         return None
-    last = loaded.model[-1] if isinstance(loaded.model, Pipeline) else loaded.model
-    private = claim is not None or isinstance(last, Private)
+    private = claim is not None or isinstance(_last(loaded.model), Private)
     return PrivateRecipe(loaded.model) if private else SklearnRecipe(loaded.model)
+
+
+def _last(model: Any) -> Any:
+    """What answers, at the end of a pipeline."""
+    while isinstance(model, Pipeline):
+        model = model[-1]
+    return model
 
 
 def _loaded(config: Config, model: ModelSection, verifiers: tuple[Verifier, ...]) -> Loaded:

@@ -134,7 +134,7 @@ class Scope:
         if engagement.artifact is not None and "artifact" in self.spec.needs:
             parts += (*engagement.artifact.allow, engagement.artifact.policy_sha256)
         if engagement.claim is not None and "certificate" in self.spec.needs:
-            parts += (engagement.claim.sha256, engagement.claim.objections)
+            parts += (engagement.claim.sha256, *engagement.claim.objections)
         return Digest.of_value(parts).hex
 
     @property

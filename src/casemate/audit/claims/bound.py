@@ -206,4 +206,5 @@ def _figure(
 
 def _placed(point: Point) -> str:
     whom, others = ("strangers", "members") if point.strangers else ("members", "strangers")
-    return f"by {point.found:,} of {point.of:,} {whom} recognized where at most {100 * point.wrong.high:.2f} % of {others} are"
+    most = f"{100 * point.wrong.high:.2f} %"
+    return f"by {point.found:,} of {point.of:,} {whom} recognized where at most {most} of {others} are"

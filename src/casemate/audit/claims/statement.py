@@ -81,7 +81,9 @@ def trusted(policy: Path | None, home: Path | None) -> tuple[Verifier, ...]:
     return tuple({key.public: key for key in (*home_policy(home).keys, *named)}.values())
 
 
-def read_claim(path: Path, model_sha256: str, data: Dataset, keys: Sequence[Verifier]) -> Claim:
+def read_claim(
+    path: Path, model_sha256: str, data: Dataset, keys: Sequence[Verifier], own: Certificate | None = None
+) -> Claim:
     """Read a certificate, and say what speaks against believing it.
 
     Args:
@@ -89,6 +91,7 @@ def read_claim(path: Path, model_sha256: str, data: Dataset, keys: Sequence[Veri
         model_sha256: of the model's file, in hexadecimal.
         data: the training records of the audit.
         keys: that are trusted.
+        own: the certificate that the model itself carries, if it is an estimator of ours.
     """
     with path.open("rb") as stream:
         content = stream.read(LARGEST + 1)
@@ -102,7 +105,7 @@ def read_claim(path: Path, model_sha256: str, data: Dataset, keys: Sequence[Veri
     except (CasemateError, msgspec.ValidationError) as error:
         return Claim(path.name, sha256, {}, objections=(f"it cannot be read as a certificate: {error}",))
     signer, against = _signed(envelope, keys)
-    against += [*_others(statement, said, model_sha256, data), *_worth(said)]
+    against += [*_others(statement, said, model_sha256, data), *_worth(said), *_own(said, own)]
     return Claim(path.name, sha256, msgspec.to_builtins(said), signer, tuple(against), tuple(_remarks(said)))
 
 
@@ -170,6 +173,16 @@ def _worth(said: Said) -> Iterator[str]:
     at = [delta for epsilon, delta in made.curve if epsilon <= made.epsilon]
     if at and min(at) > made.delta * (1 + 1e-9):
         yield f"its own curve gives a delta of {min(at):.3g} at the epsilon claimed, not {made.delta:g}"
+
+
+def _own(said: Said, own: Certificate | None) -> Iterator[str]:
+    """Whether the model says of itself that less was promised."""
+    if own is None:
+        return
+    if own.epsilon > said.certificate.epsilon * (1 + 1e-9) or own.delta > said.certificate.delta * (1 + 1e-9):
+        yield f"the model itself carries another: epsilon {own.epsilon:g}, delta {own.delta:g}"
+    if said.certificate.trusted and not own.trusted:
+        yield "the model itself says that its noise came from a seed: nothing is private"
 
 
 def _remarks(said: Said) -> Iterator[str]:

@@ -1,0 +1,349 @@
+"""What a certificate claims is verified and attacked: honest ones pass; lies, changes and mix-ups fail."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.linear_model import LogisticRegression as Plain
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from casemate.audit.audit import audit
+from casemate.audit.claims import canaries
+from casemate.audit.claims.said import Named, Said
+from casemate.audit.claims.statement import beside, issue, trusted
+from casemate.audit.config import read_config
+from casemate.audit.engage import read_data
+from casemate.audit.output import Outcome
+from casemate.audit.train import train_privately
+from casemate.audit.verify import check_figures
+from casemate.core.errors import UsageError
+from casemate.core.measurement import Measurement
+from casemate.core.observer import Silent
+from casemate.core.policy import Verdict
+from casemate.ledger.view import verify_folder
+from casemate.privacy.dp.certificate import Certificate, code
+from tests.audit.scene import Scene, build
+
+ONLY = ("privacy.certificate", "privacy.bound", "quality.model", "inversion.membership")
+HONEST = "linear.privacy.dp"
+PRIVATE = f"""
+[[model]]
+name = "private"
+path = "{HONEST}.joblib"
+"""
+CLAIM = Certificate(
+    mechanism="full-batch gradient descent with rounded Gaussian noise", relation="zero_out", epsilon=0.1, delta=1e-5,
+    curve=(), sensitivity=1.0, noise=100.0, releases=1, grid=1.0, sampler="every record in every release",
+    entropy="AES-256-CTR, keyed by the operating system", trusted=True, distance=0.0,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """A scene whose model was trained again privately; do not change it."""
+    scene = build(tmp_path_factory.mktemp("trained"))
+    train_privately(read_config(scene.config), epsilon=1.0, delta=1e-4, home=scene.home)
+    text = scene.config.read_text()
+    scene.config.write_text(text[: text.index("[[policy.tolerances]]")] + PRIVATE)
+    return scene
+
+
+@pytest.fixture
+def private(trained: Scene, tmp_path: Path) -> Scene:
+    shutil.copytree(trained.folder, tmp_path / "scene")
+    shutil.copytree(trained.home, tmp_path / "home")
+    return Scene(tmp_path / "scene", tmp_path / "home")
+
+
+def run(scene: Scene, *only: str) -> Outcome:
+    return audit(read_config(scene.config, only=only or ("privacy.certificate", "privacy.bound")), home=scene.home)
+
+
+def figures(outcome: Outcome, metric: str) -> dict[str, Measurement]:
+    """By attack, or by model where there is none."""
+    found = (each.measurement for each in outcome.dossier.view.measured if each.measurement.kind[:8] == "privacy/")
+    return {str(m.at.get("attack", m.subject)): m for m in found if m.metric == metric}
+
+
+def verdicts(outcome: Outcome) -> dict[str, Verdict]:
+    """On what certificates promise, by tolerance; the worst where there are several."""
+    found: dict[str, Verdict] = {}
+    for each in outcome.judgments:
+        if each.tolerance is not None and found.get(each.tolerance.name) is not Verdict.FAIL:
+            found[each.tolerance.name] = each.verdict
+    return found
+
+
+def test_an_honest_private_model_passes_and_is_pictured(private: Scene) -> None:
+    outcome = run(private, *ONLY)
+    assert verdicts(outcome) == {"certificate": Verdict.PASS, "certificate-epsilon-1": Verdict.PASS}
+    assert outcome.exit_code == 0
+    claimed = figures(outcome, "epsilon")["private"]
+    assert (claimed.estimate, claimed.at, claimed.n) == (1.0, {"delta": 1e-4}, 284)
+    assert "assumed to be public: bounds and categories" in claimed.note
+    curve = [m.measurement for m in outcome.dossier.view.measured if m.measurement.metric == "delta"]
+    assert [m.at["epsilon"] for m in curve] == [0.5, 0.75, 1.0, 1.5, 2.0]
+    assert sorted(curve, key=lambda m: -m.estimate) == curve
+    shown = figures(outcome, "epsilon_lower_bound")
+    assert set(shown) == {"membership", "one run"}
+    assert all(0 <= m.estimate <= 1 for m in shown.values())
+    page = outcome.report.read_text()
+    picture = page[page.index("Privacy: claimed, attacked, paid for") :]
+    assert "claimed 1" in picture
+    assert "original " in picture  # the accuracy of the model that was trained again
+    assert "no attack shows more than is claimed" in picture
+    config, records = read_config(private.config, only=ONLY), verify_folder(private.audit).records
+    assert check_figures(private.audit, records, config, private.home) > 40  # all follow from the kept trials
+
+
+def test_trials_of_the_membership_attack_are_run_once(private: Scene) -> None:
+    run(private, *ONLY)
+    trials = [each.predicate for each in verify_folder(private.audit).records if each.kind == "trial"]
+    done = [(each["subject"], each["assessment"], each["task"]) for each in trials]
+    assert len(done) == len(set(done))
+    assert not [each for each in done if each[1] == "privacy.bound" and each[2] != "canaries"]
+    before = len(trials)
+    shutil.rmtree(private.audit)
+    run(private, "privacy.bound")  # by itself it runs what it rests on
+    alone = [each.predicate for each in verify_folder(private.audit).records if each.kind == "trial"]
+    assert {each["assessment"] for each in alone} == {"inversion.membership", "privacy.bound"}
+    assert 0 < len(alone) < before
+
+
+def lying(scene: Scene, claim: Certificate = CLAIM) -> None:
+    """A tree that knows every training record by heart, with a certificate that is signed and names it."""
+    train = scene.table("train")
+    rows = train.drop(columns=["malignant", "patient"])
+    encode = make_column_transformer((OneHotEncoder(sparse_output=False), ["large"]), remainder="passthrough")
+    model = scene.folder / "linear.joblib"
+    joblib.dump(make_pipeline(encode, DecisionTreeClassifier(random_state=0)).fit(rows, train["malignant"]), model)
+    issue(claim, model, read_data(read_config(scene.config), Silent())[0], home=scene.home)
+
+
+def test_a_lie_that_is_signed_is_refuted_by_both_attacks(private: Scene) -> None:
+    lying(private)
+    outcome = run(private)
+    found = verdicts(outcome)
+    assert found["certificate"] is Verdict.PASS  # the signature is in order: it is the claim that is false
+    assert found["certificate-epsilon-0.1"] is Verdict.FAIL
+    assert found["certificate-epsilon-1"] is Verdict.PASS
+    assert outcome.exit_code == 1
+    lie = [x.measurement for x in outcome.dossier.view.measured if x.measurement.subject == "linear"]
+    shown = {m.at["attack"]: m.estimate for m in lie if m.metric == "epsilon_lower_bound"}
+    assert shown["membership"] > 0.3
+    assert shown["one run"] > 0.3
+    assert "refuted: an attack shows more than is claimed" in outcome.report.read_text()
+    page = outcome.report.read_text()
+    assert 'class="limits broken"' in page
+    assert "CM-DP-002" in (private.audit / "results.sarif").read_text()
+
+
+def forged(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+    """Change what a certificate says and leave its signature."""
+
+    def edit(path: Path) -> None:
+        envelope = json.loads(path.read_text())
+        said = json.loads(base64.b64decode(envelope["payload"]))
+        change(said)
+        envelope["payload"] = base64.b64encode(json.dumps(said).encode()).decode()
+        path.write_text(json.dumps(envelope))
+
+    return edit
+
+
+def _smaller(said: dict[str, Any]) -> None:
+    said["predicate"]["certificate"]["epsilon"] = 0.01
+
+
+def _unsigned(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"signatures": []}))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (forged(_smaller), "it was changed after it was signed"),
+        (_unsigned, "nobody signed it"),
+        (lambda path: path.write_text("{}"), "cannot be read as a certificate"),
+        (lambda path: path.write_bytes(b"\xff" * (1 << 21)), "too large"),
+    ],
+)
+def test_what_was_changed_fails_and_is_no_evidence(private: Scene, change: Callable[[Path], None], said: str) -> None:
+    change(beside(private.folder / f"{HONEST}.joblib"))
+    refused(run(private), said)
+
+
+def refused(outcome: Outcome, said: str) -> None:
+    assert verdicts(outcome) == {"certificate": Verdict.FAIL}
+    assert outcome.exit_code == 1
+    holds = figures(outcome, "certificate_holds")["private"]
+    assert (holds.estimate, holds.k, holds.n) == (0.0, 0, 1)
+    assert said in holds.note
+    assert not figures(outcome, "epsilon")  # so that no control is met by it
+    assert not figures(outcome, "epsilon_lower_bound")
+    skipped = outcome.dossier.view.skipped["privacy.bound on private"]
+    assert "the certificate does not count" in skipped
+    kept = [each for each in outcome.dossier.view.records if each.predicate_type == "urn:casemate:certificate:1"]
+    assert any(said in objection for objection in kept[-1].predicate["objections"])
+    assert "CM-DP-001" in (outcome.folder / "results.sarif").read_text()
+
+
+def test_a_key_that_nobody_trusts_is_said(private: Scene, tmp_path: Path) -> None:
+    stranger = tmp_path / "stranger"
+    stranger.mkdir(mode=0o700)
+    config = read_config(private.config)
+    issue(CLAIM, private.folder / f"{HONEST}.joblib", read_data(config, Silent())[0], home=stranger)
+    refused(run(private), "a key that nobody here trusts")
+    (policy := tmp_path / "policy.toml").write_text(
+        'schema = "casemate.seal-policy/1"\n[[signer]]\nname = "partner"\n'
+        f'keys = ["{stranger / "seal.ecdsa-p256.key.vkey"}"]\n[bundle]\nany_of = ["partner"]\n'
+    )
+    assert len(trusted(policy, private.home)) == len(trusted(None, private.home)) + 1
+
+
+def test_certificates_of_another_model_and_of_other_data_fail(private: Scene) -> None:
+    model, data = private.folder / f"{HONEST}.joblib", read_data(read_config(private.config), Silent())[0]
+    honest = beside(model).read_bytes()
+    shutil.copy(private.folder / "linear.joblib", model)  # signed, and about the file that lay here before
+    refused(run(private), "it is about another model (linear.privacy.dp.joblib")
+    shutil.rmtree(private.audit)
+    issue(CLAIM, model, data.take(np.arange(100)), home=private.home)
+    refused(run(private), "it is about other data")
+    assert beside(model).read_bytes() != honest
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ({"trusted": False, "entropy": "a seed"}, "its noise came from a seed"),
+        ({"epsilon": 0.0}, "an epsilon of 0 is no guarantee"),
+        ({"delta": 0.01}, "may be published whole"),
+        ({"curve": ((0.1, 1e-3),)}, "its own curve gives a delta of 0.001"),
+        ({"epsilon": 0.05}, "the model itself carries another: epsilon 1"),
+    ],
+)
+def test_a_claim_that_protects_nobody_never_passes(private: Scene, claim: Mapping[str, Any], said: str) -> None:
+    data = read_data(read_config(private.config), Silent())[0]
+    made = msgspec.structs.replace(CLAIM, **{"epsilon": 1.0, "delta": 1e-4, **claim})
+    issue(made, private.folder / f"{HONEST}.joblib", data, home=private.home)
+    refused(run(private), said)
+
+
+def test_a_certificate_holds_digests_of_code_data_and_original(private: Scene) -> None:
+    envelope = json.loads(beside(private.folder / f"{HONEST}.joblib").read_text())
+    said = msgspec.convert(json.loads(base64.b64decode(envelope["payload"]))["predicate"], Said)
+    assert said.code == code()
+    assert said.data.sha256 == read_data(read_config(private.config), Silent())[0].digest.hex
+    assert isinstance(said.original, Named)
+    assert said.original.name == "linear"
+
+
+def test_a_certificate_elsewhere_is_named_in_the_configuration(private: Scene) -> None:
+    lies = beside(private.folder / f"{HONEST}.joblib")
+    lies.rename(private.folder / "proof.json")
+    assert not verdicts(run(private))  # nothing claims anything
+    private.edit(f'path = "{HONEST}.joblib"', f'path = "{HONEST}.joblib"\ncertificate = "proof.json"')
+    assert verdicts(run(private))["certificate"] is Verdict.PASS
+    private.edit("proof.json", "prove.json")
+    with pytest.raises(UsageError, match=r"no certificate prove\.json"):
+        run(private)
+
+
+def test_neighbors_that_are_replaced_are_one_step_apart() -> None:
+    there = np.arange(400) % 2 == 0
+    scores = np.where(there, 1.0, -1.0) + np.arange(400) * 1e-6
+    found = {
+        relation: canaries.shown(
+            scores,
+            there,
+            Said(
+                certificate=msgspec.structs.replace(CLAIM, relation=relation, delta=0.0),
+                data=Named(name="d", sha256=""),
+                records=1,
+            ),
+            0.995,
+        )[1]
+        for relation in ("replace_one", "zero_out", "add_remove")
+    }
+    assert found["replace_one"] == pytest.approx(2 * found["zero_out"])
+    assert found["zero_out"] == found["add_remove"] > 1
+
+
+def test_private_models_of_texts_as_labels_can_be_audited(private: Scene) -> None:
+    for name in ("train", "holdout"):
+        private.write(name, private.table(name).replace({"malignant": {0: "no", 1: "yes"}}))
+    train = private.table("train")
+    rows = train.drop(columns=["malignant", "patient"])
+    numbers = make_column_selector(dtype_include="number")
+    encode = make_column_transformer((StandardScaler(), numbers), (OneHotEncoder(), ["large"]))
+    joblib.dump(make_pipeline(encode, Plain()).fit(rows, train["malignant"]), private.folder / "linear.joblib")
+    beside(private.folder / f"{HONEST}.joblib").unlink()
+    private.edit(PRIVATE, "")
+    train_privately(read_config(private.config), epsilon=2.0, delta=1e-4, home=private.home)
+    private.config.write_text(private.config.read_text() + PRIVATE)
+    assert set(verdicts(run(private)).values()) == {Verdict.PASS}
+
+
+COLUMNS = (
+    "age", "workclass", "fnlwgt", "education", "education_num", "marital", "occupation", "relationship", "race", "sex",
+    "gain", "loss", "hours", "country", "income",
+)  # fmt: skip
+
+
+@pytest.fixture
+def adult(tmp_path: Path) -> Scene:
+    """Adult (UCI), 8,000 people trained on and 8,000 not."""
+    path = Path(os.environ.get("CASEMATE_BENCH_DATA", "absent")) / "people" / "adult.data"
+    if not path.is_file():
+        pytest.skip("CASEMATE_BENCH_DATA/people does not hold Adult")
+    table = pd.read_csv(path, names=list(COLUMNS), skipinitialspace=True).drop(columns=["fnlwgt"]).drop_duplicates()
+    for name in table.select_dtypes(exclude="number"):
+        table = table[table.groupby(name)[name].transform("size") >= 30]  # so that both halves know every category
+    table = table.sample(16_000, random_state=5).reset_index(drop=True)
+    (tmp_path / "adult").mkdir()
+    (tmp_path / "home").mkdir(mode=0o700)
+    scene = Scene(tmp_path / "adult", tmp_path / "home")
+    scene.write("train", table[:8000])
+    scene.write("holdout", table[8000:])
+    rows = table[:8000].drop(columns=["income"])
+    numbers = make_column_selector(dtype_include="number")
+    words = make_column_selector(dtype_include=["object", "str"])
+    encode = make_column_transformer((StandardScaler(), numbers), (OneHotEncoder(handle_unknown="ignore"), words))
+    for name, model in (("linear", Plain(max_iter=1000)), ("tree", DecisionTreeClassifier(random_state=0))):
+        joblib.dump(make_pipeline(encode, model).fit(rows, table[:8000]["income"]), scene.folder / f"{name}.joblib")
+    scene.config.write_text(
+        'system = "Adult"\n[audit]\nseed = 3\n[data]\nname = "adult"\ntrain = "train.csv"\nholdout = "holdout.csv"\n'
+        'target = "income"\n[[model]]\nname = "linear"\npath = "linear.joblib"\n'
+    )
+    return scene
+
+
+@pytest.mark.slow
+def test_end_to_end_on_adult(adult: Scene) -> None:
+    done = adult.casemate("train", "--dp", "--epsilon", "1", "--delta", "1e-5")
+    assert done.returncode == 0, done.stderr
+    words = ("audit", "--only", "privacy.certificate", "--only", "privacy.bound", "--only", "quality.model")
+    adult.config.write_text(adult.config.read_text() + PRIVATE)
+    done = adult.casemate(*words)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("PASS") == 3
+    issue(CLAIM, adult.folder / "tree.joblib", read_data(read_config(adult.config), Silent())[0], home=adult.home)
+    adult.config.write_text(adult.config.read_text() + '[[model]]\nname = "tree"\npath = "tree.joblib"\n')
+    done = adult.casemate(*words)
+    assert done.returncode == 1
+    assert done.stdout.count("FAIL") == 2  # both attacks
+    assert "certificate-epsilon-0.1" in done.stdout
