@@ -90,7 +90,7 @@ def _claimed(page: Page, subject: str, figures: list[_Found]) -> Claimed | None:
     claim = epsilons[0]
     epsilon = claim.measurement.estimate
     before, after = _accuracy(page, _original(page, subject)), _accuracy(page, subject)
-    refuted = any(each.measurement.estimate > epsilon for each in shown)
+    refuted = any(_low(mark(each.measurement)) > epsilon for each in shown)
     numbers = [("claimed", Markup("epsilon <b>{}</b>").format(number(f"{claim.path}/estimate", epsilon)))]
     for each in shown:
         least = number(f"{each.path}/estimate", each.measurement.estimate)
@@ -105,10 +105,11 @@ def _claimed(page: Page, subject: str, figures: list[_Found]) -> Claimed | None:
         *(f"accuracy of the {what} model {wording.counted(each.measurement)}" for what, each in told),
     ]
     picture = _Picture()
-    picture.epsilons(epsilon, [(str(each.measurement.at["attack"]), each.measurement.estimate) for each in shown])
-    picture.curve(_rectangles(figures), epsilon, float(shown[0].measurement.at["delta"]))
+    picture.epsilons(epsilon, [(str(each.measurement.at["attack"]), mark(each.measurement)) for each in shown])
+    counts = any(_low(mark(m)) > epsilon for m in (x.measurement for x in shown) if m.at["attack"] == "membership")
+    picture.curve(_rectangles(figures), epsilon, float(shown[0].measurement.at["delta"]), counts=counts)
     picture.accuracies([(what, mark(each.measurement)) for what, each in told])
-    refuted = any(each.measurement.estimate > epsilon for each in shown)
+    refuted = any(_low(mark(each.measurement)) > epsilon for each in shown)
     return Claimed(subject, picture.drawn("; ".join(spoken)), tuple(numbers), refuted)
 
 
@@ -137,16 +138,16 @@ class _Picture:
         self.parts: list[str] = []
         self.height = 0
 
-    def epsilons(self, claimed: float, shown: list[tuple[str, float]]) -> None:
+    def epsilons(self, claimed: float, shown: list[tuple[str, Mark]]) -> None:
         """Bars of what is shown, and a line at what is claimed."""
         top, row = 24, 24
-        scale = linear([0.0, claimed, *(value for _, value in shown)], floor=0.0)
+        scale = linear([0.0, claimed, *(m.estimate for _, m in shown)], floor=0.0)
         bottom = top + row * len(shown)
         box = Box(scale, WHOLE, left=LEFT, right=RIGHT, top=top, bottom=bottom)
-        for index, (what, value) in enumerate(shown):
+        for index, (what, m) in enumerate(shown):
             y = top + row * index
-            tone = "broken" if value > claimed else "holds"
-            width = max(float(box.x(value)) - LEFT, 1.5)
+            tone = "broken" if _low(m) > claimed else "holds"
+            width = max(float(box.x(m.estimate)) - LEFT, 1.5)
             self.parts.append(
                 f'<rect class="bar {tone}" x="{LEFT}" y="{y + 9}" width="{width:.1f}" height="8"/>'
                 f'<text class="tick" x="{LEFT}" y="{y + 6}">shown by the attack: {escape(what)}</text>'
@@ -161,8 +162,8 @@ class _Picture:
         self.parts.append(f'<text class="title" x="{RIGHT}" y="{bottom + 30}" text-anchor="end">epsilon</text>')
         self.height = bottom + 36
 
-    def curve(self, found: list[_Rectangle], epsilon: float, delta: float) -> None:
-        """The region that the claim allows, and the points with their limits."""
+    def curve(self, found: list[_Rectangle], epsilon: float, delta: float, *, counts: bool) -> None:
+        """The region that the claim allows, and the points; ``counts``: whether those outside speak against it."""
         top = self.height + 20
         box = Box(WHOLE, WHOLE, left=LEFT, right=RIGHT, top=top, bottom=top + RIGHT - LEFT)
         self._title("members recognized", top - 8)
@@ -176,7 +177,7 @@ class _Picture:
             f'<polygon class="zone" points="{corners}"/><polyline class="bound" points="{line}"/>'
         )
         for each in found:
-            beyond = _low(each.y) > allowed(_high(each.x), epsilon, delta)
+            beyond = counts and _low(each.y) > allowed(_high(each.x), epsilon, delta)
             tone = "broken" if beyond else "holds"
             left, right, low, high = (
                 box.x(_low(each.x)),

@@ -116,8 +116,10 @@ BOUND = AssessmentSpec(
             "The membership attack is held against the bound at thresholds fixed beforehand, for members and for "
             "strangers, with exact limits that hold for all of them together (99 %): a point whose lower limit lies "
             "above the bound at the upper limit of false accusations refutes the claim. Where the model can be trained "
-            "again by its recipe, records with surprising labels are put in or left out by lot, and the number of "
-            "right guesses is held against what the claim allows in one run (Steinke et al. 2023)."
+            "again by its recipe, it is, a few times, on the same records and on canaries: strangers with the label "
+            "that surprises the model most, one of each two drawn by lot. Who has seen some of these trainings guesses "
+            "the coins of the others, and the number of right guesses is held against what the claim allows (Steinke "
+            "et al. 2023). What is not refuted is not proved: these attacks only ask the model."
         ),
         fix=(
             "Do not publish the model under this certificate. Train again with `casemate train --dp`; if a training "
