@@ -28,6 +28,7 @@ from casemate.audit.claims.said import Named, Said
 from casemate.audit.claims.statement import beside, issue, trusted
 from casemate.audit.config import read_config
 from casemate.audit.engage import open_engagements, read_data
+from casemate.audit.harden import apply
 from casemate.audit.output import Outcome
 from casemate.audit.train import train_privately
 from casemate.audit.verify import check_figures
@@ -40,6 +41,7 @@ from casemate.privacy.dp.audit.points import points
 from casemate.privacy.dp.certificate import Certificate, code
 from casemate.privacy.dp.defense import PrivateRecipe
 from casemate.threats.inversion.signals import log_odds
+from tests.assurance.pages import at, read
 from tests.audit.scene import Scene, build
 from tests.audit.test_train import digits
 
@@ -111,6 +113,10 @@ def test_an_honest_private_model_passes_and_is_pictured(private: Scene) -> None:
     assert "claimed 1" in picture
     assert "original " in picture  # the accuracy of the model that was trained again
     assert "no attack shows more than is claimed" in picture
+    told = json.loads((private.audit / "results.json").read_text())
+    for each in read(outcome.report.read_bytes()).placed:
+        if each.tag == "data":
+            assert float(each.value or "nan") == pytest.approx(at(told, each.place))
     config, records = read_config(private.config, only=ONLY), verify_folder(private.audit).records
     assert check_figures(private.audit, records, config, private.home) > 40  # all follow from the kept trials
 
@@ -301,6 +307,15 @@ def test_a_certificate_elsewhere_is_named_in_the_configuration(private: Scene) -
     private.edit("proof.json", "prove.json")
     with pytest.raises(UsageError, match=r"no certificate prove\.json"):
         run(private)
+
+
+def test_a_defended_model_does_not_inherit_the_certificate_of_the_original(private: Scene) -> None:
+    text = private.config.read_text()
+    private.config.write_text(text + '[[defense]]\nuse = "extraction.rounding"\nmodels = ["private"]\n')
+    config = read_config(private.config, only=("privacy.certificate", "extraction.surrogate"))
+    (defended,) = apply(config, open_engagements(config, Silent(), private.home).engagements, Silent())
+    assert defended.base == "private"
+    assert defended.engagement.claim is None
 
 
 def test_neighbors_that_are_replaced_are_one_step_apart() -> None:
