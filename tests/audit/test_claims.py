@@ -86,6 +86,21 @@ def figures(outcome: Outcome, metric: str) -> dict[str, Measurement]:
     return {str(m.at.get("attack", m.subject)): m for m in found if m.metric == metric}
 
 
+ACCEPTED = """
+[[policy.tolerances]]
+name = "epsilon"
+kind = "privacy/dp-accounting"
+metric = "epsilon"
+at_most = 2.0
+"""
+
+
+def training(outcome: Outcome) -> Verdict:
+    """On the control that asks for private training, OWASP AISVS C11.2.4."""
+    (found,) = (each for each in outcome.dossier.controls if each.control.id == "v1.0-C11.2.4")
+    return found.verdict
+
+
 def verdicts(outcome: Outcome) -> dict[str, Verdict]:
     """On what certificates promise, by tolerance; the worst where there are several."""
     found: dict[str, Verdict] = {}
@@ -119,6 +134,15 @@ def test_an_honest_private_model_passes_and_is_pictured(private: Scene) -> None:
             assert float(each.value or "nan") == pytest.approx(at(told, each.place))
     config, records = read_config(private.config, only=ONLY), verify_folder(private.audit).records
     assert check_figures(private.audit, records, config, private.home) > 40  # all follow from the kept trials
+
+
+def test_the_control_of_private_training_is_met_by_claims_that_hold(private: Scene) -> None:
+    assert training(run(private)) is Verdict.HUMAN  # nobody has said how large an epsilon is accepted
+    private.config.write_text(private.config.read_text() + ACCEPTED)
+    assert training(run(private)) is Verdict.PASS
+    forged(_smaller)(beside(private.folder / f"{HONEST}.joblib"))
+    shutil.rmtree(private.audit)
+    assert training(run(private)) is Verdict.NOT_EVIDENCED
 
 
 def test_trials_of_the_membership_attack_are_run_once(private: Scene) -> None:
@@ -158,8 +182,10 @@ def lower_bounds(outcome: Outcome) -> dict[str, Measurement]:
 
 
 def test_a_lie_that_is_signed_is_refuted_by_both_attacks(private: Scene) -> None:
+    private.config.write_text(private.config.read_text() + ACCEPTED)
     lying(private, DecisionTreeClassifier(random_state=0))  # it knows every training record by heart
     outcome = run(private)
+    assert training(outcome) is Verdict.FAIL
     found = verdicts(outcome)
     assert found["certificate"] is Verdict.PASS  # the signature is in order: it is the claim that is false
     assert found["certificate-epsilon-0.1"] is Verdict.FAIL
@@ -169,8 +195,7 @@ def test_a_lie_that_is_signed_is_refuted_by_both_attacks(private: Scene) -> None
     assert shown["membership"].estimate > 0.3
     assert shown["canaries"].estimate > 0.3
     assert "refuted: an attack shows more than is claimed" in outcome.report.read_text()
-    page = outcome.report.read_text()
-    assert 'class="limits broken"' in page
+    assert 'class="limits broken"' in outcome.report.read_text()
     assert "CM-DP-002" in (private.audit / "results.sarif").read_text()
 
 
