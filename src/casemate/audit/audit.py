@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from casemate.audit.claims.statement import evidence
 from casemate.audit.config import Config
 from casemate.audit.engage import Opened, open_engagements
 from casemate.audit.executor import executor
@@ -39,6 +40,7 @@ def audit(config: Config, *, observer: Observer | None = None, home: Path | None
     todo = scopes(opened.engagements.values(), chosen(config))
     with Notebook(config.path(config.audit.out), home) as book:
         book.begin(make_plan(config, opened.engagements, todo), todo, opened.evidence)
+        record_claims(book, opened)
         found = run(todo, book, executor(config.audit.workers), observer)
         record_measurements(book, found)
         return write_outcome(book)
@@ -51,7 +53,7 @@ def opened_or_refused(config: Config, observer: Observer, home: Path | None) -> 
         RefusedArtifactError: after the refusal was recorded.
     """
     try:
-        return open_engagements(config, observer)
+        return open_engagements(config, observer, home)
     except RefusedArtifactError as refused:
         with Notebook(config.path(config.audit.out), home) as book:
             book.record("load", [(refused.record, {str(refused.record["path"]): str(refused.record["sha256"])})])
@@ -64,6 +66,13 @@ def chosen(config: Config) -> tuple[AssessmentSpec, ...]:
     only = [known.assessment(name) for name in config.audit.only] or list(known.assessments.values())
     left_out = {known.assessment(name).id for name in config.audit.skip}
     return tuple(spec for spec in only if spec.id not in left_out)
+
+
+def record_claims(book: Notebook, opened: Opened) -> None:
+    """Keep every certificate of privacy that lies beside a model, with what was found about it."""
+    for name, each in opened.engagements.items():
+        if each.claim is not None:
+            book.record("certificate", [(evidence(each.claim), {name: book.plan.predicate["subjects"][name]})])
 
 
 def record_measurements(book: Notebook, found: Iterable[Concluded]) -> None:

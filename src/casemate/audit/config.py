@@ -68,6 +68,7 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         network: of a torch model, the function that makes its module, as "file.py:function"; ``path`` holds weights.
         recipe: whether the file's estimator, cloned and fitted on ``train``, is how the model came to be.
         answers: what the deployed model tells: "scores", "rounded-K" or "top-1".
+        certificate: of a private model; the file beside it, NAME.certificate.json, unless given.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ModelSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     network: str = ""
     recipe: bool = True
     answers: str = "scores"
+    certificate: str = ""
 
 
 class LoadSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

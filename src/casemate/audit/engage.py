@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
+from casemate.audit.claims.statement import beside, read_claim, trusted
 from casemate.audit.config import Config, DataSection, ModelSection
 from casemate.core.digests import Digest
 from casemate.core.errors import DataError, TargetError, UsageError
@@ -16,12 +19,15 @@ from casemate.core.observer import Observer
 from casemate.custody import Loaded, Policy, Verifier, load, open_model
 from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset, validate
 from casemate.data.tensors import holds_tensors, read_tensors, repeated
+from casemate.privacy.dp.certificate import Certificate
+from casemate.privacy.dp.defense import PrivateRecipe
+from casemate.privacy.dp.estimator import Private
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
 from casemate.targets.network import Network, network_classifier
 from casemate.targets.sklearn import classifier
 from casemate.targets.target import Target
-from casemate.training.engagement import Artifact, Engagement
+from casemate.training.engagement import Artifact, Claim, Engagement
 from casemate.training.recipe import SklearnRecipe
 
 DETERMINISM_ROWS = 64
@@ -46,8 +52,13 @@ class Opened:
         return found
 
 
-def open_engagements(config: Config, observer: Observer) -> Opened:
-    """Read data and models, and check that they fit each other.
+def open_engagements(config: Config, observer: Observer, home: Path | None = None) -> Opened:
+    """Read data and models, and check that they fit each other; read certificates of privacy where they lie.
+
+    Args:
+        config: which.
+        observer: hears about oddities.
+        home: where the keys lie that are trusted, instead of the user's key home.
 
     Raises:
         DataError: the data cannot be read, or does not fit the model.
@@ -66,15 +77,17 @@ def open_engagements(config: Config, observer: Observer) -> Opened:
             networks[model.name] = Network.named(model.network, Path(config.folder))
         target = _target(model, loads[model.name], networks.get(model.name), members)
         _check(target, members, nonmembers)
+        claim = _claim(config, model, loads[model.name], members, home)
         engagements[model.name] = Engagement(
             name=model.name,
             target=target,
             members=members,
             nonmembers=nonmembers,
-            recipe=SklearnRecipe(loads[model.name].model) if model.recipe and not model.network else None,
+            recipe=_recipe(model, loads[model.name], claim),
             seed=config.audit.seed,
             effort=config.audit.effort,  # type: ignore[arg-type]  # checked when the configuration was read
             artifact=_artifact(config, model, loads[model.name]),
+            claim=claim,
             options={**config.assess, "casemate": {"sha256": _identity(loads[model.name], networks.get(model.name))}},
         )
     return Opened(engagements, loads, networks)
@@ -166,6 +179,37 @@ def _artifact(config: Config, model: ModelSection, loaded: Loaded) -> Artifact:
     policy = config.path(config.load.policy) if config.load.policy else None
     digest = Digest.of(policy.read_bytes()).hex if policy else ""
     return Artifact(config.path(model.path), loaded.digest.hex, loaded.allowed, policy, digest)
+
+
+def _claim(config: Config, model: ModelSection, loaded: Loaded, members: Dataset, home: Path | None) -> Claim | None:
+    """The certificate of a private model, or None where there is none."""
+    given = config.path(model.certificate) if model.certificate else None
+    path = given or beside(config.path(model.path))
+    if given is None and not path.is_file():
+        return None
+    if not path.is_file():
+        raise UsageError(
+            f"there is no certificate {model.certificate}", next_step="mend it, or leave certificate out of [[model]]"
+        )
+    policy = config.path(config.load.policy) if config.load.policy else None
+    own = getattr(_last(loaded.model), "certificate_", None)
+    return read_claim(
+        path, loaded.digest.hex, members, trusted(policy, home), own if isinstance(own, Certificate) else None
+    )
+
+
+def _recipe(model: ModelSection, loaded: Loaded, claim: Claim | None) -> SklearnRecipe | None:
+    if not model.recipe or model.network:
+        return None
+    private = claim is not None or isinstance(_last(loaded.model), Private)
+    return PrivateRecipe(loaded.model) if private else SklearnRecipe(loaded.model)
+
+
+def _last(model: Any) -> Any:
+    """What answers, at the end of a pipeline."""
+    while isinstance(model, Pipeline):
+        model = model[-1]
+    return model
 
 
 def _loaded(config: Config, model: ModelSection, verifiers: tuple[Verifier, ...]) -> Loaded:

@@ -89,7 +89,7 @@ def turned(config: Config, model: str, *, top: int = 10, home: Path | None = Non
 
 
 def _trials(config: Config, model: str, assessment: str, home: Path | None) -> tuple[Scope, dict[str, Kept]]:
-    opened = open_engagements(config, Silent())
+    opened = open_engagements(config, Silent(), home)
     if model not in opened.engagements:
         raise UsageError(f"there is no model {model!r}", next_step=f"use one of: {', '.join(opened.engagements)}")
     each = scope(opened.engagements[model], registry().assessment(assessment))

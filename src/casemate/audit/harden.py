@@ -14,7 +14,7 @@ import joblib
 import msgspec
 import numpy as np
 
-from casemate.audit.audit import chosen, opened_or_refused, record_exhibits, record_measurements
+from casemate.audit.audit import chosen, opened_or_refused, record_claims, record_exhibits, record_measurements
 from casemate.audit.config import Config, DefenseSection
 from casemate.audit.executor import executor, one_thread
 from casemate.audit.notebook import Notebook, said
@@ -109,6 +109,7 @@ def harden(
     with Notebook(config.path(config.audit.out), home) as book:
         todo = [*before, *after]
         book.begin(make_plan(config, everyone, todo), todo, opened.evidence)
+        record_claims(book, opened)
         found = run(todo, book, executor(config.audit.workers), observer)
         record_measurements(book, found[: len(before)])
         for done in found[len(before) :]:
@@ -221,7 +222,7 @@ def _defended(base: Engagement, section: DefenseSection, spec: DefenseSpec, prop
     digest = Digest.of_value([identity(base), spec.id, section.options, settings]).hex
     name = f"{base.name} + {spec.id}"
     options = {**proposal.engagement.options, IDENTITY: {"sha256": digest}}
-    engagement = proposal.engagement.changed(name=name, options=options, defense=spec.id, artifact=None)
+    engagement = proposal.engagement.changed(name=name, options=options, defense=spec.id, artifact=None, claim=None)
     return Defended(base.name, spec, replace(proposal, engagement=engagement))
 
 

@@ -109,7 +109,8 @@ class Notebook:
 
     def begin(self, plan: Plan, scopes: Iterable[Scope], loads: Iterable[Mapping[str, Any]]) -> None:
         """Record the plan before its first trial, unless the plan in force is the same."""
-        self._work = {job.address: each.work for each in scopes for job in each.jobs}
+        everyone = (each for scope in scopes for each in (scope, *scope.borrowed))
+        self._work = {job.address: each.work for each in everyone for job in each.jobs}
         predicate = {**said(plan), "signer": self.verifier}
         last = next((record for record in reversed(self.records) if record.kind == "plan"), None)
         if last is not None and _undated(last.predicate) == _undated(predicate):
@@ -124,8 +125,8 @@ class Notebook:
         return self._key(job) in self._trials
 
     def results(self, each: Scope) -> dict[str, Kept]:
-        """What the finished jobs of a scope left, by task."""
-        return {job.task.id: _kept(self._blobs, self._trials[self._key(job)].predicate) for job in each.jobs}
+        """What the finished jobs of a scope and of those it rests on left, by task."""
+        return {name: _kept(self._blobs, self._trials[self._key(job)].predicate) for name, job in each.all_jobs.items()}
 
     def keep(self, done: Done) -> None:
         """Keep a finished job; when this returns it survives a power cut."""
@@ -147,7 +148,7 @@ class Notebook:
 
     def trials(self, each: Scope) -> list[str]:
         """Digests of the trial records that a scope's figures rest on."""
-        return [self._trials[self._key(job)].digest for job in each.jobs]
+        return [self._trials[self._key(job)].digest for job in each.all_jobs.values()]
 
     def record(self, kind: str, said: Sequence[tuple[Mapping[str, Any], Mapping[str, str]]]) -> list[Record]:
         """Append statements, each a predicate and its subjects; what is recorded already is not said twice."""
@@ -187,9 +188,9 @@ def read_trials(ledger: Path, records: Sequence[Record], home: Path) -> Callable
 
     def find(each: Scope) -> dict[str, Kept]:
         for place in places:
-            work = each.work_in(place)
-            if all((work, job.task.id) in trials for job in each.jobs):
-                return {job.task.id: _kept(blobs, trials[work, job.task.id]) for job in each.jobs}
+            held = {name: (owner.work_in(place), job.task.id) for name, (owner, job) in each.owners.items()}
+            if all(address in trials for address in held.values()):
+                return {name: _kept(blobs, trials[address]) for name, address in held.items()}
         raise UsageError(
             f"the ledger does not hold the trials of {each.spec.id} on {each.engagement.name}",
             cause="it was not run, or model, data or options are not those of the audit",

@@ -13,11 +13,13 @@ import msgspec
 from threadpoolctl import threadpool_info
 
 import casemate
+from casemate.audit.claims.promises import promises
 from casemate.audit.config import Config
 from casemate.audit.executor import Job
+from casemate.audit.registry import registry
 from casemate.core.declarations import AssessmentSpec
 from casemate.core.digests import Digest
-from casemate.core.policy import Policy
+from casemate.core.policy import Policy, Tolerance
 from casemate.training.engagement import Assessment, Engagement
 
 IDENTITY = "casemate"
@@ -74,12 +76,32 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Scope:
-    """One assessment on one engagement, ready to run."""
+    """One assessment on one engagement, ready to run.
+
+    Attributes:
+        engagement: the model.
+        spec: the assessment.
+        jobs: its own.
+        not_applicable: why it cannot run, or "".
+        borrowed: the scopes of the assessments that it rests on.
+    """
 
     engagement: Engagement
     spec: AssessmentSpec
     jobs: tuple[Job, ...]
     not_applicable: str = ""
+    borrowed: tuple[Scope, ...] = ()
+
+    @property
+    def owners(self) -> dict[str, tuple[Scope, Job]]:
+        """Every job whose result the conclusion needs, and whose it is, by the name under which it is handed over."""
+        others = {f"{each.spec.id}/{job.task.id}": (each, job) for each in self.borrowed for job in each.jobs}
+        return {**{job.task.id: (self, job) for job in self.jobs}, **others}
+
+    @property
+    def all_jobs(self) -> dict[str, Job]:
+        """The same without their owners."""
+        return {name: job for name, (_, job) in self.owners.items()}
 
     @cached_property
     def mechanism(self) -> Assessment:
@@ -111,12 +133,14 @@ class Scope:
         ]
         if engagement.artifact is not None and "artifact" in self.spec.needs:
             parts += (*engagement.artifact.allow, engagement.artifact.policy_sha256)
+        if engagement.claim is not None and "certificate" in self.spec.needs:
+            parts += (engagement.claim.sha256, *engagement.claim.objections)
         return Digest.of_value(parts).hex
 
     @property
     def item(self) -> Item:
         """How the plan lists it."""
-        tasks = [job.task for job in self.jobs]
+        tasks = [job.task for job in self.all_jobs.values()]
         return Item(
             subject=self.engagement.name,
             assessment=self.spec.id,
@@ -134,8 +158,11 @@ def scope(engagement: Engagement, spec: AssessmentSpec) -> Scope:
         return Scope(engagement, spec, (), reason)
     mechanism: Assessment = spec.load()()
     reason = mechanism.applies(engagement)
-    jobs = () if reason else tuple(Job(engagement.name, spec, task) for task in mechanism.tasks(engagement))
-    return Scope(engagement, spec, jobs, reason)
+    if reason:
+        return Scope(engagement, spec, (), reason)
+    jobs = tuple(Job(engagement.name, spec, task) for task in mechanism.tasks(engagement))
+    borrowed = tuple(scope(engagement, registry().assessment(name)) for name in spec.rests_on)
+    return Scope(engagement, spec, jobs, borrowed=borrowed)
 
 
 def make_plan(config: Config, engagements: Mapping[str, Engagement], scopes: Sequence[Scope]) -> Plan:
@@ -143,7 +170,7 @@ def make_plan(config: Config, engagements: Mapping[str, Engagement], scopes: Seq
     return Plan(
         system=config.system,
         casemate=casemate.__version__,
-        policy=config.policy,
+        policy=with_promises(config.policy, scopes),
         subjects={name: identity(engagement) for name, engagement in engagements.items()},
         data={data.name: data.digest.hex for e in engagements.values() for data in (e.members, e.nonmembers)},
         assessments=tuple(each.item for each in scopes),
@@ -152,6 +179,15 @@ def make_plan(config: Config, engagements: Mapping[str, Engagement], scopes: Seq
         effort=config.audit.effort,
         environment=environment(),
     )
+
+
+def with_promises(policy: Policy, scopes: Sequence[Scope]) -> Policy:
+    """The policy, and what signed certificates promise: a tolerance that nobody has to write."""
+    promised: list[Tolerance] = []
+    for each in scopes:
+        if each.engagement.claim is not None and not each.not_applicable:
+            promised += [one for one in promises(each.spec.id, each.engagement.claim) if one not in promised]
+    return msgspec.structs.replace(policy, tolerances=(*policy.tolerances, *promised))
 
 
 def identity(engagement: Engagement) -> str:
@@ -192,4 +228,6 @@ def _lacking(engagement: Engagement, spec: AssessmentSpec) -> str:
         return "no column is marked sensitive"
     if "artifact" in spec.needs and engagement.artifact is None:
         return "no file: the model does not lie in a file of its own"
+    if "certificate" in spec.needs and engagement.claim is None:
+        return "no certificate of privacy lies beside the model"
     return ""

@@ -39,7 +39,8 @@ def run(todo: Sequence[Scope], book: Notebook, executor: Executor, observer: Obs
     engagements = {each.engagement.name: each.engagement for each in todo}
     if len({id(each.engagement) for each in todo}) != len(engagements):
         raise UsageError("two engagements share a name", next_step="give every model its own name")
-    missing = [job for each in todo for job in each.jobs if not book.holds(job)]
+    wanted = {job.address: job for each in todo for job in each.all_jobs.values()}
+    missing = [job for job in wanted.values() if not book.holds(job)]
     _perform(missing, engagements, book, executor, observer)
     concluded = []
     observer.begin("concluding", len(todo))

@@ -5,26 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
+from typing import Any
 
 from casemate.audit.audit import opened_or_refused
+from casemate.audit.claims.said import Named
+from casemate.audit.claims.statement import issue
 from casemate.audit.config import Config
 from casemate.audit.harden import write_model
-from casemate.audit.output import write
-from casemate.core.digests import Digest, canonical_json
+from casemate.audit.plan import identity
 from casemate.core.errors import UsageError
 from casemate.core.observer import Observer, Silent
-from casemate.custody.signing.envelope import encode_envelope, sign_payload
-from casemate.custody.signing.home import home_signers
-from casemate.ledger.statement import STATEMENT
 from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.defense import TrainPrivately
 from casemate.targets.target import Target
 from casemate.training.engagement import Engagement
-
-PREDICATE: Final = "urn:casemate:privacy/dp-accounting:1"
 
 
 @dataclass(frozen=True)
@@ -90,19 +84,13 @@ def _trained(config: Config, engagement: Engagement, defense: TrainPrivately, ho
     made, certificate = defense.train(engagement)
     original = next(config.path(model.path) for model in config.model if model.name == engagement.name)
     path = write_model(original, defense.spec.id, made.target)
-    statement = {
-        "_type": STATEMENT,
-        "subject": [{"name": path.name, "digest": {"sha256": Digest.of(path.read_bytes()).hex}}],
-        "predicateType": PREDICATE,
-        "predicate": {
-            "certificate": msgspec.to_builtins(certificate),
-            "data": {"name": engagement.members.name, "sha256": engagement.members.digest.hex},
-            "records": len(engagement.members),
-        },
-    }
-    envelope = sign_payload(canonical_json(statement), home_signers(hybrid=False, model=path, home=home))
-    signed = path.with_name(f"{path.stem}.certificate.json")
-    write(signed, encode_envelope(envelope))
+    signed = issue(
+        certificate,
+        path,
+        engagement.members,
+        original=Named(name=engagement.name, sha256=identity(engagement)),
+        home=home,
+    )
     before, after = (_accuracy(each.target, engagement) for each in (engagement, made))
     return PrivatelyTrained(engagement.name, certificate, before, after, path, signed)
 

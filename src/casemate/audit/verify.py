@@ -107,7 +107,7 @@ def check_figures(folder: Path, records: Sequence[Record], config: Config, home:
         TamperedError: a recorded figure is not the one that follows from its trials.
         UsageError: the keys of the blobs are not here.
     """
-    opened = open_engagements(config, Silent())
+    opened = open_engagements(config, Silent(), home)
     kept = read_trials(folder / LEDGER, records, home or files.default_home())
     recorded: dict[bytes, list[dict[str, Any]]] = {}
     for record in latest(records):

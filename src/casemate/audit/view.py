@@ -20,7 +20,7 @@ from casemate.core.policy import Policy
 from casemate.ledger.statement import Record
 
 CONFIG = "casemate.toml"
-JUDGED = ("plan", "load", "trial", "measurement", "pair", "finding", "exhibit")
+JUDGED = ("plan", "load", "trial", "measurement", "pair", "finding", "exhibit", "certificate")
 
 
 def catalog() -> Catalog:

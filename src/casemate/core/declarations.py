@@ -16,7 +16,9 @@ from casemate.core.findings import Rule
 from casemate.core.measurement import Direction
 from casemate.core.threat import Access
 
-Need = Literal["recipe", "holdout", "linear", "sensitive", "schema", "training-data", "artifact", "tensors"]
+Need = Literal[
+    "recipe", "holdout", "linear", "sensitive", "schema", "training-data", "artifact", "tensors", "certificate"
+]
 """What an assessment needs besides a target; a plan says NOT_APPLICABLE where it is missing."""
 
 
@@ -43,6 +45,7 @@ class AssessmentSpec(msgspec.Struct, frozen=True, kw_only=True):
         factory: "module:Class" of the mechanism (see ``casemate.training.engagement.Assessment``).
         rule: what ``casemate explain`` and SARIF say when its verdict fails.
         reference: paper and section.
+        rests_on: ids of assessments whose results it is given too, where they apply; their trials are run once.
     """
 
     id: str
@@ -54,6 +57,7 @@ class AssessmentSpec(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule
     needs: tuple[Need, ...] = ()
     reference: str = ""
+    rests_on: tuple[str, ...] = ()
 
     def load(self) -> Any:
         """Import the mechanism."""

@@ -48,6 +48,27 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A signed statement about a model, as it was found beside it.
+
+    Attributes:
+        file: its name.
+        sha256: of its bytes, in hexadecimal.
+        predicate: what it says; empty where it cannot be read.
+        signer: the trusted key that signed it, as "name+id", or "".
+        objections: why it does not count, each in words; empty when it does.
+        remarks: what a reader should know besides.
+    """
+
+    file: str
+    sha256: str
+    predicate: Mapping[str, Any]
+    signer: str = ""
+    objections: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Engagement:
     """One model under attack, with its data and the rules.
 
@@ -62,6 +83,7 @@ class Engagement:
         options: settings of single assessments by id, from the configuration.
         defense: id of the defense in place, which the adversary knows; None before any.
         artifact: the file that the model was loaded from; None where there is none, as for a defended model.
+        claim: the certificate of privacy that lies beside the file; None without one.
     """
 
     name: str
@@ -74,6 +96,7 @@ class Engagement:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     defense: str | None = None
     artifact: Artifact | None = None
+    claim: Claim | None = None
 
     def settings(self, assessment: str) -> Mapping[str, Any]:
         """The options given for one assessment."""
@@ -135,7 +158,7 @@ class Assessment(Protocol):
         """Do one piece."""
 
     def conclude(self, engagement: Engagement, results: Mapping[str, Result]) -> Conclusion:
-        """Turn the results, by task id, into figures."""
+        """Turn the results, by task id, into figures; those of assessments it rests on come as "assessment/task"."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from jinja2 import Template
 
 from casemate.assurance.case import build_case
 from casemate.assurance.dossier import Dossier
-from casemate.assurance.report import auditor, engineer, reviewer, robustness
+from casemate.assurance.report import auditor, claims, engineer, reviewer, robustness
 from casemate.assurance.report.page import NAMES, SLUGS, Page, badge, number, prose, quoted, unbroken
 from casemate.assurance.report.templating import SECURITY_POLICY, template
 from casemate.assurance.wording import words
@@ -35,6 +35,7 @@ def html(dossier: Dossier) -> bytes:
         tradeoffs=reviewer.tradeoffs(page),
         bracketed=bracketed,
         bracket_axis=bracket_axis,
+        claimed=claims.claims(page),
         galleries=robustness.galleries(page),
         calibrations=reviewer.calibrations(page),
         deviations=auditor.deviations(page),

@@ -90,7 +90,7 @@ def curve(
         floor=0.0 if proportion else -float("inf"),
         ceiling=1.0 if proportion else float("inf"),
     )
-    box = _Box(xs, ys)
+    box = Box(xs, ys)
     body = box.grid(unit, x_title, x_unit)
     for index, line in enumerate(lines):
         body += box.line(line, index)
@@ -103,7 +103,7 @@ def curve(
 def calibration(points: Sequence[tuple[float, Mark]], label: str = "") -> Markup:
     """Observed shares against claimed confidence, with intervals, and the diagonal they should lie on."""
     whole = Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
-    box = _Box(whole, whole)
+    box = Box(whole, whole)
     body = box.grid("proportion", "confidence", x_unit="proportion")
     body += f'<line class="limit" x1="{box.x(0)}" y1="{box.y(0)}" x2="{box.x(1)}" y2="{box.y(1)}"/>'
     for x, mark in points:
@@ -123,7 +123,7 @@ def tradeoff(
             strict=True,
         )
     )
-    box = _Box(xs, ys)
+    box = Box(xs, ys)
     body = box.grid(units[1], "quality", x_unit=units[0])
     for index, (_, x0, y0, x1, y1) in enumerate(points):
         tone = f"s{index % 4}"
@@ -134,8 +134,13 @@ def tradeoff(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Box:
-    """The plotting area of a chart with a fixed view box."""
+class Box:
+    """The plotting area of a chart with a fixed view box.
+
+    Attributes:
+        xs, ys: the scales.
+        left, right, top, bottom: where it lies, in units of the view box.
+    """
 
     xs: Scale
     ys: Scale
@@ -145,12 +150,15 @@ class _Box:
     bottom: int = 158
 
     def x(self, value: float) -> str:
+        """The place of a figure from left to right."""
         return _short(self.left + (self.right - self.left) * self.xs.share(value))
 
     def y(self, value: float) -> str:
+        """The place of a figure from top to bottom."""
         return _short(self.bottom - (self.bottom - self.top) * self.ys.share(value))
 
     def grid(self, unit: str, x_title: str, x_unit: str = "") -> str:
+        """Lines and ticks of both axes."""
         parts = [
             f'<line class="grid" x1="{self.left}" x2="{self.right}" y1="{self.y(t)}" y2="{self.y(t)}"/>'
             f'<text class="tick" x="{self.left - 7}" y="{float(self.y(t)) + 3.5:.1f}" text-anchor="end">'
@@ -168,6 +176,7 @@ class _Box:
         return "".join(parts) + title
 
     def line(self, line: Line, index: int) -> str:
+        """A line with its band."""
         tone = f"s{index % 4}"
         bounded = [(x, m.low, m.high) for x, m in line.points if m.low is not None and m.high is not None]
         band = ""
@@ -182,6 +191,7 @@ class _Box:
         return f'{band}<polyline class="path {tone}" points="{path}"/>{dots}'
 
     def point(self, x: float, mark: Mark) -> str:
+        """A point with its whisker."""
         bar = ""
         if mark.low is not None and mark.high is not None:
             y1, y2 = self.y(mark.low), self.y(mark.high)

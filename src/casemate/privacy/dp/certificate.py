@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final, Literal
 
 import msgspec
+
+from casemate import __version__
 
 CURVE: Final = (0.5, 0.75, 1.0, 1.5, 2.0)
 """Multiples of epsilon at which a certificate gives its curve."""
@@ -64,3 +70,36 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         public = f"; assumed to be public: {', '.join(self.assumed)}" if self.assumed else ""
         trust = "" if self.trusted else "; NOT PRIVATE, its noise can be repeated"
         return f"{budget} ({self.relation}) by {self.mechanism}, {self.releases} releases{public}{trust}"
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True):
+    """What made a private model.
+
+    Attributes:
+        casemate: version.
+        sha256: of the source files of `casemate.privacy.dp`, names and content in order; in hexadecimal.
+    """
+
+    casemate: str
+    sha256: str
+
+
+@cache
+def code() -> Code:
+    """The code of this room as it is installed here."""
+    state = hashlib.sha256()
+    for name, content in _sources(files("casemate.privacy.dp"), ""):
+        state.update(f"{name} {len(content)}\n".encode())
+        state.update(content)
+    return Code(casemate=__version__, sha256=state.hexdigest())
+
+
+def _sources(folder: Traversable, above: str) -> list[tuple[str, bytes]]:
+    """Source files below a folder, by name."""
+    found: list[tuple[str, bytes]] = []
+    for each in sorted(folder.iterdir(), key=lambda one: one.name):
+        if each.is_dir():
+            found += _sources(each, f"{above}{each.name}/")
+        elif each.name.endswith(".py"):
+            found.append((above + each.name, each.read_bytes()))
+    return found

@@ -6,9 +6,12 @@ import math
 import warnings
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from casemate.core.errors import UsageError
@@ -35,9 +38,15 @@ class PrivateRecipe(SklearnRecipe):
     """How an attacker trains models of the same kind: with noise of a seed, which is no one's privacy."""
 
     def fit(self, rows: Dataset, seed: int) -> Target:
-        """As of any estimator; that seeded noise protects nobody goes without saying here."""
+        """As of any estimator, with classes declared as the codes that labels are given in.
+
+        That seeded noise protects nobody goes without saying here.
+        """
+        codes = tuple(range(len(rows.classes)))
+        given = self.estimator.get_params()
+        declared = {key: codes for key in given if key.split("__")[-1] == "classes" and given[key] is not None}
         with warnings.catch_warnings(action="ignore", category=PrivacyWarning):
-            return super().fit(rows, seed)
+            return SklearnRecipe(clone(self.estimator).set_params(**declared)).fit(rows, seed)
 
 
 class TrainPrivately:
@@ -105,16 +114,14 @@ class TrainPrivately:
 
     def _table(self, engagement: Engagement) -> tuple[Engagement, Certificate]:
         members, old = engagement.members, engagement.target
+        known = _values(old, members)
         steps = [
             ("encode", PublicEncoder(columns_of(members.schema))),
-            (
-                "model",
-                LogisticRegression(self.epsilon, delta=self.delta or None, classes=tuple(range(len(members.classes)))),
-            ),
+            ("model", LogisticRegression(self.epsilon, delta=self.delta or None, classes=tuple(known.tolist()))),
         ]
         recipe = PrivateRecipe(Pipeline(steps))
         # not through the recipe: it gives every estimator a seed, which is right for shadow models and wrong here
-        pipeline = Pipeline(steps).fit(members.features, members.labels)
+        pipeline = Pipeline(steps).fit(members.features, known[members.labels])
         model = pipeline[-1]
         assumed = (*model.certificate_.assumed, BOOK)
         model.certificate_ = msgspec.structs.replace(model.certificate_, assumed=assumed)
@@ -129,3 +136,9 @@ class TrainPrivately:
         )
         target = replace(engagement.target, backend=backend.trained(found.module))
         return engagement.changed(target=target, recipe=None, defense=self.spec.id), found.certificate
+
+
+def _values(old: Target, members: Dataset) -> npt.NDArray[Any]:
+    """The labels as the model that is replaced gives them, by code: a file that answers likewise can take its place."""
+    known = np.asarray(getattr(old.backend.model, "classes_", members.classes))
+    return known if tuple(map(str, known)) == members.classes else np.asarray(members.classes)

@@ -20,6 +20,9 @@ from casemate.threats.inversion.signals import Floats
 
 Mask = npt.NDArray[np.bool_]
 
+LEAST = 1e-9
+"""Variance of log-odds, at least."""
+
 
 def learned(signals: Floats, masks: Mask, degrees: float = 8.0) -> Moments:
     """Moments of n records from N shadow models.
@@ -47,9 +50,11 @@ def learned(signals: Floats, masks: Mask, degrees: float = 8.0) -> Moments:
     prior_in, prior_out = neighbors(var_in), neighbors(var_out)
     var_in = (degrees * prior_in + (n_in - 1) * var_in) / (degrees + n_in - 1)
     var_out = (degrees * prior_out + (n_out - 1) * var_out) / (degrees + n_out - 1)
+    # a tree may say the same of a record in every model; without spread there would be nothing to divide by
+    var_in, var_out = np.maximum(var_in, LEAST), np.maximum(var_out, LEAST)
     shift = mean_in - mean_out
     typical = neighbors(shift)
-    sampling = neighbors(prior_in / n_in + prior_out / n_out)
+    sampling = np.maximum(neighbors(prior_in / n_in + prior_out / n_out), LEAST)
     between = np.maximum(neighbors((shift - typical) ** 2) - sampling, 0.05 * sampling)
     noise = var_in / n_in + var_out / n_out
     shift = typical + between / (between + noise) * (shift - typical)

@@ -111,6 +111,12 @@ class Membership:
         table = describe(everyone, moments, leverage, ratios=scores, answers=said, strangers=evidence.attack[1])
         return Conclusion(measurements, outcomes, table)
 
+    def sides(self, engagement: Engagement, results: Mapping[str, Result]) -> tuple[Floats, Floats]:
+        """Log-likelihood ratios of the members and of the nonmembers that are counted, for who only wants these."""
+        everyone = pool(engagement)
+        moments, _, _ = self._gather(engagement, everyone, results)
+        return everyone.sides(ratios(engagement, everyone, moments, np.asarray(results["answers"]["scores"])))
+
     def _closed(self, engagement: Engagement) -> bool:
         method = engagement.settings(self.spec.id).get("method", "auto")
         return method != "shadows" and closed_form_refusal(engagement) == ""
