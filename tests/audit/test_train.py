@@ -15,7 +15,7 @@ from torch import nn
 
 from casemate.audit.config import read_config
 from casemate.audit.harden import facing, harden
-from casemate.audit.train import train_privately
+from casemate.audit.train import forecasts, train_privately
 from casemate.custody import open_model
 from casemate.custody.signing.envelope import payload_of, verifies
 from casemate.custody.signing.home import CLASSICAL
@@ -37,6 +37,7 @@ def statement(path: Path, home: Path) -> dict[str, Any]:
 def test_a_table_gets_a_private_model_with_a_signed_certificate(scene: Scene) -> None:
     done = scene.casemate("train", "--dp", "--epsilon", "2", "--delta", "0")
     assert done.returncode == 0, done.stderr
+    assert "guessing gives 50.0%" in done.stderr
     model, signed = (scene.folder / f"linear.privacy.dp.{end}" for end in ("joblib", "certificate.json"))
     assert "epsilon 2, pure" in done.stdout
     said = statement(signed, scene.home)
@@ -51,6 +52,15 @@ def test_a_table_gets_a_private_model_with_a_signed_certificate(scene: Scene) ->
     right = loaded.predict(held.drop(columns=["malignant", "patient"])) == held["malignant"]
     assert right.mean() > 0.7  # 284 rows and a pure budget of 2; without columns that tell it would be 0.63
     assert loaded[-1].certificate_.epsilon == 2.0
+
+
+def test_what_a_budget_buys_is_said_before_it_is_spent(scene: Scene) -> None:
+    asked = scene.casemate("train", "--dp", "--epsilon", "0.01", "--delta", "0", "--plan")
+    assert asked.returncode == 0, asked.stderr
+    assert "of an imagined task's 90% a model that is not private learns" in asked.stdout
+    assert not list(scene.folder.glob("*privacy.dp*"))
+    told = forecasts(read_config(scene.config), epsilon=0.01, delta=0.0, home=scene.home)
+    assert told["linear"] in asked.stdout.replace("\n", " ")
 
 
 def test_private_training_is_a_defense_that_the_attack_judges(tmp_path: Path) -> None:

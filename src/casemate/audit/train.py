@@ -59,7 +59,7 @@ def train_privately(
         delta: of the budget; 0 for pure epsilon.
         models: names of models; all that can be trained privately when empty.
         options: of `casemate.privacy.dp.PrivateTraining`, for networks.
-        observer: hears about progress and about models that are left out.
+        observer: hears what the budget buys, about progress and about models that are left out.
         home: where keys lie, instead of the user's key home.
 
     Raises:
@@ -67,6 +67,32 @@ def train_privately(
         CasemateError: as ``audit`` when it opens data and models.
     """
     heard, defense = observer or Silent(), TrainPrivately(epsilon, delta, **(options or {}))
+    chosen = _chosen(config, defense, models, heard, home)
+    for name, engagement in chosen.items():
+        heard.note(f"{name}: {defense.forecast(engagement)}")
+    return [_trained(config, engagement, defense, home) for engagement in chosen.values()]
+
+
+def forecasts(
+    config: Config,
+    *,
+    epsilon: float,
+    delta: float,
+    models: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    observer: Observer | None = None,
+    home: Path | None = None,
+) -> dict[str, str]:
+    """What the budget would buy for each model; nothing is trained or spent. Arguments as of ``train_privately``."""
+    defense = TrainPrivately(epsilon, delta, **(options or {}))
+    chosen = _chosen(config, defense, models, observer or Silent(), home)
+    return {name: defense.forecast(engagement) for name, engagement in chosen.items()}
+
+
+def _chosen(
+    config: Config, defense: TrainPrivately, models: Sequence[str], heard: Observer, home: Path | None
+) -> dict[str, Engagement]:
+    """The models that can be trained privately, of those that are asked for."""
     unknown = sorted(set(models) - {model.name for model in config.model})
     if unknown:
         raise UsageError(f"there is no model {unknown[0]!r}", next_step="name one of the [[model]] sections")
@@ -77,7 +103,7 @@ def train_privately(
         heard.note(f"{name} is left out: {reason}")
     if len(refused) == len(chosen):
         raise UsageError("no model can be trained privately", next_step=next(iter(refused.values()), "name a model"))
-    return [_trained(config, engagement, defense, home) for name, engagement in chosen.items() if name not in refused]
+    return {name: engagement for name, engagement in chosen.items() if name not in refused}
 
 
 def _trained(config: Config, engagement: Engagement, defense: TrainPrivately, home: Path | None) -> PrivatelyTrained:

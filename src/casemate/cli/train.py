@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from casemate.audit.config import read_config
-from casemate.audit.train import train_privately
+from casemate.audit.train import forecasts, train_privately
 from casemate.cli.terminal import console, watching
 from casemate.core.errors import UsageError
 
@@ -24,6 +24,7 @@ def train(
     batch: int | None = None,
     clip_norm: float | None = None,
     rate: float | None = None,
+    plan: bool = False,
 ) -> int:
     """Train the models of CONFIG again on the same rows, with differential privacy.
 
@@ -34,6 +35,7 @@ def train(
       casemate train --dp examples/clinical
       casemate train --dp --epsilon 3 --model logistic
       casemate train --dp --epsilon 1 --delta 0          pure epsilon, tables only
+      casemate train --dp --epsilon 0.1 --plan           what would it buy? Nothing is spent
 
     Args:
         config: configuration file, or the folder it lies in.
@@ -45,11 +47,25 @@ def train(
         batch: of a network: expected size of a batch.
         clip_norm: of a network: longest gradient of one record.
         rate: of a network: step length.
+        plan: say what the budget buys for so many records, and stop there.
     """
     if not dp:
         raise UsageError("how shall the models be trained?", next_step="say --dp, for differential privacy")
     given = {"epochs": epochs, "batch": batch, "clip_norm": clip_norm, "rate": rate}
     options = {key: value for key, value in given.items() if value is not None}
+    if plan:
+        with watching() as observer:
+            told = forecasts(
+                read_config(config),
+                epsilon=epsilon,
+                delta=delta,
+                models=model or (),
+                options=options,
+                observer=observer,
+            )
+        for name, each in told.items():
+            console().print(f"{name}: {each}", soft_wrap=True)
+        return 0
     with watching() as observer:
         found = train_privately(
             read_config(config), epsilon=epsilon, delta=delta, models=model or (), options=options, observer=observer

@@ -21,6 +21,7 @@ from casemate.privacy.dp import declarations
 from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.checks import check_delta, check_epsilon
 from casemate.privacy.dp.encoder import PublicEncoder, columns_of, refusal
+from casemate.privacy.dp.linear.forecast import forecast
 from casemate.privacy.dp.linear.logistic import LogisticRegression
 from casemate.privacy.dp.warning import PrivacyWarning
 from casemate.targets.network import NetworkBackend
@@ -102,6 +103,23 @@ class TrainPrivately:
             settings={"epsilon": self.epsilon, "delta": self.delta, **self.options},
             note=f"{certificate}; no attack reaches a TPR above {most:.2%} at a false-positive rate of "
             f"{FALSE_ALARMS:.0%}",
+        )
+
+    def forecast(self, engagement: Engagement) -> str:
+        """What the budget buys for so many records, found without looking at them: nothing is spent.
+
+        Raises:
+            UsageError: it buys nothing.
+        """
+        members = engagement.members
+        if members.shape is None:
+            model = LogisticRegression(self.epsilon, delta=self.delta or None)
+            return str(forecast(model, len(members), PublicEncoder(columns_of(members.schema)).width))
+        training = import_module("casemate.privacy.dp.sgd.training").PrivateTraining
+        plan = training(epsilon=self.epsilon, delta=self.delta, **self.options).plan(len(members))
+        return (
+            f"{plan.steps:,} steps on {plan.rate * len(members):,.0f} of {len(members):,} records each, with noise of "
+            f"{plan.noise_multiplier:.2f} times the longest gradient of one"
         )
 
     def train(self, engagement: Engagement) -> tuple[Engagement, Certificate]:

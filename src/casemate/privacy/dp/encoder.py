@@ -51,6 +51,14 @@ class PublicEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         parts = [part for column in self.columns for part in _coded(X[column[0]], *column[1:])]
         return np.hstack(parts) if parts else np.zeros((len(X), 0))
 
+    @property
+    def width(self) -> int:
+        """Numbers a row becomes."""
+        return sum(
+            len(categories) if kind == "category" else 1 + missing
+            for _, kind, _, _, categories, missing in self.columns
+        )
+
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
