@@ -43,7 +43,8 @@ def main():
     coins = [bool(seed % 2) for seed in range(int(sys.argv[1]))]
     found = [released(20 if coin else 19, seed) for seed, coin in enumerate(coins)]
     claim = max(engine.get_epsilon(DELTA) for _, engine in found[:2])
-    print(json.dumps({"scores": [length for length, _ in found], "there": coins, "curve": [[claim, DELTA]]}))
+    # the record makes the divisor larger, and so what is released shorter
+    print(json.dumps({"scores": [-length for length, _ in found], "there": coins, "curve": [[claim, DELTA]]}))
 
 
 main()

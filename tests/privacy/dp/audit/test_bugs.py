@@ -20,7 +20,8 @@ CANARIES = 1000
 
 
 def looked_at(seed: int) -> Verdict:
-    return attack(HONEST, canaries=CANARIES, confidence=0.999, seed=seed)
+    # noise of a seed, so that the test says the same each time: honest code may be accused once in a thousand runs
+    return attack(replace(HONEST, seed=seed), canaries=CANARIES, confidence=0.999, seed=seed)
 
 
 def clips_the_batch(patch: pytest.MonkeyPatch) -> None:
