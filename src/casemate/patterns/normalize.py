@@ -9,6 +9,7 @@ Standard 39 (confusables; the table here is our own, of letters that look like A
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 import unicodedata
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from importlib import resources
 _INVISIBLE = frozenset("\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2800\u3164\ufeff\uffa0")
 _SPACES = frozenset("\u00a0\u1680\u202f\u205f\u3000") | {chr(code) for code in range(0x2000, 0x200B)}
 _MARKS = 30
+_ALPHABETS = (
+    (0, 0x250), (0x5D0, 0x5EB), (0x620, 0x64B), (0x904, 0x93A), (0xE01, 0xE31), (0x10D0, 0x10FB), (0x1E00, 0x1F00),
+    (0x2010, 0x2028), (0x20A0, 0x20C1), (0x2190, 0x2200), (0x3041, 0x3097), (0x30A1, 0x30FB), (0x4E00, 0xA000),
+    (0xAC00, 0xD7A4),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,25 @@ def invisible(letter: str) -> bool:
         or 0xFE00 <= ord(letter) <= 0xFE0F
         or 0xE0000 <= ord(letter) <= 0xE01EF
     )
+
+
+@functools.cache
+def unstable() -> re.Pattern[str]:
+    """One letter that `normalize` may change; letters of most alphabets and usual punctuation are not among them.
+
+    Example:
+        >>> bool(unstable().search("na\u00efve, quite")), bool(unstable().search("\uff21"))
+        (False, True)
+    """
+    table = confusables()
+    kept = [
+        chr(code)
+        for low, high in _ALPHABETS
+        for code in range(low, high)
+        if code not in table and not invisible(chr(code)) and not unicodedata.combining(chr(code))
+    ]
+    kept = [letter for letter in kept if letter not in _SPACES and unicodedata.normalize("NFKC", letter) == letter]
+    return re.compile(f"[^{''.join(map(re.escape, kept))}]")
 
 
 def _clusters(text: str) -> list[tuple[int, int]]:

@@ -1,0 +1,109 @@
+"""Recognizers as data: ``packs/*.toml`` and files of the user's, each with true and false examples of its own.
+
+A recognizer is an expression in the subset that hyperscan, RE2 and ``re`` share (see `casemate.patterns.pattern`), a
+validator that knows what an expression cannot say, words that are near when it is meant, and four scores. Scores are
+probabilities: of a match by itself, with such a word near, with a checksum that holds, with both. What has no checksum
+needs a word near, so its score alone lies below the threshold.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+
+import msgspec
+
+from casemate.core.errors import UsageError
+from casemate.patterns.pattern import Pattern
+
+
+class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that is looked for.
+
+    Attributes:
+        id: stable, for example "de-tax-id".
+        type: of the spans it finds.
+        title: what it is, in a few words.
+        token, regex: the expression; one of them. A token must not stand inside a longer word; a regex has one group.
+        languages: in whose texts it is looked for; all if none.
+        countries: that issue it, as ISO 3166-1 alpha-2 codes; for selection and for people.
+        most: bytes that the expression can match.
+        validators: names in `casemate.privacy.text.validators`, "stdnum:de.idnr" for modules of python-stdnum.
+        context: words that are near when it is meant; whole words, in any case.
+        against: words that are near when something else is meant.
+        alone, near, proven, sure: scores: by itself, with a word near, with a checksum that holds, with both.
+        true, false: examples in which something, and nothing, must be found.
+    """
+
+    id: str
+    type: str
+    title: str
+    token: str = ""
+    regex: str = ""
+    languages: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    most: int = 128
+    validators: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+    alone: float = 0.3
+    near: float = 0.8
+    proven: float = 0.8
+    sure: float = 0.99
+    true: tuple[str, ...]
+    false: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if bool(self.token) == bool(self.regex):
+            raise ValueError(f"{self.id}: give token or regex")
+
+    @property
+    def pattern(self) -> Pattern:
+        """What the engine looks for."""
+        return Pattern(
+            id=self.id, title=self.title, kind="personal", token=self.token, regex=self.regex, most=self.most,
+            allow=(), true=self.true, false=self.false,
+        )  # fmt: skip
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    recognizer: tuple[Recognizer, ...]
+
+
+def parse(text: str) -> tuple[Recognizer, ...]:
+    """The recognizers of one TOML text.
+
+    Raises:
+        UsageError: it is not TOML, or not of this form.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(text), _File).recognizer
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
+        raise UsageError(
+            "these are not recognizers",
+            cause=str(error)[:300],
+            next_step="see casemate.privacy.text.recognizer for the fields",
+        ) from error
+
+
+@functools.cache
+def built_in() -> tuple[Recognizer, ...]:
+    """All recognizers that come with casemate, in the order of their ids."""
+    folder = resources.files("casemate.privacy.text") / "packs"
+    files = [each for each in folder.iterdir() if each.name.endswith(".toml") and each.name != "types.toml"]
+    found = [each for file in files for each in parse(file.read_text(encoding="utf-8"))]
+    return tuple(sorted(found, key=lambda each: each.id))
+
+
+def chosen(
+    recognizers: Iterable[Recognizer], languages: Iterable[str] = (), types: Iterable[str] = ()
+) -> tuple[Recognizer, ...]:
+    """Those for texts in these languages, of these types; all where nothing is said."""
+    spoken, wanted = frozenset(languages), frozenset(types)
+    return tuple(
+        each
+        for each in recognizers
+        if (not spoken or not each.languages or spoken & set(each.languages)) and (not wanted or each.type in wanted)
+    )
