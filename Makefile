@@ -58,5 +58,5 @@ clean:
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp
-	$(PIP) --editable '.[dev,torch,parquet,text,kms,lz4,zstd,onnx]'
+	$(PIP) --editable '.[dev,torch,parquet,text,names,documents,kms,lz4,zstd,onnx]'
 	@touch $@
