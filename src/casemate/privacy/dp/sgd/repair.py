@@ -6,6 +6,7 @@ import copy
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from casemate.core.errors import TargetError
 from casemate.core.optional import require
 
 if TYPE_CHECKING:
@@ -53,6 +54,22 @@ def problems(module: nn.Module) -> list[Problem]:
     if not any(parameter.requires_grad for parameter in module.parameters()):
         found.append(Problem("", "has no parameter that is trained", ""))
     return found
+
+
+def refuse_problems(module: nn.Module) -> None:
+    """Go on only with a module that can be trained privately.
+
+    Raises:
+        TargetError: it names the first problem, and its repair.
+    """
+    for place, says, repair in problems(module):
+        raise TargetError(
+            f"{place or 'the module'!r} {says}",
+            cause="what one sample does to a private training has to be bounded",
+            next_step=f"casemate.privacy.dp.sgd.repair.repaired puts in its place: {repair}"
+            if repair
+            else "set requires_grad of parameters that are to be trained",
+        )
 
 
 def repaired(module: nn.Module) -> nn.Module:
