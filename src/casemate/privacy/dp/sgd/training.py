@@ -22,13 +22,15 @@ from casemate.privacy.dp.accounting.accountant import Accountant
 from casemate.privacy.dp.accounting.book import Book
 from casemate.privacy.dp.accounting.events import Gaussian, Poisson
 from casemate.privacy.dp.accounting.planning import noise_for
-from casemate.privacy.dp.certificate import CURVE, Certificate
-from casemate.privacy.dp.checks import ABSURD, check_delta, check_epsilon
+from casemate.privacy.dp.certificate import Certificate
+from casemate.privacy.dp.checks import ABSURD, check_delta, check_epsilon, check_share
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
+from casemate.privacy.dp.sgd.certifying import certify
 from casemate.privacy.dp.sgd.clipping import Clipper, Losses
 from casemate.privacy.dp.sgd.correlated import CorrelatedRelease, FixedOrder
 from casemate.privacy.dp.sgd.release import GradientRelease
 from casemate.privacy.dp.sgd.sampler import PoissonSampler
+from casemate.privacy.dp.sgd.weighing import Clipping, check_clipping
 from casemate.privacy.dp.warning import PrivacyWarning
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ class Trained:
     Attributes:
         module: the one that was given, trained in place.
         certificate: its guarantee.
-        clipped: share of the samples whose gradients were shortened, a step; private, for nobody but the owner.
+        clipped: share of the samples whose gradients were longer than the clip norm, a step; private, for nobody but
+            the owner.
     """
 
     module: nn.Module
@@ -92,6 +95,7 @@ class PrivateTraining:
         epochs: expected number of times that each record takes part.
         batch: expected size of a batch; the real size is random, for that is what is accounted.
         clip_norm: largest L2 norm of what one record adds to a gradient.
+        clipping: "flat", "automatic" or "per_layer"; see `casemate.privacy.dp.sgd.weighing`.
         order: of records. "poisson": drawn by lot for each batch, which makes the noise worth more. "fixed": as they
             come, each once an epoch, for data that cannot be drawn from; noise is correlated over steps instead, and
             nothing is claimed for sampling (DP-FTRL, `casemate.privacy.dp.sgd.correlated`).
@@ -121,6 +125,7 @@ class PrivateTraining:
     optimizer: Optimizing | None = None
     losses: Losses | None = None
     seed: int | None = None
+    clipping: Clipping = "flat"
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
@@ -128,6 +133,7 @@ class PrivateTraining:
         for value, what in ((self.epochs, "epochs"), (self.batch, "batch"), (self.clip_norm, "clip_norm")):
             if not 0 < value < math.inf:
                 raise UsageError(f"{what} of {value} cannot be", next_step="give a positive number")
+        check_clipping(self.clipping)
         if self.order not in ("poisson", "fixed"):
             raise UsageError(f"there is no order {self.order!r}", next_step='give "poisson" or "fixed"')
 
@@ -137,12 +143,7 @@ class PrivateTraining:
         Raises:
             UsageError: delta is no smaller than one record in all, or the batch is larger than all records.
         """
-        if self.delta >= 1 / records:
-            raise UsageError(
-                f"delta {self.delta:g} is no guarantee for {records:,} records",
-                cause="to publish one of them whole, drawn by lot, has a smaller delta",
-                next_step=f"give a delta far below {1 / records:.1g}",
-            )
+        check_share(self.delta, records)
         if self.batch > records:
             raise UsageError(
                 f"a batch of {self.batch} is more than {records:,} records", next_step="give a smaller batch"
@@ -188,7 +189,7 @@ class PrivateTraining:
             )
         if book is not None and not data:
             raise UsageError("whose budget pays?", next_step="name the data set as in the book: data=...")
-        plan, clipper = self.plan(len(x)), Clipper(module, self.losses)
+        plan, clipper = self.plan(len(x)), Clipper(module, self.losses, self.clipping)
         if self.epsilon > ABSURD:
             warnings.warn(
                 f"epsilon {self.epsilon:g} promises next to nothing; see what an attack gets through",
@@ -280,29 +281,18 @@ class PrivateTraining:
         clipper: Clipper,
         done: int,
     ) -> Certificate:
-        spent = Accountant().compose(sampler.event(plan.noise_multiplier), self._events(done))
-        distance = done * release.distance
-        curve = tuple(
-            (each, min(spent.delta(each) + distance * (1 + math.exp(each)), 1.0))
-            for each in (self.epsilon * factor for factor in CURVE)
-        )
-        return Certificate(
-            mechanism=_MECHANISMS[self.order],
-            relation="zero_out",
+        return certify(
+            Accountant().compose(sampler.event(plan.noise_multiplier), self._events(done)),
+            release,
             epsilon=self.epsilon,
             delta=self.delta,
-            curve=curve,
-            sensitivity=release.sensitivity,
-            noise=release.scale,
+            distance=done * release.distance,
             releases=self._events(done),
-            grid=release.grid,
+            mechanism=_MECHANISMS[self.order],
             sampler=sampler.name,
-            entropy=release.entropy.name,
-            trusted=release.entropy.trusted,
-            distance=distance,
-            assumed=("rounding of gradients in floating point below 2^-10 of the clip norm",),
             settings={
                 "clip_norm": self.clip_norm,
+                "clipping": self.clipping,
                 "noise_multiplier": plan.noise_multiplier,
                 "rate": self.rate,
                 "momentum": self.momentum,
