@@ -30,6 +30,7 @@ from casemate.privacy.dp.sgd.clipping import Clipper, Losses
 from casemate.privacy.dp.sgd.correlated import CorrelatedRelease, FixedOrder
 from casemate.privacy.dp.sgd.release import GradientRelease
 from casemate.privacy.dp.sgd.sampler import PoissonSampler
+from casemate.privacy.dp.sgd.tuning import only_last
 from casemate.privacy.dp.sgd.weighing import Clipping, check_clipping
 from casemate.privacy.dp.warning import PrivacyWarning
 
@@ -103,6 +104,8 @@ class PrivateTraining:
         momentum: of plain gradient descent.
         optimizer: makes any other from parameters, for example ``torch.optim.Adam``; it sees private gradients only.
         losses: one loss a sample; cross entropy by default.
+        layers: the last layers that are trained, for a network that has learned from public data; the others are frozen
+            meanwhile. All by default.
         seed: makes noise and batches repeatable, and the training NOT private; for tests and public data.
 
     Example:
@@ -126,6 +129,7 @@ class PrivateTraining:
     losses: Losses | None = None
     seed: int | None = None
     clipping: Clipping = "flat"
+    layers: int | None = None
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
@@ -134,6 +138,8 @@ class PrivateTraining:
             if not 0 < value < math.inf:
                 raise UsageError(f"{what} of {value} cannot be", next_step="give a positive number")
         check_clipping(self.clipping)
+        if self.layers is not None and self.layers < 1:
+            raise UsageError(f"the last {self.layers} layers cannot be trained", next_step="give 1 or more, or None")
         if self.order not in ("poisson", "fixed"):
             raise UsageError(f"there is no order {self.order!r}", next_step='give "poisson" or "fixed"')
 
@@ -189,16 +195,19 @@ class PrivateTraining:
             )
         if book is not None and not data:
             raise UsageError("whose budget pays?", next_step="name the data set as in the book: data=...")
+        with only_last(module, self.layers):
+            return self._fit(module, x, y, book, data, observer or Silent())
+
+    def _fit(self, module: nn.Module, x: Tensor, y: Tensor, book: Book | None, data: str, heard: Observer) -> Trained:
         plan, clipper = self.plan(len(x)), Clipper(module, self.losses, self.clipping)
         if self.epsilon > ABSURD:
             warnings.warn(
                 f"epsilon {self.epsilon:g} promises next to nothing; see what an attack gets through",
                 PrivacyWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         if self.seed is not None:
-            warnings.warn("seeded noise can be taken away: this training is not private", PrivacyWarning, stacklevel=2)
-        heard = observer or Silent()
+            warnings.warn("seeded noise can be taken away: this training is not private", PrivacyWarning, stacklevel=3)
         parameters = list(clipper.trained.values())
         optimizer = (self.optimizer or self._descent)(parameters)
         sampler, made = self._made(len(x), plan, sum(each.numel() for each in parameters))
@@ -297,6 +306,7 @@ class PrivateTraining:
                 "rate": self.rate,
                 "momentum": self.momentum,
                 "batch": self.batch,
+                "layers": self.layers or "all",
                 "epochs": self.epochs,
                 "steps": done,
                 "fallback": clipper.fallback,
