@@ -101,7 +101,7 @@ class PrivacyEngine:
         ...     nn.functional.cross_entropy(module(x), y).backward()
         ...     optimizer.step()
         >>> engine.steps, round(engine.get_epsilon(1e-4), 2)
-        (6, 2.27)
+        (6, 2.39)
     """
 
     def __init__(

@@ -113,7 +113,7 @@ def _alone(use: Use, own: dict[str, nn.Parameter], scale: int) -> dict[str, Tens
             value: Tensor = torch.func.functional_call(use.layer, {**rest, **trained}, (seen[None],))
             return value
 
-        _, back = torch.func.vjp(answer, given)
+        back = torch.func.vjp(answer, given)[1]
         found: dict[str, Tensor] = back(slope[None])[0]
         return found
 

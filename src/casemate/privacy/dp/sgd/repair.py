@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from casemate.core.errors import TargetError
 from casemate.core.optional import require
+from casemate.privacy.dp.sgd.attention import Attention
 
 if TYPE_CHECKING:
     import torch
@@ -75,20 +76,17 @@ def refuse_problems(module: nn.Module) -> None:
 def repaired(module: nn.Module) -> nn.Module:
     """A copy without the problems that can be repaired; weights of replaced layers are kept where they mean the same.
 
+    Attention of torch, whose gradients can be seen one by one only, is replaced by the same made of linear layers.
+
     Example:
         >>> repaired(nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8)))[1].num_groups
         8
     """
     module = copy.deepcopy(module)
-    replace: list[tuple[nn.Module, str, nn.Module]] = []
-    for parent in module.modules():
-        for name, layer in parent.named_children():
-            if isinstance(layer, MIXING):
-                replace.append((parent, name, _grouped(layer)))
-    for parent, name, layer in replace:
-        setattr(parent, name, layer)
-    if isinstance(module, MIXING):
-        module = _grouped(module)
+    module = _replaced(module)
+    for parent in list(module.modules()):
+        for name, layer in list(parent.named_children()):
+            setattr(parent, name, _replaced(layer))
     for each in module.modules():
         if isinstance(each, REMEMBERING) and each.track_running_stats:
             each.track_running_stats = False
@@ -99,6 +97,13 @@ def repaired(module: nn.Module) -> nn.Module:
         if parameter.dtype in (torch.float16, torch.bfloat16):
             parameter.data = parameter.data.float()
     return module
+
+
+def _replaced(layer: nn.Module) -> nn.Module:
+    """What takes a layer's place; mostly itself."""
+    if isinstance(layer, MIXING):
+        return _grouped(layer)
+    return Attention(layer) if isinstance(layer, nn.MultiheadAttention) else layer
 
 
 def _grouped(layer: nn.Module) -> nn.GroupNorm:
