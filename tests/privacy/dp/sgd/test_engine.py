@@ -262,6 +262,7 @@ REFUSED: dict[str, tuple[type[Exception], Callable[[], Any], str]] = {
     "private twice": (UsageError, lambda: private(loader=private()[2]), "private already"),
     "optimizer twice": (UsageError, lambda: private(optimizer=private()[1]), "private already"),
     "engine twice": (UsageError, twice, "private already"),
+    "replicas": (UsageError, lambda: private(module=nn.DataParallel(network())), "devices"),
     "LBFGS": (UsageError, lambda: private(optimizer=torch.optim.LBFGS(network().parameters())), "LBFGS"),
     "another's parameters": (UsageError, foreign, "not those of the module"),
     "some parameters": (UsageError, halfway, "not those of the module"),
@@ -449,3 +450,35 @@ def test_the_module_is_given_back() -> None:
     optimizer.inner.step()
     assert not any(each._forward_hooks or each._forward_pre_hooks for each in module.modules())
     assert set(module.state_dict()) == set(network().state_dict())
+
+
+def test_what_is_frozen_does_not_move_by_a_gradient_from_before() -> None:
+    module = network()
+    criterion(module(torch.randn(5, 4)), torch.arange(5) % 3).backward()
+    module[0].requires_grad_(False)
+    before = module[0].weight.clone()
+    epoch(*private(module=module))
+    assert torch.equal(module[0].weight, before)
+
+
+def test_batches_that_workers_load_are_counted_in_order() -> None:
+    module, optimizer, loader = private(loader=DataLoader(rows(), batch_size=30, num_workers=1))
+    for x, y in loader:
+        assert loader.turn.records == len(x)
+        criterion(module(x), y).backward()
+        optimizer.step()
+    assert optimizer.steps == 3
+
+
+def test_a_budget_that_promises_nothing_is_told() -> None:
+    with pytest.warns(PrivacyWarning, match="next to nothing"):
+        epsilon(target_epsilon=50.0)
+
+
+@pytest.mark.parametrize("clipping", ["automatic", "per_layer"])
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW])
+def test_other_clipping_and_other_optimizers(clipping: str, optimizer: Callable[..., torch.optim.Optimizer]) -> None:
+    module, engine = network(), PrivacyEngine()
+    epoch(*private(engine, module, clipping=clipping, optimizer=optimizer(module.parameters(), lr=0.01)))
+    assert engine.certificate(1e-5).settings["clipping"] == clipping
+    assert engine.certificate(1e-5).settings["optimizer"] == optimizer.__name__

@@ -87,9 +87,8 @@ def test_autocast_is_clipped_in_full_precision() -> None:
     for at in range(len(x)):
         passes.reset()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = nn.functional.cross_entropy(module(x[at : at + 1]), y[at : at + 1])
-        loss.backward()
-        passes.collect()
+            nn.functional.cross_entropy(module(x[at : at + 1]), y[at : at + 1]).backward()
+            passes.collect()
         assert 0.0099 < float(passes.total.norm()) < 0.01 * (1 + 1e-5)
 
 
@@ -153,6 +152,7 @@ def penalized(module: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tens
     ("build", "loss", "error", "says"),
     [
         (Mixing, plain, TargetError, "mixes samples"),
+        (lambda: nn.Sequential(nn.Dropout(), Mixing()), plain, TargetError, "mixes samples"),
         (Positions, plain, UsageError, "first axis"),  # with as many positions as samples, too
         (Around, plain, UsageError, "in another way"),
         (lambda: nn.Linear(6, 3), penalized, UsageError, "in another way"),

@@ -22,7 +22,7 @@ from casemate.privacy.dp.accounting.book import Book
 from casemate.privacy.dp.accounting.events import Repeated
 from casemate.privacy.dp.accounting.planning import noise_for
 from casemate.privacy.dp.certificate import Certificate
-from casemate.privacy.dp.checks import check_delta, check_epsilon, check_share
+from casemate.privacy.dp.checks import ABSURD, check_delta, check_epsilon, check_share
 from casemate.privacy.dp.noise import SeededEntropy, SystemEntropy
 from casemate.privacy.dp.sgd.certifying import certify
 from casemate.privacy.dp.sgd.loader import PoissonLoader, Turn, check_loader
@@ -58,7 +58,10 @@ OPTIONS: Final[dict[str, tuple[tuple[object, ...], str]]] = {
 }
 """What Opacus offers besides: values that mean what is done anyway, and why others are refused."""
 MECHANISM: Final = "gradient descent with clipped gradients and rounded Gaussian noise (DP-SGD), in a loop of its own"
-ASSUMED: Final = "that the loop's loss is a mean or sum of losses of single samples, and each is a record of its batch"
+ASSUMED: Final = (
+    "that the loop's loss is the plain mean or sum of losses of single samples, each a record of its batch (no "
+    "weights of classes in a mean, no pairs)"
+)
 
 
 class _State(msgspec.Struct, forbid_unknown_fields=True):
@@ -152,7 +155,8 @@ class PrivacyEngine:
             data_loader: its data set and batch size are taken, and batches drawn by Poisson sampling.
             noise_multiplier: deviation of the noise over the clip norm.
             max_grad_norm: the clip norm.
-            loss_reduction: "mean" or "sum", as the loop's loss is over the samples of a pass.
+            loss_reduction: "mean" or "sum", as the loop's loss is over the samples of a pass. A mean has to be a plain
+                one: with weights of classes, or labels that are ignored, what a sample adds depends on the others.
             clipping: see `casemate.privacy.dp.sgd.weighing`.
             **options: others of Opacus' are refused, but for values that mean what is done anyway.
 
@@ -164,7 +168,7 @@ class PrivacyEngine:
             TargetError: the module cannot be trained privately; nothing was spent.
             DataError: there are no records.
         """
-        sampler = self._checked(optimizer, data_loader, loss_reduction, clipping, options)
+        sampler = self._checked(module, optimizer, data_loader, loss_reduction, clipping, options)
         parameters = [each for each in module.parameters() if each.requires_grad]
         given = {id(each) for group in optimizer.param_groups for each in group["params"] if each.requires_grad}
         if given != {id(each) for each in parameters} and parameters:
@@ -221,6 +225,12 @@ class PrivacyEngine:
             UsageError: the budget is none, or spent, or as in `make_private`.
         """
         check_epsilon(target_epsilon)
+        if target_epsilon > ABSURD:
+            warnings.warn(
+                f"epsilon {target_epsilon:g} promises next to nothing; see what an attack gets through",
+                PrivacyWarning,
+                stacklevel=2,
+            )
         if not 1 <= epochs < math.inf:
             raise UsageError(f"{epochs} epochs cannot be", next_step="give 1 or more")
         batch = check_loader(data_loader)
@@ -320,6 +330,7 @@ class PrivacyEngine:
 
     def _checked(
         self,
+        module: nn.Module,
         optimizer: torch.optim.Optimizer,
         data_loader: torch.utils.data.DataLoader[Any],
         loss_reduction: str,
@@ -343,9 +354,10 @@ class PrivacyEngine:
             raise UsageError("this optimizer is private already", next_step="give the one it was made from")
         if isinstance(optimizer, torch.optim.LBFGS):
             raise UsageError("LBFGS calls its closure again and again, and each is a release", next_step="take another")
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
+        shared = isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel)
+        if shared or (torch.distributed.is_available() and torch.distributed.is_initialized()):
             raise UsageError(
-                "training over several processes is refused",
+                "training over several processes or devices is refused",
                 cause="each would draw batches and noise of its own, and account for none of the others",
                 next_step="train in one process",
             )

@@ -48,6 +48,7 @@ class PrivateOptimizer(torch.optim.Optimizer):
         self.steps = 0
         self._guard = inner.register_step_pre_hook(self._only_from_here)
         turn.new_epoch = passes.reset
+        inner.zero_grad()  # what is frozen would move by a gradient that was left from before
 
     def __getattr__(self, name: str) -> Any:
         if name == "inner":

@@ -86,6 +86,7 @@ class Passes:
         for each in self.trained.values():
             self._at[id(each)] = size
             size += each.numel()
+        self._device = next(iter(self.trained.values())).device.type
         self.total = torch.zeros(size, dtype=torch.float64)
         self.samples = 0
         self._given: list[Tensor] = []
@@ -139,7 +140,8 @@ class Passes:
         """
         self._busy = True  # making gradients calls layers, which nobody should see
         try:
-            self._collect()
+            with torch.autocast(self._device, enabled=False):  # in less precision norms would bound nothing
+                self._collect()
         finally:
             self._busy = False
 

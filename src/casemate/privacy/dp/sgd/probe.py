@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from casemate.core.errors import TargetError, UsageError
@@ -64,7 +66,7 @@ class Probe:
                 return torch.cat([each, each[:1]])
             return each
 
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), torch.random.fork_rng(devices=[]), _without_dropout(self.module):
             once, again = self.module(*given, **named), self.module(*given, **named)
             self._rows.clear()
             more = self.module(*map(longer, given), **{name: longer(each) for name, each in named.items()})
@@ -85,3 +87,16 @@ class Probe:
                 cause="no gradient belongs to one sample alone then",
                 next_step="replace layers that look at the whole batch (BatchNorm: casemate.privacy.dp.repaired)",
             )
+
+
+@contextmanager
+def _without_dropout(module: nn.Module) -> Iterator[None]:
+    """What is left out by chance would hide what is mixed."""
+    dropping = [each for each in module.modules() if isinstance(each, nn.modules.dropout._DropoutNd) and each.training]
+    for each in dropping:
+        each.training = False
+    try:
+        yield
+    finally:
+        for each in dropping:
+            each.training = True
