@@ -128,12 +128,18 @@ def test_a_step_is_the_clipped_sum_over_the_expected_size(reduction: str) -> Non
 @pytest.mark.usefixtures("noiseless")
 def test_batches_in_pieces_are_the_same_steps() -> None:
     found = []
-    for way in ("whole", "accumulated", "managed", "managed, zeroed first"):
+    for way in ("whole", "zeroed between", "accumulated", "managed", "managed, zeroed first"):
         with pytest.warns(PrivacyWarning, match="not private"):
             engine = PrivacyEngine(seed=3)
         module, optimizer, loader = private(engine)
         if way == "whole":
             epoch(module, optimizer, loader)
+        elif way == "zeroed between":  # forward and backward, as many loops have it
+            for x, y in loader:
+                loss = criterion(module(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
         elif way == "accumulated":
             for x, y in loader:
                 optimizer.zero_grad()
@@ -485,3 +491,16 @@ def test_other_clipping_and_other_optimizers(clipping: str, optimizer: Callable[
     epoch(*private(engine, module, clipping=clipping, optimizer=optimizer(module.parameters(), lr=0.01)))
     assert engine.certificate(1e-5).settings["clipping"] == clipping
     assert engine.certificate(1e-5).settings["optimizer"] == optimizer.__name__
+
+
+@pytest.mark.usefixtures("noiseless")
+def test_what_was_zeroed_is_not_in_the_step() -> None:
+    module, optimizer, loader = private()
+    x, y = next(iter(loader))
+    expected, _ = alone(copy.deepcopy(module), x, y, 0.5)
+    (100 * criterion(module(x), 0 * y)).backward()
+    optimizer.zero_grad()
+    criterion(module(x), y).backward()
+    optimizer.step()
+    for each, grad in zip(module.parameters(), expected.values(), strict=True):
+        assert torch.allclose(each.grad, grad / 30, atol=1e-5)

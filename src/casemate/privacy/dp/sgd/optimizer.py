@@ -86,7 +86,7 @@ class PrivateOptimizer(torch.optim.Optimizer):
         """Forget gradients; those of a batch that is not complete are kept."""
         self.inner.zero_grad(set_to_none)
         if self.turn.last and not self.passes.samples:
-            self.passes.reset()
+            self.passes.forget()
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]  # no closure can be called again
         """Release the batch with noise, and step; nothing happens before all its pieces went through the module.

@@ -45,6 +45,11 @@ class Pass:
     alone: bool
     uses: list[Use] = field(default_factory=list)
 
+    @property
+    def backward(self) -> bool:
+        """Whether a loss of it went backward."""
+        return any(each.slope is not None for each in self.uses)
+
 
 class Passes:
     """Watches a module from now on, and adds up clipped gradients.
@@ -114,6 +119,10 @@ class Passes:
         self.total.zero_()
         self.samples = 0
 
+    def forget(self) -> None:
+        """What went backward and was not yet collected; what only went forward still may."""
+        self._passes = [each for each in self._passes if not each.backward]
+
     def check_trained(self) -> None:
         """Go on only if the same parameters are trained as in the beginning.
 
@@ -146,7 +155,7 @@ class Passes:
             self._busy = False
 
     def _collect(self) -> None:
-        passes = [each for each in self._passes if any(use.slope is not None for use in each.uses)]
+        passes = [each for each in self._passes if each.backward]
         self._passes = [each for each in self._passes if each not in passes]
         for each in passes:
             if any(_overlap(each.given, other) for other in self._given):
