@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from casemate.core.errors import UsageError
-from casemate.privacy.dp import PrivateTraining
+from casemate.privacy.dp import PrivacyWarning, PrivateTraining
 from casemate.privacy.dp.sgd.tuning import only_last
 from casemate.stats.paired import paired_difference
 
@@ -53,14 +54,14 @@ def test_digits_five_to_nine_after_zero_to_four_in_public() -> None:
     rows = torch.randperm(len(x))
     train, test = rows[:600], rows[600:]
     first = tuned[1].weight.clone()
-    one = PrivateTraining(epsilon=1.0, delta=1e-4, epochs=20, batch=200, layers=1).fit(tuned, x[train], y[train])
-    other = TRAINING.fit(scratch, x[train], y[train])
+    with pytest.warns(PrivacyWarning, match="seeded"):
+        one = replace(TRAINING, layers=1, seed=0).fit(tuned, x[train], y[train])
+        other = replace(TRAINING, seed=0).fit(scratch, x[train], y[train])
     assert one.certificate.epsilon == other.certificate.epsilon
     assert (one.certificate.settings["layers"], other.certificate.settings["layers"]) == (1, "all")
     assert torch.equal(tuned[1].weight, first)
     with torch.no_grad():
         right = [(each(x[test]).argmax(1) == y[test]).numpy() for each in (scratch, tuned)]
-    # measured at seeds 0, 1, 2: .82, .86, .84 tuned and .60, .58, .56 from scratch
     scratch_only, tuned_only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     assert paired_difference(scratch_only, tuned_only, len(test)).low > 0
     assert right[1].mean() > 0.7
