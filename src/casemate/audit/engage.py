@@ -6,16 +6,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from casemate.audit.config import Config, DataSection, ModelSection
 from casemate.core.digests import Digest
 from casemate.core.errors import DataError, TargetError, UsageError
 from casemate.core.observer import Observer
+from casemate.core.seeds import derive
 from casemate.custody import Loaded, Policy, Verifier, load, open_model
 from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset, validate
 from casemate.data.tensors import holds_tensors, read_tensors, repeated
+from casemate.privacy.erasure.sharded import ShardedClassifier
+from casemate.privacy.erasure.subjects import SIZE, SubjectKey
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
 from casemate.targets.network import Network, network_classifier
@@ -71,7 +76,7 @@ def open_engagements(config: Config, observer: Observer) -> Opened:
             target=target,
             members=members,
             nonmembers=nonmembers,
-            recipe=SklearnRecipe(loads[model.name].model) if model.recipe and not model.network else None,
+            recipe=_recipe(loads[model.name].model, config.audit.seed) if model.recipe and not model.network else None,
             seed=config.audit.seed,
             effort=config.audit.effort,  # type: ignore[arg-type]  # checked when the configuration was read
             artifact=_artifact(config, model, loads[model.name]),
@@ -178,6 +183,13 @@ def _loaded(config: Config, model: ModelSection, verifiers: tuple[Verifier, ...]
 def _identity(loaded: Loaded, network: Network | None) -> str:
     """SHA-256 of the model's file, or of weights and code where it takes both."""
     return loaded.digest.hex if network is None else Digest.of_value([loaded.digest.hex, network.digest.hex]).hex
+
+
+def _recipe(model: Any, seed: int) -> SklearnRecipe:
+    """How to make models like this one; one made of shards gets a key of its own, as an adversary would give it."""
+    if isinstance(model, ShardedClassifier) and model.key is None:
+        return SklearnRecipe(clone(model).set_params(key=SubjectKey(derive(seed, "shards").to_bytes(SIZE, "big"))))
+    return SklearnRecipe(model)
 
 
 def _target(model: ModelSection, loaded: Loaded, network: Network | None, members: Dataset) -> Target:
