@@ -135,7 +135,7 @@ def test_an_attack_finds_subjects_before_and_no_more_after() -> None:
     assert next(each for each in failed if each.metric == "deletion_verified").estimate == 0
     residual = next(each for each in failed if each.metric == "residual_membership")
     assert residual.low is not None
-    assert residual.low > 0.8  # nothing was forgotten
+    assert residual.low > 0.4  # nothing was forgotten
 
 
 def test_the_influence_of_a_subject_on_a_private_model_is_bounded() -> None:

@@ -129,7 +129,8 @@ def _read_tensors(config: Config, observer: Observer) -> tuple[Dataset, Dataset]
 def edited(schema: Schema, config: Config) -> Schema:
     """The inferred schema with the user's ``[[column]]`` sections and sensitive columns put over it."""
     given = {column.name: column for column in config.column}
-    unknown = [name for name in (*given, *config.data.sensitive, *config.data.groups) if name not in schema.names]
+    named = (*given, *config.data.sensitive, *config.data.groups, *config.purpose.names)
+    unknown = [name for name in named if name not in schema.names]
     if unknown:
         raise DataError(
             f"the configuration speaks of columns the data do not have: {', '.join(sorted(set(unknown)))}",
