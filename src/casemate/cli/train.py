@@ -78,8 +78,7 @@ def train(
                 options=options,
                 observer=observer,
             )
-        for name, each in told.items():
-            console().print(f"{name}: {each}", soft_wrap=True)
+        console().print("\n".join(f"{name}: {said}" for name, said in told.items()), soft_wrap=True)
         return 0
     with watching() as observer:
         found = train_privately(
