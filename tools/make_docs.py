@@ -18,6 +18,7 @@ from casemate.audit.registry import registry
 from casemate.cli.verbs import EPILOG, VERBS
 from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
+from casemate.privacy.tables.document import anonymize_schema
 from casemate.privacy.tables.options import AnonymizeSection
 from casemate.threats.supply_chain.options import ScanSection
 from casemate.threats.supply_chain.output.schemas import diff_schema, scan_schema
@@ -47,6 +48,7 @@ def pages() -> dict[str, str]:
         "assessments.md": assessments(),
         "results.schema.json": msgspec.json.format(results_schema()).decode() + "\n",
         "scan.schema.json": msgspec.json.format(scan_schema()).decode() + "\n",
+        "anonymize.schema.json": msgspec.json.format(anonymize_schema()).decode() + "\n",
         "scan-diff.schema.json": msgspec.json.format(diff_schema()).decode() + "\n",
     }
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from casemate.audit.release import witness
-from casemate.cli.anonymize_text import as_json, as_text, roles_toml
+from casemate.cli.anonymize_text import as_text, roles_toml
 from casemate.cli.services import open_recipients, open_services
 from casemate.cli.terminal import console
 from casemate.core.digests import Digest
@@ -18,6 +18,7 @@ from casemate.core.errors import StorageError, UsageError
 from casemate.custody.envelope import Sealer
 from casemate.custody.envelope.publish import Draft
 from casemate.keys.files import default_home
+from casemate.privacy.tables.document import document, encoded
 from casemate.privacy.tables.frames import read_table, write_table
 from casemate.privacy.tables.options import AnonymizeSection, Format, read_options
 from casemate.privacy.tables.pseudonyms import PseudonymKey
@@ -149,13 +150,13 @@ def anonymize(
     def handed_out(made: Publication) -> tuple[bytes, dict[str, str]]:
         """Write what may be written; the report, and the digest of the released table."""
         if made.verdict[0] == "FAIL":
-            return as_json(made, table.name, section.seed, {}).encode(), {}
+            return encoded(document(made, table.name, section.seed, {})).encode(), {}
         content = write_table(made.release.table, goal.suffix, section.separator)
         if lookup is not None:
             _seal(lookup, made, section, lookup_for, replace=replace)
         _write(goal, content, replace=replace)
         names = {"table": goal.name} | ({"lookup": lookup.name} if lookup else {})
-        return as_json(made, table.name, section.seed, names).encode(), {goal.name: Digest.of(content).hex}
+        return encoded(document(made, table.name, section.seed, names)).encode(), {goal.name: Digest.of(content).hex}
 
     command = ""
     if evidence is not None:
@@ -166,7 +167,7 @@ def anonymize(
     verdict, said = made.verdict
     names = {} if verdict == "FAIL" else {"table": str(goal)} | ({"lookup": str(lookup)} if lookup else {})
     if section.format == "json":
-        console().file.write(as_json(made, table.name, section.seed, names))
+        console().file.write(encoded(document(made, table.name, section.seed, names)))
     else:
         text = as_text(made, names, verdict, said) + (f"\nproof  {command}" if command else "")
         console().print(text, soft_wrap=True, markup=False)
