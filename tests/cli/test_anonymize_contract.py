@@ -1,4 +1,4 @@
-"""What scripts read of ``casemate anonymize`` has the shape of its JSON Schema, without fields that it does not name."""
+"""What scripts read of ``casemate anonymize`` has the shape of its JSON Schema, and no field besides."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +17,14 @@ from casemate.core.observer import Observer
 from casemate.custody import Loaded, Policy, Verifier, load, open_model
 from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset, validate
 from casemate.data.tensors import holds_tensors, read_tensors, repeated
+from casemate.privacy.tables.audited import handed_out
+from casemate.privacy.tables.declared import LINKAGE
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
 from casemate.targets.network import Network, network_classifier
 from casemate.targets.sklearn import classifier
 from casemate.targets.target import Target
-from casemate.training.engagement import Artifact, Engagement
+from casemate.training.engagement import Artifact, Engagement, HandedOut
 from casemate.training.recipe import SklearnRecipe
 
 DETERMINISM_ROWS = 64
@@ -60,6 +63,7 @@ def open_engagements(config: Config, observer: Observer) -> Opened:
     verifiers = _verifiers(config)
     loads = {model.name: _loaded(config, model, verifiers) for model in config.model}
     members, nonmembers = read_data(config, observer)
+    tables, released = _tables(config, members, observer)
     engagements, networks = {}, {}
     for model in config.model:
         if model.network:
@@ -75,7 +79,12 @@ def open_engagements(config: Config, observer: Observer) -> Opened:
             seed=config.audit.seed,
             effort=config.audit.effort,  # type: ignore[arg-type]  # checked when the configuration was read
             artifact=_artifact(config, model, loads[model.name]),
-            options={**config.assess, "casemate": {"sha256": _identity(loads[model.name], networks.get(model.name))}},
+            options={
+                **config.assess,
+                LINKAGE.id: tables,
+                "casemate": {"sha256": _identity(loads[model.name], networks.get(model.name))},
+            },
+            handed_out=released,
         )
     return Opened(engagements, loads, networks)
 
@@ -131,6 +140,28 @@ def edited(schema: Schema, config: Config) -> Schema:
             next_step="compare them with the header of the training file",
         )
     return schema.edit(given, sensitive=config.data.sensitive)
+
+
+def _tables(config: Config, members: Dataset, observer: Observer) -> tuple[dict[str, Any], HandedOut | None]:
+    """What ``[anonymize]`` says of the training rows, as settings of the assessment, and what was released of them."""
+    asked = config.anonymize
+    there = {*members.schema.names, config.data.target, config.data.subject}
+    strange = sorted(set(asked.columns) - there)
+    if strange and members.schema.columns:
+        observer.note(f"[anonymize.columns] names what is no column of the training data: {', '.join(strange)}")
+    trees = {
+        name: str(config.path(told)) if told.endswith(".csv") else told for name, told in asked.hierarchies.items()
+    }
+    settings: dict[str, Any] = {
+        "target": config.data.target,
+        "columns": dict(asked.columns),
+        "errors": asked.errors,
+        **config.assess.get(LINKAGE.id, {}),
+    }
+    if not asked.released:
+        return settings, None
+    released, digests = handed_out(config.path(asked.released), asked.separator, trees)
+    return {**settings, **digests}, released
 
 
 def answer_policy(text: str) -> AnswerPolicy:

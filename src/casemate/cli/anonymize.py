@@ -85,7 +85,8 @@ def anonymize(
 
     Args:
         table: a .csv or .parquet file, one row a person.
-        out: where the released table goes, .csv or .parquet; beside the table, as NAME.released.csv, if not given.
+        out: where the released table goes, .csv or .parquet; if not given, where [anonymize] says, else beside the
+            table as NAME.released.csv.
         quasi: column that others may know about a person (this and others that name columns: several times).
         sensitive: column that nobody should learn about a person; released as it is.
         drop: column that is left out, a name for example.
@@ -140,7 +141,9 @@ def anonymize(
         roles = infer_roles(frame, section.columns)
         console().print(f"{shown(roles)}\n\n{roles_toml(roles)}", soft_wrap=True, markup=False)
         return 0
-    goal = out or table.with_name(f"{table.stem}.released{table.suffix}")
+    goal = out or (
+        Path(section.released) if section.released else table.with_name(f"{table.stem}.released{table.suffix}")
+    )
     _check(table, goal, lookup, replace=replace)
     secret = _key(section)
 

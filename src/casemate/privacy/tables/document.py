@@ -14,10 +14,9 @@ from casemate.privacy.tables.options import Role
 from casemate.privacy.tables.publishing import Publication, Verdict
 
 SCHEMA: Final = "casemate.anonymize/1"
-_SHARE: Final = {"minimum": 0, "maximum": 1}
 _NARROWER: Final[dict[str, dict[str, Any]]] = {
-    **dict.fromkeys(("released", "left_out", "classes", "values", "bits", "errors", "refused"), {"minimum": 0}),
-    **dict.fromkeys(("alone", "confidence"), _SHARE),
+    **{name: {"minimum": 0} for name in ("released", "left_out", "classes", "values", "bits", "errors", "refused")},
+    **{name: {"minimum": 0, "maximum": 1} for name in ("alone", "confidence")},
 }
 """What the types do not say of a field."""
 

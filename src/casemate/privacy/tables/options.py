@@ -50,6 +50,8 @@ class AnonymizeSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         at_most: linkage rate that is tolerated; 0 for 1/k + 0.02.
         seed: of who is attacked.
         separator: between cells of CSV.
+        released: where the released table goes: `casemate anonymize` writes it there unless told otherwise, and
+            `casemate audit` attacks it as what was handed out of the training rows.
         format: what goes to stdout: "text" or "json".
     """
 
@@ -76,6 +78,7 @@ class AnonymizeSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     at_most: float = 0.0
     seed: int = 20_260_101
     separator: str = ","
+    released: str = ""
     format: Format = "text"
 
 
@@ -128,8 +131,9 @@ def _section(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file.name} cannot be read", cause=str(error)[:300], next_step="mend the file") from error
     if not isinstance(found, dict):
         raise UsageError(f"{file.name}: anonymize is no section", next_step="write it as [anonymize]")
-    if isinstance(found.get("key"), str) and found["key"]:
-        found["key"] = str(file.parent / found["key"])
+    for name in ("key", "released"):
+        if isinstance(found.get(name), str) and found[name]:
+            found[name] = str(file.parent / found[name])
     trees = found.get("hierarchies")
     if isinstance(trees, dict):
         found["hierarchies"] = {
