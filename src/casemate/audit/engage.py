@@ -26,12 +26,14 @@ from casemate.privacy.dp.defense import PrivateRecipe
 from casemate.privacy.dp.estimator import Private
 from casemate.privacy.erasure.sharded import ShardedClassifier
 from casemate.privacy.erasure.subjects import SIZE, SubjectKey
+from casemate.privacy.tables.audited import handed_out
+from casemate.privacy.tables.declared import LINKAGE
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
 from casemate.targets.network import Network, network_classifier
 from casemate.targets.sklearn import classifier
 from casemate.targets.target import Target
-from casemate.training.engagement import Artifact, Claim, Engagement
+from casemate.training.engagement import Artifact, Claim, Engagement, HandedOut
 from casemate.training.recipe import SklearnRecipe
 
 DETERMINISM_ROWS = 64
@@ -75,6 +77,7 @@ def open_engagements(config: Config, observer: Observer, home: Path | None = Non
     verifiers = _verifiers(config)
     loads = {model.name: _loaded(config, model, verifiers) for model in config.model}
     members, nonmembers = read_data(config, observer)
+    tables, released = _tables(config, members, observer)
     engagements, networks = {}, {}
     for model in config.model:
         if model.network:
@@ -92,7 +95,12 @@ def open_engagements(config: Config, observer: Observer, home: Path | None = Non
             effort=config.audit.effort,  # type: ignore[arg-type]  # checked when the configuration was read
             artifact=_artifact(config, model, loads[model.name]),
             claim=claim,
-            options={**config.assess, "casemate": {"sha256": _identity(loads[model.name], networks.get(model.name))}},
+            options={
+                **config.assess,
+                LINKAGE.id: tables,
+                "casemate": {"sha256": _identity(loads[model.name], networks.get(model.name))},
+            },
+            handed_out=released,
         )
     return Opened(engagements, loads, networks)
 
@@ -149,6 +157,28 @@ def edited(schema: Schema, config: Config) -> Schema:
             next_step="compare them with the header of the training file",
         )
     return schema.edit(given, sensitive=config.data.sensitive)
+
+
+def _tables(config: Config, members: Dataset, observer: Observer) -> tuple[dict[str, Any], HandedOut | None]:
+    """What ``[anonymize]`` says of the training rows, as settings of the assessment, and what was released of them."""
+    asked = config.anonymize
+    there = {*members.schema.names, config.data.target, config.data.subject}
+    strange = sorted(set(asked.columns) - there)
+    if strange and members.schema.columns:
+        observer.note(f"[anonymize.columns] names what is no column of the training data: {', '.join(strange)}")
+    trees = {
+        name: str(config.path(told)) if told.endswith(".csv") else told for name, told in asked.hierarchies.items()
+    }
+    settings: dict[str, Any] = {
+        "target": config.data.target,
+        "columns": dict(asked.columns),
+        "errors": asked.errors,
+        **config.assess.get(LINKAGE.id, {}),
+    }
+    if not asked.released:
+        return settings, None
+    released, digests = handed_out(config.path(asked.released), asked.separator, trees)
+    return {**settings, **digests}, released
 
 
 def answer_policy(text: str) -> AnswerPolicy:

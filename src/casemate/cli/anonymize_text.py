@@ -1,17 +1,14 @@
-"""What ``casemate anonymize`` says: for people, and for programs (``casemate.anonymize/1``)."""
+"""What ``casemate anonymize`` says to people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from casemate.privacy.tables.columns import ColumnReport
 from casemate.privacy.tables.publishing import Publication
 from casemate.privacy.tables.roles import ColumnRole, shown
-
-SCHEMA = "casemate.anonymize/1"
 
 
 def as_text(made: Publication, written: Mapping[str, str], verdict: str, said: str) -> str:
@@ -31,43 +28,10 @@ def as_text(made: Publication, written: Mapping[str, str], verdict: str, said: s
     return "\n".join([text, "", f"{verdict}  {said}", *where])
 
 
-def as_json(made: Publication, subject: str, seed: int, written: Mapping[str, str]) -> str:
-    """The same for programs; pairs of measurements are those of ``casemate.results/1``."""
-    release = made.release
-    verdict, said = made.verdict
-    pairs = [each.pair(subject, seed) for each in made.attacks.comparisons] if made.attacks else []
-    content: dict[str, Any] = {
-        "schema": SCHEMA,
-        "subject": subject,
-        "written": dict(written),
-        "rows": {"released": len(release.table), "left_out": release.suppressed, "classes": release.classes},
-        "columns": [_column(each) for each in made.columns],
-        "made": [*release.notes, *made.made],
-        "holds": release.holds,
-        "limits": made.limits,
-        "pairs": pairs,
-        "not_tried": made.attacks.left_out if made.attacks else (),
-        "verdict": {"decision": verdict, "reason": said},
-    }
-    return msgspec.json.encode(content).decode() + "\n"
-
-
 def roles_toml(roles: Sequence[ColumnRole]) -> str:
     """The roles as a section of casemate.toml, to be mended there."""
     lines = [f"{msgspec.json.encode(each.name).decode()} = {msgspec.json.encode(each.role).decode()}" for each in roles]
     return "\n".join(["[anonymize.columns]", *lines])
-
-
-def _column(each: ColumnReport) -> dict[str, Any]:
-    return {
-        "name": each.column.name,
-        "role": each.column.role,
-        "reason": each.column.reason,
-        "before": each.before,
-        "after": each.after,
-        "disclosed": each.disclosed,
-        "likeliest": each.likeliest,
-    }
 
 
 def _columns(columns: Sequence[ColumnReport]) -> str:

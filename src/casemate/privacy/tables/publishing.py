@@ -140,7 +140,7 @@ def _trees(
     unknown = sorted(set(section.hierarchies) - set(quasi))
     if unknown:
         raise UsageError(f"{unknown[0]!r} has a hierarchy and is no quasi-identifier", next_step="give it that role")
-    given = {name: _how(section.hierarchies.get(name)) for name in quasi}
+    given = {name: how(section.hierarchies.get(name)) for name in quasi}
     method: Literal["exact", "mondrian"] = "exact" if section.method == "auto" else section.method
     trees = Anonymizer(models, method=method).hierarchies(people, given)
     if section.method == "auto" and math.prod(each.height + 1 for each in trees.values()) > MOST_NODES:
@@ -148,7 +148,12 @@ def _trees(
     return trees, method
 
 
-def _how(told: str | None) -> Hierarchy | Kind | None:
+def how(told: str | None) -> Hierarchy | Kind | None:
+    """What a configuration says of a column: a kind of generalization, the file of a hierarchy, or nothing.
+
+    Raises:
+        DataError: the file cannot be read, or holds no hierarchy.
+    """
     if told is None:
         return None
     for kind in get_args(Kind):
