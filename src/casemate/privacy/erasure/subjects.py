@@ -109,7 +109,7 @@ def as_text(subject: object) -> str:
     Raises:
         DataError: the id is missing.
     """
-    value = subject.item() if isinstance(subject, np.generic) else subject
+    value: Any = subject.item() if isinstance(subject, np.generic) else subject
     if (
         value is None
         or (not isinstance(value, str) and pd.api.types.is_scalar(value) and pd.isna(value))
