@@ -24,6 +24,7 @@ from casemate.custody.signing.home import home_signers
 from casemate.keys.files import default_home
 from casemate.ledger.statement import STATEMENT
 from casemate.privacy.erasure import Influence, Removal, ShardedClassifier, SubjectKey
+from casemate.privacy.erasure.subjects import as_text
 from casemate.training.engagement import Engagement
 
 PREDICATE: Final = f"urn:casemate:{UNLEARNING}:1"
@@ -82,7 +83,7 @@ def erase(
         raise no_subjects()
     engagements = opened_or_refused(config, observer or Silent(), home).engagements
     engagement = _chosen(engagements, model, subjects)
-    members, sharded = engagement.members, _sharded(engagement)
+    members, sharded = engagement.members, _sharded(engagement, subjects)
     sharded.key = SubjectKey.open(key or (home or default_home()) / KEY)
     sharded.attach(members.features, sharded.classes_[members.labels], members.subjects)
     theirs = members.take(sharded.check_removal(list(subjects))[1])
@@ -109,7 +110,7 @@ def _chosen(engagements: dict[str, Engagement], name: str, subjects: Sequence[st
     return made[0] if made else next(iter(engagements.values()))
 
 
-def _sharded(engagement: Engagement) -> ShardedClassifier:
+def _sharded(engagement: Engagement, subjects: Sequence[str]) -> ShardedClassifier:
     model = engagement.target.model
     if isinstance(model, ShardedClassifier):
         return model
@@ -119,10 +120,12 @@ def _sharded(engagement: Engagement) -> ShardedClassifier:
             f"{engagement.name} is not made of shards, so nobody can be removed from it without training it anew",
             next_step="train it in shards with `casemate train --shards 8`, and name that file in [[model]]",
         )
-    bound = Influence(certificate.epsilon, certificate.delta)
+    wanted, ids = set(map(as_text, subjects)), engagement.members.subjects
+    theirs = 0 if ids is None else sum(as_text(each) in wanted for each in ids)
+    bound = Influence(certificate.epsilon, certificate.delta, max(theirs, 1))
     raise UsageError(
         f"{engagement.name} was trained with differential privacy, and nobody can be removed from it",
-        cause=f"what each row can have changed is bounded instead: {bound}",
+        cause=f"what their rows can have changed is bounded instead: {bound}",
         next_step="rest on that bound, or train anew without the subject's rows, which spends a new budget",
     )
 

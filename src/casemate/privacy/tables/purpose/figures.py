@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from casemate.core.declarations import AssessmentSpec
 from casemate.core.measurement import Measurement
@@ -11,6 +12,7 @@ from casemate.core.threat import Access, ThreatModel
 from casemate.privacy.tables.minimization.search import lost
 from casemate.privacy.tables.purpose.declared import KIND
 from casemate.stats import Estimate
+from casemate.targets.target import Target
 from casemate.training.engagement import Engagement
 
 Right = npt.NDArray[np.bool_]
@@ -58,3 +60,10 @@ def figure(
 def by_pairs(before: Right, after: Right) -> Estimate:
     """Accuracy lost, with its 95 % interval."""
     return lost(before, after, 0.95)
+
+
+def answers_of(target: Target, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """(n, classes) scores, or ones at the labels where there are none."""
+    if target.gives_scores:
+        return np.asarray(target.scores(rows), dtype=np.float64)
+    return np.asarray(target.labels(rows)[:, None] == np.arange(len(target.classes)), dtype=np.float64)

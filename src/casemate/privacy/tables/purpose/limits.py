@@ -14,9 +14,8 @@ from casemate.core.declarations import AssessmentSpec
 from casemate.core.seeds import derive
 from casemate.data.dataset import Dataset
 from casemate.privacy.tables.purpose.declared import PURPOSE
-from casemate.privacy.tables.purpose.figures import by_pairs, figure
+from casemate.privacy.tables.purpose.figures import answers_of, by_pairs, figure
 from casemate.stats import Estimate, clopper_pearson
-from casemate.targets.target import Target
 from casemate.training.engagement import Conclusion, Engagement, Result, Task
 
 EQUAL: Final = 1e-9
@@ -55,13 +54,13 @@ class Limits:
             anew = engagement.recipe.fit(_told(engagement.members, limited, usual), seed)
             before = engagement.target.labels(rows.features) == rows.labels
             return {"before": before, "after": anew.labels(_told(rows, limited, usual).features) == rows.labels}
-        answers = _answers(engagement.target, rows.features)
+        answers = answers_of(engagement.target, rows.features)
         changed, right = [], []
         for name, step in limited.items():
             order = np.random.default_rng(derive(seed, name)).permutation(len(rows))
             column = rows.features[name]
             other = _rounded(column, step) if step else column.iloc[order].set_axis(column.index)
-            after = _answers(engagement.target, rows.features.assign(**{name: other}))
+            after = answers_of(engagement.target, rows.features.assign(**{name: other}))
             changed.append(np.abs(after - answers).max(axis=1) > EQUAL)
             right.append(after.argmax(axis=1) == rows.labels)
         shape = (len(limited), len(rows))
@@ -99,13 +98,6 @@ class Limits:
         allowed = settings.get("allowed")
         without: dict[str, float | None] = {name: None for name in names if allowed is not None and name not in allowed}
         return {**without, **{str(name): float(step) for name, step in (settings.get("precision") or {}).items()}}
-
-
-def _answers(target: Target, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """(n, classes) scores, or ones at the labels where there are none."""
-    if target.gives_scores:
-        return np.asarray(target.scores(rows), dtype=np.float64)
-    return np.asarray(target.labels(rows)[:, None] == np.arange(len(target.classes)), dtype=np.float64)
 
 
 def _rounded(column: pd.Series, step: float) -> pd.Series:

@@ -18,7 +18,7 @@ from casemate.data.dataset import Dataset
 from casemate.privacy.tables.minimization.ladders import Ladder
 from casemate.privacy.tables.minimization.minimizer import FEWEST, Minimizer
 from casemate.privacy.tables.purpose.declared import NEEDS
-from casemate.privacy.tables.purpose.figures import by_pairs, figure
+from casemate.privacy.tables.purpose.figures import answers_of, by_pairs, figure
 from casemate.targets.target import Target
 from casemate.training.engagement import Conclusion, Effort, Engagement, Result, Task
 
@@ -39,9 +39,7 @@ class _Asked:
         return self.target.labels(rows)
 
     def predict_proba(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
-        if self.target.gives_scores:
-            return np.asarray(self.target.scores(rows), dtype=np.float64)
-        return np.asarray(self.target.labels(rows)[:, None] == np.arange(len(self.target.classes)), dtype=np.float64)
+        return answers_of(self.target, rows)
 
 
 class Needs:
