@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from casemate.audit.train import PREDICATE
+from casemate.audit.claims.said import PREDICATE
 from casemate.core.digests import Digest, canonical_json
 from casemate.core.errors import DataError, UsageError
 from casemate.core.measurement import Measurement

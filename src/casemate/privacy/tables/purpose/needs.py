@@ -48,7 +48,9 @@ class Needs:
     spec: AssessmentSpec = NEEDS
 
     def applies(self, engagement: Engagement) -> str:
-        """Rows to choose by and to judge by are needed."""
+        """A purpose has to be stated, for nothing is needed or not by itself; and rows to choose by and to judge by."""
+        if "allowed" not in engagement.settings(self.spec.id):
+            return "no [purpose] says what the data may be used for"
         few = len(engagement.nonmembers) < 2 * FEWEST
         return f"{len(engagement.nonmembers)} held-out rows are too few; {2 * FEWEST} are needed" if few else ""
 
