@@ -14,9 +14,9 @@ from sklearn.base import BaseEstimator
 from sklearn.datasets import load_diabetes
 
 from casemate.audit import synthesize as synthesis
+from casemate.audit.claims.said import PREDICATE
 from casemate.audit.synthesize import Synthesized
 from casemate.audit.synthetic_document import synthetic_schema
-from casemate.audit.train import PREDICATE
 from casemate.cli.app import run
 from casemate.core.digests import Digest
 from casemate.privacy.dp.certificate import Certificate

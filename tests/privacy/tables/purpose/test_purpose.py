@@ -111,7 +111,11 @@ def test_columns_that_are_not_needed_are_advised_away() -> None:
     members = make_column_transformer((OneHotEncoder(), ["faith"]), (StandardScaler(), ["age", "shoe"]))
     recipe = SklearnRecipe(make_pipeline(members, LogisticRegression()))  # looks at all three
     engagement = engaged(["age"]).changed(
-        target=recipe.fit(MEMBERS, 0), recipe=recipe, nonmembers=people(3000, 3), effort="standard", options={}
+        target=recipe.fit(MEMBERS, 0),
+        recipe=recipe,
+        nonmembers=people(3000, 3),
+        effort="standard",
+        options={NEEDS.id: {"allowed": None}},
     )
     found = measured(Needs(), engagement)
     assert found["unused_fields", ""].note == "need not be collected: shoe"
