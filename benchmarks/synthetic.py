@@ -106,7 +106,7 @@ def main() -> None:
     sizes = {str(name): int(coded[name].max()) + 1 for name in coded.columns}
     train, test = coded[:TRAIN], coded[TRAIN:]
     print(
-        f"Adult, {len(train):,} people, epsilon {EPSILON:g}, delta {DELTA:g}, {SEEDS} seeds; means with 95 % intervals\n"
+        f"Adult, {len(train):,} people, epsilon {EPSILON:g}, delta {DELTA:g}, {SEEDS} seeds; 95 % intervals\n"
     )
     print("| synthesizer | pairs of columns: total variation | accuracy, trained on synthetic rows | CPU s |")
     print("|---|---|---|---|")
