@@ -105,9 +105,7 @@ def main() -> None:
     coded = whole.apply(lambda column: pd.factorize(column, sort=True)[0])
     sizes = {str(name): int(coded[name].max()) + 1 for name in coded.columns}
     train, test = coded[:TRAIN], coded[TRAIN:]
-    print(
-        f"Adult, {len(train):,} people, epsilon {EPSILON:g}, delta {DELTA:g}, {SEEDS} seeds; 95 % intervals\n"
-    )
+    print(f"Adult, {len(train):,} people, epsilon {EPSILON:g}, delta {DELTA:g}, {SEEDS} seeds; 95 % intervals\n")
     print("| synthesizer | pairs of columns: total variation | accuracy, trained on synthetic rows | CPU s |")
     print("|---|---|---|---|")
     made = {"casemate, MST": ours(train, sizes, "mst"), "casemate, AIM": ours(train, sizes, "aim")}
