@@ -13,7 +13,7 @@ from casemate.audit.release import witness
 from casemate.cli.anonymize_synthetic import anonymize_by_synthesis
 from casemate.cli.anonymize_text import as_text, roles_toml
 from casemate.cli.services import open_recipients, open_services
-from casemate.cli.terminal import console
+from casemate.cli.terminal import console, watching
 from casemate.core.digests import Digest
 from casemate.core.errors import StorageError, UsageError
 from casemate.custody.envelope import Sealer
@@ -170,7 +170,8 @@ def anonymize(
     secret = _key(section)
 
     def work() -> Publication:
-        return publish(frame, section, secret)
+        with watching() as observer:
+            return publish(frame, section, secret, observer)
 
     def handed_out(made: Publication) -> tuple[bytes, dict[str, str]]:
         """Write what may be written; the report, and the digest of the released table."""

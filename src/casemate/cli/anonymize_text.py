@@ -10,18 +10,28 @@ from casemate.privacy.tables.columns import ColumnReport
 from casemate.privacy.tables.publishing import Publication
 from casemate.privacy.tables.roles import ColumnRole, shown
 
+TOLD = (
+    "alone: rows whose value nobody else has; bits: how much a value narrows down whose row it is; known: sensitive "
+    "values that all rows of a class share"
+)
+ACHIEVED = (
+    "linkage: chance to point at the right row; others: right answers, right answers without the table, and what the "
+    "table leaks besides, compared with people who are not in it; [95 % intervals]\n"
+    "before: the rows as they are; order: who has a list of the people in the order of the rows"
+)
+
 
 def as_text(made: Publication, written: Mapping[str, str], verdict: str, said: str) -> str:
     """The whole report: roles, columns, what holds, attacks, what does not hold, the verdict."""
     release = made.release
     parts = [
         ("Columns", shown(made.roles)),
-        ("What each tells, before and after", _columns(made.columns)),
+        ("What each column tells, before -> after", f"{_columns(made.columns)}\n{TOLD}"),
         ("Made", _list([*release.notes, *made.made])),
         ("Holds", _list(release.holds)),
     ]
     if made.attacks is not None:
-        parts.append(("Attacked, before and after", repr(made.attacks)))
+        parts.append(("Attacked, before and after", f"{made.attacks!r}\n{ACHIEVED}"))
     parts.append(("Does not protect", _list(made.limits)))
     text = "\n\n".join(f"{title}\n{body}" for title, body in parts)
     where = [f"wrote {path}" for path in written.values()] or ["nothing was written"]
@@ -35,7 +45,7 @@ def roles_toml(roles: Sequence[ColumnRole]) -> str:
 
 
 def _columns(columns: Sequence[ColumnReport]) -> str:
-    rows = [("column", "values", "alone", "bits", "disclosed by its class", "values left at worst")]
+    rows = [("column", "values", "alone", "bits", "known from its class", "values to guess among, at worst")]
     for each in columns:
         after = each.after
         rows.append(
