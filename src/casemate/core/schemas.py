@@ -21,9 +21,7 @@ def written_schema(kind: type[msgspec.Struct], narrower: Mapping[str, Mapping[st
 
     Example:
         >>> from typing import Literal
-        >>> class Said(msgspec.Struct):
-        ...     schema: Literal["casemate.said/1"]
-        ...     share: float = 0.0
+        >>> Said = msgspec.defstruct("Said", [("schema", Literal["casemate.said/1"]), ("share", float, 0.0)])
         >>> made = msgspec.json.decode(written_schema(Said, {"share": {"maximum": 1}}))
         >>> made["title"], made["required"], made["properties"]["share"]
         ('casemate.said/1', ['schema', 'share'], {'maximum': 1, 'type': 'number'})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pickle import Pickler
 from typing import Any, Final
 
 import msgspec
@@ -99,7 +99,7 @@ def fingerprint(model: object) -> str:
     return hashlib.sha256(stream.getbuffer()).hexdigest()
 
 
-class _Plain(pickle.Pickler):
+class _Plain(Pickler):
     """Writes arrays by their content."""
 
     def reducer_override(self, value: Any) -> Any:
