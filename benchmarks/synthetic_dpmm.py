@@ -90,7 +90,7 @@ def theirs(method: str, python: Path, codes: np.ndarray, sizes: list[int]) -> tu
     with tempfile.TemporaryDirectory() as place:
         given, answer = Path(place) / "given.npz", Path(place) / "answer.npz"
         np.savez(given, codes=codes, sizes=np.array(sizes))
-        program = str(ROOT / "benchmarks" / "_synthesizers.py")
+        program = str(ROOT / "benchmarks" / "_dpmm.py")
         done = subprocess.run(
             [str(python), "-W", "ignore", program, json.dumps(asked), str(given), str(answer)],
             capture_output=True,
@@ -123,7 +123,7 @@ def less(one: np.ndarray, other: np.ndarray) -> str:
 
 def main() -> None:
     """Print the section."""
-    print("## Synthetic tables\n")
+    print("## Synthetic tables beside dpmm\n")
     python = peer("dpmm")
     if python is None or not (folder() / "arx" / "adult.csv").exists():
         print("SKIPPED: CASEMATE_BENCH_DATA/arx or the peer's environment is absent (make peers).\n")
@@ -138,9 +138,9 @@ def main() -> None:
     print(
         f"Adult, {ROWS:,} rows, {len(sizes)} columns, epsilon {EPSILON:g}, delta {DELTA:g}; {SEEDS} runs each."
         " Distances are mean total variation of all marginals of so many columns to the private table; the classifier"
-        f" (logistic regression) learns from the synthetic table and is tested on {len(others):,} other people. Differences are"
-        f" casemate's minus dpmm's: below 0 is better for distances, above 0 for accuracy. dpmm 0.1.9, {STEPS} steps"
-        " a round for AIM.\n"
+        f" (logistic regression) learns from the synthetic table and is tested on {len(others):,} other people."
+        f" Differences are casemate's minus dpmm's: below 0 is better for distances, above 0 for accuracy."
+        f" dpmm 0.1.9, {STEPS} steps a round for AIM.\n"
     )
     print("| table | 1 column | 2 columns | 3 columns | accuracy | CPU s |\n|---|---|---|---|---|---|")
     real = scored(mine, mine, others, sizes, target)
