@@ -24,7 +24,7 @@ for seed in range(asked["seeds"]):
             max_model_size=asked["cells"] * 8 / 2**20, n_iters=asked["steps"], n_jobs=1,
         )  # fmt: skip
     else:
-        model = MSTGM(epsilon=asked["epsilon"], delta=asked["delta"], n_jobs=1)
+        model = MSTGM(epsilon=asked["epsilon"], delta=asked["delta"], n_iters=asked["steps"], n_jobs=1)
     model.set_domain({name: int(size) for name, size in zip(names, given["sizes"], strict=True)})
     model.set_random_state(np.random.RandomState(seed))
     model.fit(table.copy())

@@ -2,8 +2,8 @@
 
 ARX's columns of Adult (30,162 people) are read from ``CASEMATE_BENCH_DATA/arx``: 20,000 are private, the rest judge a
 classifier. Both sides get the same code books, neighbors (one row more or less), delta and rows to draw; AIM gets the
-same workload, all triples of columns, and the same limit on its model. dpmm's AIM takes fewer steps a round than its
-default of 1,000, so that a run stays short; ``STEPS`` says how many. Noise of dpmm cannot be seeded, ours is.
+same workload, all triples of columns, and the same limit on its model. dpmm fits its models in ``STEPS`` steps, not in
+its 1,000 (AIM) and 5,000 (MST), so that a run stays short. Noise of dpmm cannot be seeded, ours is.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def main() -> None:
         " Distances are mean total variation of all marginals of so many columns to the private table; the classifier"
         f" (logistic regression) learns from the synthetic table and is tested on {len(others):,} other people."
         f" Differences are casemate's minus dpmm's: below 0 is better for distances, above 0 for accuracy."
-        f" dpmm 0.1.9, {STEPS} steps a round for AIM.\n"
+        f" dpmm 0.1.9, {STEPS} steps a fit.\n"
     )
     print("| table | 1 column | 2 columns | 3 columns | accuracy | CPU s |\n|---|---|---|---|---|---|")
     real = scored(mine, mine, others, sizes, target)
