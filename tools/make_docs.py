@@ -15,9 +15,11 @@ from casemate.assurance.report import results_schema
 from casemate.audit import config
 from casemate.audit.explain import rules
 from casemate.audit.registry import registry
+from casemate.audit.synthetic_document import synthetic_schema
 from casemate.cli.verbs import EPILOG, VERBS
 from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
+from casemate.privacy.tables.document import anonymize_schema
 from casemate.privacy.tables.options import AnonymizeSection
 from casemate.threats.supply_chain.options import ScanSection
 from casemate.threats.supply_chain.output.schemas import diff_schema, scan_schema
@@ -47,6 +49,8 @@ def pages() -> dict[str, str]:
         "assessments.md": assessments(),
         "results.schema.json": msgspec.json.format(results_schema()).decode() + "\n",
         "scan.schema.json": msgspec.json.format(scan_schema()).decode() + "\n",
+        "anonymize.schema.json": msgspec.json.format(anonymize_schema()).decode() + "\n",
+        "synthetic.schema.json": msgspec.json.format(synthetic_schema()).decode() + "\n",
         "scan-diff.schema.json": msgspec.json.format(diff_schema()).decode() + "\n",
     }
 

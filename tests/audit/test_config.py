@@ -88,3 +88,18 @@ def test_init_never_overwrites_unasked(scene: Scene) -> None:
 def test_init_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="0 model files"):
         write_initial(tmp_path)
+
+
+def test_a_purpose_is_judged_without_being_asked_for(scene: Scene) -> None:
+    """Four columns of the linear model are not allowed, and it uses all of them."""
+    scene.edit("workers = 1", 'workers = 1\nonly = ["data.purpose"]')
+    scene.edit("[data]", '[purpose]\ntext = "triage"\nallowed = ["mean_radius", "mean_texture", "large"]\n\n[data]')
+    config = read_config(scene.config)
+    assert config.policy.tolerances[-1].reason == "triage"
+    assert config.assess["data.minimization"]["allowed"] == ["mean_radius", "mean_texture", "large"]
+    done = scene.casemate("audit")
+    assert done.returncode == 1
+    assert "disallowed fields: 4" in done.stdout
+    assert "CM-MIN-001" in (scene.audit / "results.sarif").read_text()
+    scene.edit('"mean_texture", "large"', '"mean_texture", "lrage"')
+    assert "columns the data do not have: lrage" in scene.casemate("audit").stderr

@@ -89,6 +89,7 @@ def record_measurements(book: Notebook, found: Iterable[Concluded]) -> None:
                 for m in each.conclusion.measurements
             ],
         )
+        book.record("pair", [({"pair": said(p), "plan": book.plan.digest}, subject) for p in each.conclusion.pairs])
         record_exhibits(book, each)
 
 

@@ -15,6 +15,7 @@ from casemate.core.errors import UsageError
 from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
 from casemate.privacy.tables.options import AnonymizeSection
+from casemate.privacy.tables.purpose.section import PurposeSection
 from casemate.threats.supply_chain.options import ScanSection
 
 
@@ -119,6 +120,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     defense: tuple[DefenseSection, ...] = ()
     scan: ScanSection = ScanSection()
     anonymize: AnonymizeSection = AnonymizeSection()
+    purpose: PurposeSection = PurposeSection()
     folder: str = "."
 
     def path(self, relative: str) -> Path:
@@ -159,7 +161,11 @@ def read_config(path: Path, **overrides: Any) -> Config:
         raise UsageError(f"{path.name}: {_explain(str(error))}", next_step="mend that key") from error
     if config.audit.effort not in ("quick", "standard", "thorough"):
         raise UsageError(f"audit.effort is {config.audit.effort!r}", next_step='use "quick", "standard" or "thorough"')
-    return msgspec.structs.replace(config, folder=str(path.parent.resolve()))
+    config = msgspec.structs.replace(config, folder=str(path.parent.resolve()))
+    if not config.purpose.stated:
+        return config
+    assess, policy = config.purpose.options(config.assess), config.purpose.policy(config.policy)
+    return msgspec.structs.replace(config, assess=assess, policy=policy)
 
 
 def _environment() -> dict[str, Any]:
@@ -201,6 +207,7 @@ def _sections() -> tuple[type[msgspec.Struct], ...]:
         DefenseSection,
         ScanSection,
         AnonymizeSection,
+        PurposeSection,
         Policy,
         Tolerance,
         Column,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from casemate.audit.claims.statement import beside, read_claim, trusted
@@ -16,18 +17,23 @@ from casemate.audit.config import Config, DataSection, ModelSection
 from casemate.core.digests import Digest
 from casemate.core.errors import DataError, TargetError, UsageError
 from casemate.core.observer import Observer
+from casemate.core.seeds import derive
 from casemate.custody import Loaded, Policy, Verifier, load, open_model
 from casemate.data import Dataset, Schema, duplicates_across, infer_schema, read_frame, to_dataset, validate
 from casemate.data.tensors import holds_tensors, read_tensors, repeated
 from casemate.privacy.dp.certificate import Certificate
 from casemate.privacy.dp.defense import PrivateRecipe
 from casemate.privacy.dp.estimator import Private
+from casemate.privacy.erasure.sharded import ShardedClassifier
+from casemate.privacy.erasure.subjects import SIZE, SubjectKey
+from casemate.privacy.tables.audited import handed_out
+from casemate.privacy.tables.declared import LINKAGE
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
 from casemate.targets.network import Network, network_classifier
 from casemate.targets.sklearn import classifier
 from casemate.targets.target import Target
-from casemate.training.engagement import Artifact, Claim, Engagement
+from casemate.training.engagement import Artifact, Claim, Engagement, HandedOut
 from casemate.training.recipe import SklearnRecipe
 
 DETERMINISM_ROWS = 64
@@ -71,6 +77,7 @@ def open_engagements(config: Config, observer: Observer, home: Path | None = Non
     verifiers = _verifiers(config)
     loads = {model.name: _loaded(config, model, verifiers) for model in config.model}
     members, nonmembers = read_data(config, observer)
+    tables, released = _tables(config, members, observer)
     engagements, networks = {}, {}
     for model in config.model:
         if model.network:
@@ -83,12 +90,17 @@ def open_engagements(config: Config, observer: Observer, home: Path | None = Non
             target=target,
             members=members,
             nonmembers=nonmembers,
-            recipe=_recipe(model, loads[model.name], claim),
+            recipe=_recipe(model, loads[model.name], claim, config.audit.seed),
             seed=config.audit.seed,
             effort=config.audit.effort,  # type: ignore[arg-type]  # checked when the configuration was read
             artifact=_artifact(config, model, loads[model.name]),
             claim=claim,
-            options={**config.assess, "casemate": {"sha256": _identity(loads[model.name], networks.get(model.name))}},
+            options={
+                **config.assess,
+                LINKAGE.id: tables,
+                "casemate": {"sha256": _identity(loads[model.name], networks.get(model.name))},
+            },
+            handed_out=released,
         )
     return Opened(engagements, loads, networks)
 
@@ -137,13 +149,36 @@ def _read_tensors(config: Config, observer: Observer) -> tuple[Dataset, Dataset]
 def edited(schema: Schema, config: Config) -> Schema:
     """The inferred schema with the user's ``[[column]]`` sections and sensitive columns put over it."""
     given = {column.name: column for column in config.column}
-    unknown = [name for name in (*given, *config.data.sensitive, *config.data.groups) if name not in schema.names]
+    named = (*given, *config.data.sensitive, *config.data.groups, *config.purpose.names)
+    unknown = [name for name in named if name not in schema.names]
     if unknown:
         raise DataError(
             f"the configuration speaks of columns the data do not have: {', '.join(sorted(set(unknown)))}",
             next_step="compare them with the header of the training file",
         )
     return schema.edit(given, sensitive=config.data.sensitive)
+
+
+def _tables(config: Config, members: Dataset, observer: Observer) -> tuple[dict[str, Any], HandedOut | None]:
+    """What ``[anonymize]`` says of the training rows, as settings of the assessment, and what was released of them."""
+    asked = config.anonymize
+    there = {*members.schema.names, config.data.target, config.data.subject}
+    strange = sorted(set(asked.columns) - there)
+    if strange and members.schema.columns:
+        observer.note(f"[anonymize.columns] names what is no column of the training data: {', '.join(strange)}")
+    trees = {
+        name: str(config.path(told)) if told.endswith(".csv") else told for name, told in asked.hierarchies.items()
+    }
+    settings: dict[str, Any] = {
+        "target": config.data.target,
+        "columns": dict(asked.columns),
+        "errors": asked.errors,
+        **config.assess.get(LINKAGE.id, {}),
+    }
+    if not asked.released:
+        return settings, None
+    released, digests = handed_out(config.path(asked.released), asked.separator, trees)
+    return {**settings, **digests}, released
 
 
 def answer_policy(text: str) -> AnswerPolicy:
@@ -198,11 +233,15 @@ def _claim(config: Config, model: ModelSection, loaded: Loaded, members: Dataset
     )
 
 
-def _recipe(model: ModelSection, loaded: Loaded, claim: Claim | None) -> SklearnRecipe | None:
+def _recipe(model: ModelSection, loaded: Loaded, claim: Claim | None, seed: int) -> SklearnRecipe | None:
+    """How to make models like this one; one made of shards gets a key of its own, as an adversary would give it."""
     if not model.recipe or model.network:
         return None
-    private = claim is not None or isinstance(_last(loaded.model), Private)
-    return PrivateRecipe(loaded.model) if private else SklearnRecipe(loaded.model)
+    made = loaded.model
+    if isinstance(made, ShardedClassifier) and made.key is None:
+        made = clone(made).set_params(key=SubjectKey(derive(seed, "shards").to_bytes(SIZE, "big")))
+    private = claim is not None or isinstance(_last(made), Private)
+    return PrivateRecipe(made) if private else SklearnRecipe(made)
 
 
 def _last(model: Any) -> Any:

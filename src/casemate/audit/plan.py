@@ -172,7 +172,8 @@ def make_plan(config: Config, engagements: Mapping[str, Engagement], scopes: Seq
         casemate=casemate.__version__,
         policy=with_promises(config.policy, scopes),
         subjects={name: identity(engagement) for name, engagement in engagements.items()},
-        data={data.name: data.digest.hex for e in engagements.values() for data in (e.members, e.nonmembers)},
+        data={data.name: data.digest.hex for e in engagements.values() for data in (e.members, e.nonmembers)}
+        | {e.handed_out.path.name: e.handed_out.sha256 for e in engagements.values() if e.handed_out},
         assessments=tuple(each.item for each in scopes),
         options=dict(config.assess),
         seed=config.audit.seed,

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TypeVar
 
 import casemate.privacy.dp.declarations as private
+import casemate.privacy.tables.declarations as tables
 import casemate.quality.declarations as quality
 import casemate.threats.evasion.declarations as evasion
 import casemate.threats.extraction.declarations as extraction
@@ -31,6 +32,7 @@ BUILT_IN: tuple[ModuleType, ...] = (
     poisoning,
     supply_chain,
     private,
+    tables,
 )
 
 

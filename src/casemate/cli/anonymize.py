@@ -10,14 +10,16 @@ from typing import Any, Literal
 import msgspec
 
 from casemate.audit.release import witness
-from casemate.cli.anonymize_text import as_json, as_text, roles_toml
+from casemate.cli.anonymize_synthetic import anonymize_by_synthesis
+from casemate.cli.anonymize_text import as_text, roles_toml
 from casemate.cli.services import open_recipients, open_services
-from casemate.cli.terminal import console
+from casemate.cli.terminal import console, watching
 from casemate.core.digests import Digest
 from casemate.core.errors import StorageError, UsageError
 from casemate.custody.envelope import Sealer
 from casemate.custody.envelope.publish import Draft
 from casemate.keys.files import default_home
+from casemate.privacy.tables.document import document, encoded
 from casemate.privacy.tables.frames import read_table, write_table
 from casemate.privacy.tables.options import AnonymizeSection, Format, read_options
 from casemate.privacy.tables.pseudonyms import PseudonymKey
@@ -62,6 +64,11 @@ def anonymize(
     victims: int | None = None,
     at_most: float | None = None,
     seed: int | None = None,
+    synthetic: bool | None = None,
+    epsilon: float | None = None,
+    delta: float | None = None,
+    domain: list[str] | None = None,
+    target: str | None = None,
     separator: str | None = None,
     format: Format | None = None,
     config: Path | None = None,
@@ -81,10 +88,12 @@ def anonymize(
       casemate anonymize patients.parquet --quasi age --quasi zip --hierarchy zip=zip.csv --t 0.2
       casemate anonymize visits.csv --pseudonym patient --shift visit --weeks --key-service file:models.kek
       casemate anonymize patients.csv --config casemate.toml --format json
+      casemate anonymize patients.csv --synthetic --epsilon 1 --delta 1e-6 --domain age=0..119
 
     Args:
         table: a .csv or .parquet file, one row a person.
-        out: where the released table goes, .csv or .parquet; beside the table, as NAME.released.csv, if not given.
+        out: where the released table goes, .csv or .parquet; if not given, where [anonymize] says, else beside the
+            table as NAME.released.csv.
         quasi: column that others may know about a person (this and others that name columns: several times).
         sensitive: column that nobody should learn about a person; released as it is.
         drop: column that is left out, a name for example.
@@ -115,6 +124,12 @@ def anonymize(
         victims: at most so many people are attacked (3000).
         at_most: linkage rate that is tolerated; 1/k and 2 points if not given.
         seed: of who is attacked.
+        synthetic: write rows of nobody, drawn from noisy marginals with differential privacy, and a signed certificate.
+        epsilon: of the budget for that (1).
+        delta: of the budget, far below 1 / rows; without it epsilon is pure, and the rows are of less use.
+        domain: what a column can hold, said beforehand, as NAME=LOW..HIGH (numbers or days) or NAME=A|B|C; otherwise it
+            is taken from the rows and assumed to be public.
+        target: column that a classifier learns from the synthetic rows; a sensitive one if not given.
         separator: between cells of CSV.
         format: what goes to stdout: text or json.
         config: a TOML file whose section [anonymize] says how to release.
@@ -126,7 +141,8 @@ def anonymize(
         "k": k, "l": l, "diversity": diversity, "t": t, "limit": limit, "method": method, "seconds": seconds,
         "keep_order": keep_order, "person": person, "days": days, "weeks": weeks, "key": key and str(key),
         "key_service": key_service, "attack": attack, "errors": errors, "victims": victims, "at_most": at_most,
-        "seed": seed, "separator": separator, "format": format, "contexts": _pairs("context", context),
+        "seed": seed, "separator": separator, "synthetic": synthetic, "epsilon": epsilon, "delta": delta,
+        "target": target, "domains": _pairs("domain", domain), "format": format, "contexts": _pairs("context", context),
         "hierarchies": _pairs("hierarchy", hierarchy), "noise": _pairs("noise", noise),
     }  # fmt: skip
     named = {
@@ -139,23 +155,34 @@ def anonymize(
         roles = infer_roles(frame, section.columns)
         console().print(f"{shown(roles)}\n\n{roles_toml(roles)}", soft_wrap=True, markup=False)
         return 0
-    goal = out or table.with_name(f"{table.stem}.released{table.suffix}")
+    kind = "synthetic" if section.synthetic else "released"
+    goal = out or (
+        Path(section.released) if section.released else table.with_name(f"{table.stem}.{kind}{table.suffix}")
+    )
     _check(table, goal, lookup, replace=replace)
+    if section.synthetic:
+        if lookup is not None or evidence is not None:
+            raise UsageError(
+                "a synthetic table has no pseudonyms to look up, and its certificate is its evidence",
+                next_step="leave --lookup and --evidence out",
+            )
+        return anonymize_by_synthesis(table, frame, goal, section)
     secret = _key(section)
 
     def work() -> Publication:
-        return publish(frame, section, secret)
+        with watching() as observer:
+            return publish(frame, section, secret, observer)
 
     def handed_out(made: Publication) -> tuple[bytes, dict[str, str]]:
         """Write what may be written; the report, and the digest of the released table."""
         if made.verdict[0] == "FAIL":
-            return as_json(made, table.name, section.seed, {}).encode(), {}
+            return encoded(document(made, table.name, section.seed, {})).encode(), {}
         content = write_table(made.release.table, goal.suffix, section.separator)
         if lookup is not None:
             _seal(lookup, made, section, lookup_for, replace=replace)
         _write(goal, content, replace=replace)
         names = {"table": goal.name} | ({"lookup": lookup.name} if lookup else {})
-        return as_json(made, table.name, section.seed, names).encode(), {goal.name: Digest.of(content).hex}
+        return encoded(document(made, table.name, section.seed, names)).encode(), {goal.name: Digest.of(content).hex}
 
     command = ""
     if evidence is not None:
@@ -166,7 +193,7 @@ def anonymize(
     verdict, said = made.verdict
     names = {} if verdict == "FAIL" else {"table": str(goal)} | ({"lookup": str(lookup)} if lookup else {})
     if section.format == "json":
-        console().file.write(as_json(made, table.name, section.seed, names))
+        console().file.write(encoded(document(made, table.name, section.seed, names)))
     else:
         text = as_text(made, names, verdict, said) + (f"\nproof  {command}" if command else "")
         console().print(text, soft_wrap=True, markup=False)

@@ -1,9 +1,8 @@
-"""What ``casemate anonymize`` says: for people, and for programs (``casemate.anonymize/1``)."""
+"""What ``casemate anonymize`` says to people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -11,7 +10,15 @@ from casemate.privacy.tables.columns import ColumnReport
 from casemate.privacy.tables.publishing import Publication
 from casemate.privacy.tables.roles import ColumnRole, shown
 
-SCHEMA = "casemate.anonymize/1"
+TOLD = (
+    "alone: rows whose value nobody else has; bits: how much a value narrows down whose row it is; known: sensitive "
+    "values that all rows of a class share"
+)
+ACHIEVED = (
+    "linkage: chance to point at the right row; others: right answers, right answers without the table, and what the "
+    "table leaks besides, compared with people who are not in it; [95 % intervals]\n"
+    "before: the rows as they are; order: who has a list of the people in the order of the rows"
+)
 
 
 def as_text(made: Publication, written: Mapping[str, str], verdict: str, said: str) -> str:
@@ -19,37 +26,16 @@ def as_text(made: Publication, written: Mapping[str, str], verdict: str, said: s
     release = made.release
     parts = [
         ("Columns", shown(made.roles)),
-        ("What each tells, before and after", _columns(made.columns)),
+        ("What each column tells, before -> after", f"{_columns(made.columns)}\n{TOLD}"),
         ("Made", _list([*release.notes, *made.made])),
         ("Holds", _list(release.holds)),
     ]
     if made.attacks is not None:
-        parts.append(("Attacked, before and after", repr(made.attacks)))
+        parts.append(("Attacked, before and after", f"{made.attacks!r}\n{ACHIEVED}"))
     parts.append(("Does not protect", _list(made.limits)))
     text = "\n\n".join(f"{title}\n{body}" for title, body in parts)
     where = [f"wrote {path}" for path in written.values()] or ["nothing was written"]
     return "\n".join([text, "", f"{verdict}  {said}", *where])
-
-
-def as_json(made: Publication, subject: str, seed: int, written: Mapping[str, str]) -> str:
-    """The same for programs; pairs of measurements are those of ``casemate.results/1``."""
-    release = made.release
-    verdict, said = made.verdict
-    pairs = [each.pair(subject, seed) for each in made.attacks.comparisons] if made.attacks else []
-    content: dict[str, Any] = {
-        "schema": SCHEMA,
-        "subject": subject,
-        "written": dict(written),
-        "rows": {"released": len(release.table), "left_out": release.suppressed, "classes": release.classes},
-        "columns": [_column(each) for each in made.columns],
-        "made": [*release.notes, *made.made],
-        "holds": release.holds,
-        "limits": made.limits,
-        "pairs": pairs,
-        "not_tried": made.attacks.left_out if made.attacks else (),
-        "verdict": {"decision": verdict, "reason": said},
-    }
-    return msgspec.json.encode(content).decode() + "\n"
 
 
 def roles_toml(roles: Sequence[ColumnRole]) -> str:
@@ -58,20 +44,8 @@ def roles_toml(roles: Sequence[ColumnRole]) -> str:
     return "\n".join(["[anonymize.columns]", *lines])
 
 
-def _column(each: ColumnReport) -> dict[str, Any]:
-    return {
-        "name": each.column.name,
-        "role": each.column.role,
-        "reason": each.column.reason,
-        "before": each.before,
-        "after": each.after,
-        "disclosed": each.disclosed,
-        "likeliest": each.likeliest,
-    }
-
-
 def _columns(columns: Sequence[ColumnReport]) -> str:
-    rows = [("column", "values", "alone", "bits", "disclosed by its class", "values left at worst")]
+    rows = [("column", "values", "alone", "bits", "known from its class", "values to guess among, at worst")]
     for each in columns:
         after = each.after
         rows.append(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from casemate.core.declarations import AssessmentSpec, DefenseSpec
 from casemate.core.exhibit import Exhibit
-from casemate.core.measurement import Measurement
+from casemate.core.measurement import Measurement, Pair
 from casemate.core.policy import Policy
 from casemate.data.dataset import Dataset
 from casemate.targets.target import Target
@@ -69,6 +69,23 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class HandedOut:
+    """The file that training rows were handed out as, generalized.
+
+    Attributes:
+        path: where it lies.
+        sha256: of its bytes, in hexadecimal.
+        separator: between cells of CSV.
+        hierarchies: of a column, the file of its hierarchy, or the kind of generalization.
+    """
+
+    path: Path
+    sha256: str
+    separator: str = ","
+    hierarchies: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Engagement:
     """One model under attack, with its data and the rules.
 
@@ -84,6 +101,7 @@ class Engagement:
         defense: id of the defense in place, which the adversary knows; None before any.
         artifact: the file that the model was loaded from; None where there is none, as for a defended model.
         claim: the certificate of privacy that lies beside the file; None without one.
+        handed_out: the file that the training rows were handed out as; None where they are not known to have been.
     """
 
     name: str
@@ -97,6 +115,7 @@ class Engagement:
     defense: str | None = None
     artifact: Artifact | None = None
     claim: Claim | None = None
+    handed_out: HandedOut | None = None
 
     def settings(self, assessment: str) -> Mapping[str, Any]:
         """The options given for one assessment."""
@@ -135,12 +154,14 @@ class Conclusion:
         records: named arrays with one value a training row (risk score, leverage, ...); kept encrypted, shown only by
             ``casemate explain --record``.
         exhibits: pictures for the report; they go into it as they are, so they show nothing that must not be seen.
+        pairs: figures before and after a defense that was in place already, where both can be measured at once.
     """
 
     measurements: Sequence[Measurement]
     outcomes: Mapping[int, Array] = field(default_factory=dict)
     records: Mapping[str, Array] = field(default_factory=dict)
     exhibits: Sequence[Exhibit] = ()
+    pairs: Sequence[Pair] = ()
 
 
 class Assessment(Protocol):

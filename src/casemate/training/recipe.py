@@ -50,15 +50,20 @@ class SklearnRecipe:
 
         Labels are given as class codes, so class k of the new target is class k of the data set.
         """
-        fresh = clone(self.estimator)
-        states = {key: seed % (2**32) for key in fresh.get_params() if key.split("__")[-1] == "random_state"}
-        fresh.set_params(**states)
+        fresh = seeded(self.estimator, seed)
         fresh.fit(rows.features, rows.labels)
         return classifier(fresh, rows.name)
 
     def change(self, **parameters: object) -> SklearnRecipe:
         """The same recipe with other parameters, named as in ``set_params``."""
         return SklearnRecipe(clone(self.estimator).set_params(**parameters))
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """An unfitted clone of a scikit-learn estimator, with every ``random_state`` it has set from a seed."""
+    fresh = clone(estimator)
+    fresh.set_params(**{key: seed % (2**32) for key in fresh.get_params() if key.split("__")[-1] == "random_state"})
+    return fresh
 
 
 def describe(value: Any, depth: int = 0) -> Any:

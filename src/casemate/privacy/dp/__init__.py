@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from casemate.privacy.dp.linear.logistic import LogisticRegression
     from casemate.privacy.dp.linear.poisson import PoissonRegressor
     from casemate.privacy.dp.linear.ridge import LinearRegression, Ridge
+    from casemate.privacy.dp.sgd.engine import PrivacyEngine
+    from casemate.privacy.dp.sgd.loader import BatchMemoryManager
     from casemate.privacy.dp.sgd.repair import repaired
     from casemate.privacy.dp.sgd.training import PrivateTraining
     from casemate.privacy.dp.statistics import Statistics
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "Accountant": "accounting.accountant",
     "Approximate": "accounting.events",
+    "BatchMemoryManager": "sgd.loader",
     "Book": "accounting.book",
     "CategoricalNB": "bayes",
     "Certificate": "certificate",
@@ -45,6 +48,7 @@ _HOMES: Final = {
     "PCA": "components",
     "Poisson": "accounting.events",
     "PoissonRegressor": "linear.poisson",
+    "PrivacyEngine": "sgd.engine",
     "PrivacyWarning": "warning",
     "PrivateTraining": "sgd.training",
     "Ridge": "linear.ridge",
@@ -60,6 +64,7 @@ __all__ = [
     "PCA",
     "Accountant",
     "Approximate",
+    "BatchMemoryManager",
     "Book",
     "CategoricalNB",
     "Certificate",
@@ -73,6 +78,7 @@ __all__ = [
     "LogisticRegression",
     "Poisson",
     "PoissonRegressor",
+    "PrivacyEngine",
     "PrivacyWarning",
     "PrivateTraining",
     "Ridge",

@@ -33,3 +33,18 @@ def check_delta(delta: float, *, pure: bool = False) -> None:
             f"delta {delta} lies not between 0 and 1",
             next_step="give a delta far below 1 / rows, 1e-5 for example, or leave it out for pure epsilon",
         )
+
+
+def check_share(delta: float, records: int) -> None:
+    """Refuse a delta that lets one record be published whole.
+
+    Raises:
+        UsageError: it is no smaller than one record in all.
+    """
+    check_delta(delta)
+    if delta >= 1 / records:
+        raise UsageError(
+            f"delta {delta:g} is no guarantee for {records:,} records",
+            cause="to publish one of them whole, drawn by lot, has a smaller delta",
+            next_step=f"give a delta far below {1 / records:.1g}",
+        )

@@ -71,7 +71,7 @@ class Cells:
             if raw:
                 low[at] = places(_only(table, name), name, tree)
             else:
-                low[at], level[at] = _labels(_only(table, name), name, tree)
+                low[at], level[at] = labelled(_only(table, name), name, tree)
         columns = []
         for at, tree in enumerate(hierarchies.values()):
             group = tree.groups[level[at], low[at]]
@@ -208,12 +208,22 @@ class Cells:
         )
 
 
-def _labels(column: pd.Series, name: str, tree: Hierarchy) -> tuple[Whole, Whole]:
-    """(rows,) a place that each cell stands for, and the highest level at which its text is a label."""
+def label_places(tree: Hierarchy) -> dict[str, tuple[int, int]]:
+    """Of each label, a place that it stands for, and the highest level at which it stands."""
     known: dict[str, tuple[int, int]] = {}
     for level, labels in enumerate(tree.labels):
         first = representatives(tree.groups[level], len(labels)).tolist()
         known |= {label: (at, level) for label, at in zip(labels, first, strict=True)}
+    return known
+
+
+def labelled(column: pd.Series, name: str, tree: Hierarchy) -> tuple[Whole, Whole]:
+    """(rows,) a place that each cell stands for, and the highest level at which its text is a label.
+
+    Raises:
+        DataError: a cell holds neither a value nor a label of the hierarchy.
+    """
+    known = label_places(tree)
     codes, uniques = pd.factorize(column, use_na_sentinel=False)
     found = np.array([known.get(as_text(value), (-1, -1)) for value in uniques], dtype=np.int64).reshape(-1, 2)
     rows = found[codes]

@@ -19,7 +19,7 @@ Role = Literal["quasi", "sensitive", "drop", "keep", "pseudonym", "shift", "nois
 keep stays, and nobody can know it; pseudonym is replaced; shift moves dates; noise is added to numbers."""
 ROLES: Final = get_args(Role)
 Format = Literal["text", "json"]
-MAPS: Final = ("columns", "hierarchies", "noise", "contexts")
+MAPS: Final = ("columns", "hierarchies", "noise", "contexts", "domains")
 """Keys that options add to instead of replacing."""
 
 
@@ -49,7 +49,13 @@ class AnonymizeSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         victims: at most so many people are attacked.
         at_most: linkage rate that is tolerated; 0 for 1/k + 0.02.
         seed: of who is attacked.
+        synthetic: whether rows of nobody are written, with differential privacy, instead of generalized ones.
+        epsilon, delta: the budget for that; 0 for pure epsilon.
+        domains: of a column of a synthetic table, what it can hold: "LOW..HIGH" or "A|B|C".
+        target: column that a classifier learns from synthetic rows; "" for a sensitive one.
         separator: between cells of CSV.
+        released: where the released table goes: `casemate anonymize` writes it there unless told otherwise, and
+            `casemate audit` attacks it as what was handed out of the training rows.
         format: what goes to stdout: "text" or "json".
     """
 
@@ -75,7 +81,13 @@ class AnonymizeSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     victims: int = 3000
     at_most: float = 0.0
     seed: int = 20_260_101
+    synthetic: bool = False
+    epsilon: float = 1.0
+    delta: float = 0.0
+    domains: dict[str, str] = {}
+    target: str = ""
     separator: str = ","
+    released: str = ""
     format: Format = "text"
 
 
@@ -128,8 +140,9 @@ def _section(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file.name} cannot be read", cause=str(error)[:300], next_step="mend the file") from error
     if not isinstance(found, dict):
         raise UsageError(f"{file.name}: anonymize is no section", next_step="write it as [anonymize]")
-    if isinstance(found.get("key"), str) and found["key"]:
-        found["key"] = str(file.parent / found["key"])
+    for name in ("key", "released"):
+        if isinstance(found.get(name), str) and found[name]:
+            found[name] = str(file.parent / found[name])
     trees = found.get("hierarchies")
     if isinstance(trees, dict):
         found["hierarchies"] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, get_args
 import pandas as pd
 
 from casemate.core.errors import DataError, UsageError
+from casemate.core.observer import Observer, Silent
 from casemate.privacy.tables.anonymizer import Anonymizer
 from casemate.privacy.tables.attacks.compare import Report, link, minimal, rehearse
 from casemate.privacy.tables.closeness import EqualDistance, OrderedDistance
@@ -79,18 +80,22 @@ class Publication:
         return ("FAIL" if least > self.at_most else "INCONCLUSIVE"), said
 
 
-def publish(table: Any, section: AnonymizeSection, key: PseudonymKey | None = None) -> Publication:
+def publish(
+    table: Any, section: AnonymizeSection, key: PseudonymKey | None = None, observer: Observer | None = None
+) -> Publication:
     """Make a table ready to be handed out.
 
     Args:
         table: (n, columns) one row a person; a frame of pandas or polars.
         section: what is asked for.
         key: of pseudonyms and date shifts.
+        observer: hears about progress.
 
     Raises:
         UsageError: columns, roles and options do not fit, or a key is needed.
         DataError: a column does not hold what its role needs, or the models cannot hold.
     """
+    heard, steps = observer or Silent(), "generalized and attacked" if section.attack else "generalized"
     people = to_pandas(table)
     people = people.rename(columns=str).reset_index(drop=True)
     roles = infer_roles(people, section.columns)
@@ -100,10 +105,17 @@ def publish(table: Any, section: AnonymizeSection, key: PseudonymKey | None = No
     trees, method = _trees(people, by["quasi"], models, section)
     limit = section.limit if method == "exact" else 0.0
     anonymizer = Anonymizer(models, limit, method=method, seconds=section.seconds, keep_order=section.keep_order)
+    heard.begin(steps, 4 if section.attack else 1)
     release = anonymizer.release(changed, trees, drop=by["drop"])
+    heard.advance(steps)
     if not len(release.table):
         raise DataError("no row is left to release", next_step="allow fewer rows to be left out: a smaller limit")
-    attacks = _attacked(people, anonymizer, release, trees, by, section) if section.attack else None
+    attacks = (
+        _attacked(people, anonymizer, release, trees, by, section, lambda: heard.advance(steps))
+        if section.attack
+        else None
+    )
+    heard.end(steps)
     tolerated = section.at_most or (attacks.tolerance if attacks else None)
     told = report(people, release.table, roles)
     return Publication(release, roles, told, attacks, made, lookups, tolerated)
@@ -140,7 +152,7 @@ def _trees(
     unknown = sorted(set(section.hierarchies) - set(quasi))
     if unknown:
         raise UsageError(f"{unknown[0]!r} has a hierarchy and is no quasi-identifier", next_step="give it that role")
-    given = {name: _how(section.hierarchies.get(name)) for name in quasi}
+    given = {name: how(section.hierarchies.get(name)) for name in quasi}
     method: Literal["exact", "mondrian"] = "exact" if section.method == "auto" else section.method
     trees = Anonymizer(models, method=method).hierarchies(people, given)
     if section.method == "auto" and math.prod(each.height + 1 for each in trees.values()) > MOST_NODES:
@@ -148,7 +160,12 @@ def _trees(
     return trees, method
 
 
-def _how(told: str | None) -> Hierarchy | Kind | None:
+def how(told: str | None) -> Hierarchy | Kind | None:
+    """What a configuration says of a column: a kind of generalization, the file of a hierarchy, or nothing.
+
+    Raises:
+        DataError: the file cannot be read, or holds no hierarchy.
+    """
     if told is None:
         return None
     for kind in get_args(Kind):
@@ -201,14 +218,17 @@ def _changed(
 
 def _attacked(
     people: pd.DataFrame, anonymizer: Anonymizer, release: Release, trees: Mapping[str, Hierarchy],
-    by: Mapping[str, list[str]], section: AnonymizeSection,
+    by: Mapping[str, list[str]], section: AnonymizeSection, step: Callable[[], None],
 ) -> Report:  # fmt: skip
     """All attacks. Columns that were replaced are left out of the rehearsal: nobody can know what stands there."""
     known = [*by["sensitive"], *by["keep"]]
     linked = link(release, people, more=known, errors=section.errors, victims=section.victims, seed=section.seed)
+    step()
     drop = [*by["drop"], *by["pseudonym"], *by["shift"], *by["noise"]]
     tried, left_out = rehearse(
         anonymizer, people, trees, by["sensitive"], drop=drop, victims=section.victims, seed=section.seed
     )
+    step()
     guessed, not_guessed = minimal(anonymizer, release, people, by["sensitive"], seed=section.seed)
+    step()
     return Report((*linked, *tried, *guessed), release, (*left_out, *not_guessed))

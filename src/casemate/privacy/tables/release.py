@@ -73,9 +73,17 @@ class Release:
     @property
     def notes(self) -> tuple[str, ...]:
         """How it came to be."""
-        named = [name if level is None else f"{name} (level {level})" for name, level in self.quasi_identifiers.items()]
+        heights = {name: tree.height for name, tree in zip(self.cells.names, self.cells.hierarchies, strict=True)}
+        named = [
+            name
+            if level is None
+            else f"{name} (as it is)"
+            if not level
+            else f"{name} (level {level} of {heights[name]})"
+            for name, level in self.quasi_identifiers.items()
+        ]
         said = [
-            f"quasi-identifiers: {', '.join(named)}",
+            f"generalized: {', '.join(named)}",
             f"{len(self.kept)} rows in {self.classes} classes; {self.suppressed} left out, whose classes failed",
         ]
         if self.emptied:

@@ -53,10 +53,10 @@ class Same(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer = nn.Conv1d(6, 3, 1)
+        self.layer = nn.Conv3d(6, 3, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(x[:, :, None]).flatten(1)
+        return self.layer(x[:, :, None, None, None]).flatten(1)
 
 
 def tied() -> nn.Module:
@@ -85,6 +85,24 @@ MODULES = {
     ),
     "long": (lambda: nn.Sequential(nn.Linear(9, 4), nn.Tanh(), nn.Flatten(), nn.LazyLinear(3)), (40, 9)),
     "short": (lambda: nn.Sequential(nn.Linear(9, 30), nn.LayerNorm([2, 30]), nn.Flatten(), nn.LazyLinear(3)), (2, 9)),
+    "sequence": (
+        lambda: nn.Sequential(
+            nn.Conv1d(4, 6, 3, stride=2, padding=2, dilation=2),
+            nn.InstanceNorm1d(6, affine=True),
+            nn.Tanh(),
+            nn.Conv1d(6, 4, 2, groups=2, bias=False, padding="valid"),
+            nn.RMSNorm([4, 4]),
+            nn.Flatten(),
+            nn.LazyLinear(3),
+        ),
+        (4, 9),
+    ),
+    "norms": (
+        lambda: nn.Sequential(
+            nn.InstanceNorm2d(2, affine=True), nn.Linear(9, 5), nn.RMSNorm(5), nn.Flatten(), nn.LazyLinear(3)
+        ),
+        IMAGES,
+    ),
     "tied": (tied, ROWS),
     "twice": (Twice, ROWS),
     "overwriting": (Overwriting, ROWS),
@@ -194,7 +212,7 @@ def test_what_cannot_be_clipped_is_refused() -> None:
         ("overwriting", "overwritten in place"),
         ("twice", "more than once"),
         ("tied", "2 shares parameters with 0"),
-        ("unruled", "no rule for Conv1d"),
+        ("unruled", "no rule for Conv3d"),
     ],
 )
 def test_the_reason_for_going_one_by_one_is_told(name: str, reason: str) -> None:

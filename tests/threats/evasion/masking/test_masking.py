@@ -101,7 +101,7 @@ def test_the_mean_over_draws_sees_through_noise() -> None:
         torch.manual_seed(0)
         target = Drawn(TorchClassifier(noisy(), 10))
         found = attack.evaluate(target, scene.x[:80], scene.y[:80])
-    assert found.estimate < 0.5
+    assert found.estimate < 0.6
     assert "mean of 16 draws" in found.notes[-1]
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -209,12 +209,12 @@ class _Logistic:
 
     def left(self, weights: Floats) -> float:
         """Length of the gradient in long numbers, whose rounding ``_left`` bounds."""
-        long, total = weights.astype(np.longdouble), self.slant.astype(np.longdouble)
-        total += np.longdouble(self.ridge) * long
+        long: Any = np.longdouble  # for the types it is a float, as all others here
+        total: Floats = self.slant.astype(long) + long(self.ridge) * weights.astype(long)
         for start in range(0, len(self.rows), BLOCK):
-            rows, codes = (each[start : start + BLOCK] for each in (self.rows, self.codes))
-            part = _Logistic(rows.astype(np.longdouble), codes, self.outputs, 0.0, total)
-            total = part.slope(np.zeros_like(long), part.said(long))
+            rows, codes = self.rows[start : start + BLOCK].astype(long), self.codes[start : start + BLOCK]
+            part = _Logistic(rows, codes, self.outputs, 0.0, total)
+            total = part.slope(np.zeros_like(total), part.said(weights.astype(long)))
         return float(np.linalg.norm(total.astype(np.float64)))
 
     def step(self, slope: Floats, said: Floats) -> Floats:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from casemate.core.errors import TargetError, UsageError
+from casemate.core.errors import UsageError
 from casemate.core.optional import require
-from casemate.privacy.dp.sgd.repair import problems
+from casemate.privacy.dp.sgd.repair import refuse_problems
 from casemate.privacy.dp.sgd.rules import RULES, Rule, unruled
+from casemate.privacy.dp.sgd.weighing import Clipping, check_clipping, weigh
 
 if TYPE_CHECKING:
     import torch
@@ -21,9 +22,6 @@ else:
 
 Losses = Callable[["Tensor", "Tensor"], "Tensor"]
 """From (n, ...) answers and (n, ...) labels to (n,) losses, one of every sample alone."""
-
-TINY: Final = 1e-30
-"""No norm is divided by less."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,11 @@ class Clipper:
     Args:
         module: in whatever mode it is trained.
         losses: one loss a sample; cross entropy by default.
+        clipping: how gradients are shortened.
 
     Raises:
         TargetError: a layer mixes samples, or nothing is trained.
+        UsageError: there is no such clipping.
 
     Example:
         >>> module = nn.Linear(3, 2)
@@ -58,19 +58,13 @@ class Clipper:
         (True, '', (2, 3))
     """
 
-    def __init__(self, module: nn.Module, losses: Losses | None = None) -> None:
-        self.module = module
+    def __init__(self, module: nn.Module, losses: Losses | None = None, clipping: Clipping = "flat") -> None:
+        check_clipping(clipping)
+        self.module, self.clipping = module, clipping
         self.losses: Losses = losses or (
             lambda answers, labels: nn.functional.cross_entropy(answers, labels, reduction="none")
         )
-        for place, says, repair in problems(module):
-            raise TargetError(
-                f"{place or 'the module'!r} {says}",
-                cause="what one sample does to a private training has to be bounded",
-                next_step=f"casemate.privacy.dp.sgd.repair.repaired puts in its place: {repair}"
-                if repair
-                else "set requires_grad of parameters that are to be trained",
-            )
+        refuse_problems(module)
         self.trained = {name: each for name, each in module.named_parameters() if each.requires_grad}
         self.layers = {
             name: each
@@ -138,13 +132,12 @@ class Clipper:
             for (name, (seen, _, _)), slope in zip(passes.items(), slopes, strict=True)
         }
         with torch.no_grad():
-            squares = torch.stack([rule.squares() for rule in rules.values()]).sum(0)
-            norms = squares.sqrt()
-            weights = (clip_norm / norms.clamp_min(TINY)).clamp_max(1.0)
+            squares = torch.stack([rule.squares() for rule in rules.values()])
+            norms, weights = weigh(squares, clip_norm, self.clipping, len(rules))
             sums = {
                 f"{name}.{own}" if name else own: value
-                for name, rule in rules.items()
-                for own, value in rule.sums(weights).items()
+                for (name, rule), kept in zip(rules.items(), weights, strict=True)
+                for own, value in rule.sums(kept).items()
             }
         return Clipped(sums, norms, "")
 
@@ -182,7 +175,19 @@ class Clipper:
 
         given = {name: each.detach() for name, each in self.trained.items()}
         each_alone = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0), randomness="different")(given, x, y)
-        norms = torch.stack([each.flatten(1).square().sum(1) for each in each_alone.values()]).sum(0).sqrt()
-        weights = (clip_norm / norms.clamp_min(TINY)).clamp_max(1.0)
-        sums = {name: torch.tensordot(weights, each, 1) for name, each in each_alone.items()}
+        layers: dict[str, list[str]] = {}  # parameters that layers share belong to the first of them
+        for name in self.trained:
+            layers.setdefault(name.rpartition(".")[0], []).append(name)
+        squares = torch.stack(
+            [
+                torch.stack([each_alone[name].flatten(1).square().sum(1) for name in names]).sum(0)
+                for names in layers.values()
+            ]
+        )
+        norms, weights = weigh(squares, clip_norm, self.clipping, len(layers))
+        sums = {
+            name: torch.tensordot(kept, each_alone[name], 1)
+            for names, kept in zip(layers.values(), weights, strict=True)
+            for name in names
+        }
         return Clipped(sums, norms, self.fallback)

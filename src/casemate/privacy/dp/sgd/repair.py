@@ -6,7 +6,9 @@ import copy
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from casemate.core.errors import TargetError
 from casemate.core.optional import require
+from casemate.privacy.dp.sgd.attention import Attention
 
 if TYPE_CHECKING:
     import torch
@@ -55,23 +57,36 @@ def problems(module: nn.Module) -> list[Problem]:
     return found
 
 
+def refuse_problems(module: nn.Module) -> None:
+    """Go on only with a module that can be trained privately.
+
+    Raises:
+        TargetError: it names the first problem, and its repair.
+    """
+    for place, says, repair in problems(module):
+        raise TargetError(
+            f"{place or 'the module'!r} {says}",
+            cause="what one sample does to a private training has to be bounded",
+            next_step=f"casemate.privacy.dp.sgd.repair.repaired puts in its place: {repair}"
+            if repair
+            else "set requires_grad of parameters that are to be trained",
+        )
+
+
 def repaired(module: nn.Module) -> nn.Module:
     """A copy without the problems that can be repaired; weights of replaced layers are kept where they mean the same.
+
+    Attention of torch, whose gradients can be seen one by one only, is replaced by the same made of linear layers.
 
     Example:
         >>> repaired(nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8)))[1].num_groups
         8
     """
     module = copy.deepcopy(module)
-    replace: list[tuple[nn.Module, str, nn.Module]] = []
-    for parent in module.modules():
-        for name, layer in parent.named_children():
-            if isinstance(layer, MIXING):
-                replace.append((parent, name, _grouped(layer)))
-    for parent, name, layer in replace:
-        setattr(parent, name, layer)
-    if isinstance(module, MIXING):
-        module = _grouped(module)
+    module = _replaced(module)
+    for parent in list(module.modules()):
+        for name, layer in list(parent.named_children()):
+            setattr(parent, name, _replaced(layer))
     for each in module.modules():
         if isinstance(each, REMEMBERING) and each.track_running_stats:
             each.track_running_stats = False
@@ -82,6 +97,13 @@ def repaired(module: nn.Module) -> nn.Module:
         if parameter.dtype in (torch.float16, torch.bfloat16):
             parameter.data = parameter.data.float()
     return module
+
+
+def _replaced(layer: nn.Module) -> nn.Module:
+    """What takes a layer's place; mostly itself."""
+    if isinstance(layer, MIXING):
+        return _grouped(layer)
+    return Attention(layer) if isinstance(layer, nn.MultiheadAttention) else layer
 
 
 def _grouped(layer: nn.Module) -> nn.GroupNorm:

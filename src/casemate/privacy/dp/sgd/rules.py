@@ -220,12 +220,53 @@ class _GroupNorm(_Normalized):
         return given.movedim(1, -1)
 
 
+class _Convolution1d(_Convolution):
+    """As in two dimensions, of which the first has one row."""
+
+    layer: nn.Conv1d  # type: ignore[assignment]  # all that is asked of it is the same
+
+    def __init__(self, layer: nn.Module, seen: Tensor, slope: Tensor) -> None:
+        super().__init__(layer, seen, slope[:, :, None])
+
+    def _pieces(self) -> Tensor:
+        given, (kernel,), (spread,) = self.layer.padding, self.layer.kernel_size, self.layer.dilation
+        wide = 0 if isinstance(given, str) else int(given[0])  # "same" has no rule
+        seen = nn.functional.pad(self.seen, (wide, wide)) if wide else self.seen
+        seen = seen.unfold(2, (kernel - 1) * spread + 1, self.layer.stride[0])[..., ::spread]
+        return seen.transpose(2, 3)[:, :, None, :, None]
+
+
+class _RMSNorm(_Normalized):
+    layer: nn.RMSNorm
+
+    def standard(self) -> Tensor:
+        return nn.functional.rms_norm(self.seen, self.layer.normalized_shape, eps=self.layer.eps)
+
+    def last(self, given: Tensor) -> Tensor:
+        return given
+
+
+class _InstanceNorm(_Normalized):
+    layer: nn.InstanceNorm2d
+
+    def standard(self) -> Tensor:
+        return self.last(nn.functional.instance_norm(self.seen, eps=self.layer.eps))
+
+    def last(self, given: Tensor) -> Tensor:
+        return given.movedim(1, -1)
+
+
 RULES: Final[dict[type[nn.Module], Callable[[nn.Module, Tensor, Tensor], Rule]]] = {
     nn.Linear: _Linear,
+    nn.Conv1d: _Convolution1d,
     nn.Conv2d: _Convolution,
     nn.Embedding: _Embedding,
     nn.LayerNorm: _LayerNorm,
     nn.GroupNorm: _GroupNorm,
+    nn.RMSNorm: _RMSNorm,
+    nn.InstanceNorm1d: _InstanceNorm,
+    nn.InstanceNorm2d: _InstanceNorm,
+    nn.InstanceNorm3d: _InstanceNorm,
 }
 
 
@@ -233,7 +274,7 @@ def unruled(layer: nn.Module) -> str:
     """Why no rule is there for a layer, or ""."""
     if type(layer) not in RULES:
         return f"there is no rule for {type(layer).__name__}"
-    if isinstance(layer, nn.Conv2d) and (layer.padding_mode != "zeros" or layer.padding == "same"):
+    if isinstance(layer, nn.Conv1d | nn.Conv2d) and (layer.padding_mode != "zeros" or layer.padding == "same"):
         return "its padding is not of zeros, or not the same on both sides"
     if isinstance(layer, nn.Embedding) and (layer.max_norm is not None or layer.scale_grad_by_freq or layer.sparse):
         return "its embedding changes its rows, or its gradients are scaled or sparse"

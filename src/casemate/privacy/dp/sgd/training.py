@@ -22,13 +22,16 @@ from casemate.privacy.dp.accounting.accountant import Accountant
 from casemate.privacy.dp.accounting.book import Book
 from casemate.privacy.dp.accounting.events import Gaussian, Poisson
 from casemate.privacy.dp.accounting.planning import noise_for
-from casemate.privacy.dp.certificate import CURVE, Certificate
-from casemate.privacy.dp.checks import ABSURD, check_delta, check_epsilon
+from casemate.privacy.dp.certificate import Certificate
+from casemate.privacy.dp.checks import ABSURD, check_delta, check_epsilon, check_share
 from casemate.privacy.dp.noise import Entropy, SeededEntropy, SystemEntropy
+from casemate.privacy.dp.sgd.certifying import certify
 from casemate.privacy.dp.sgd.clipping import Clipper, Losses
 from casemate.privacy.dp.sgd.correlated import CorrelatedRelease, FixedOrder
 from casemate.privacy.dp.sgd.release import GradientRelease
 from casemate.privacy.dp.sgd.sampler import PoissonSampler
+from casemate.privacy.dp.sgd.tuning import only_last
+from casemate.privacy.dp.sgd.weighing import Clipping, check_clipping
 from casemate.privacy.dp.warning import PrivacyWarning
 
 if TYPE_CHECKING:
@@ -75,7 +78,8 @@ class Trained:
     Attributes:
         module: the one that was given, trained in place.
         certificate: its guarantee.
-        clipped: share of the samples whose gradients were shortened, a step; private, for nobody but the owner.
+        clipped: share of the samples whose gradients were longer than the clip norm, a step; private, for nobody but
+            the owner.
     """
 
     module: nn.Module
@@ -92,6 +96,7 @@ class PrivateTraining:
         epochs: expected number of times that each record takes part.
         batch: expected size of a batch; the real size is random, for that is what is accounted.
         clip_norm: largest L2 norm of what one record adds to a gradient.
+        clipping: "flat", "automatic" or "per_layer"; see `casemate.privacy.dp.sgd.weighing`.
         order: of records. "poisson": drawn by lot for each batch, which makes the noise worth more. "fixed": as they
             come, each once an epoch, for data that cannot be drawn from; noise is correlated over steps instead, and
             nothing is claimed for sampling (DP-FTRL, `casemate.privacy.dp.sgd.correlated`).
@@ -99,6 +104,8 @@ class PrivateTraining:
         momentum: of plain gradient descent.
         optimizer: makes any other from parameters, for example ``torch.optim.Adam``; it sees private gradients only.
         losses: one loss a sample; cross entropy by default.
+        layers: the last layers that are trained, for a network that has learned from public data; the others are frozen
+            meanwhile. All by default.
         seed: makes noise and batches repeatable, and the training NOT private; for tests and public data.
 
     Example:
@@ -121,6 +128,8 @@ class PrivateTraining:
     optimizer: Optimizing | None = None
     losses: Losses | None = None
     seed: int | None = None
+    clipping: Clipping = "flat"
+    layers: int | None = None
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
@@ -128,6 +137,9 @@ class PrivateTraining:
         for value, what in ((self.epochs, "epochs"), (self.batch, "batch"), (self.clip_norm, "clip_norm")):
             if not 0 < value < math.inf:
                 raise UsageError(f"{what} of {value} cannot be", next_step="give a positive number")
+        check_clipping(self.clipping)
+        if self.layers is not None and self.layers < 1:
+            raise UsageError(f"the last {self.layers} layers cannot be trained", next_step="give 1 or more, or None")
         if self.order not in ("poisson", "fixed"):
             raise UsageError(f"there is no order {self.order!r}", next_step='give "poisson" or "fixed"')
 
@@ -137,12 +149,7 @@ class PrivateTraining:
         Raises:
             UsageError: delta is no smaller than one record in all, or the batch is larger than all records.
         """
-        if self.delta >= 1 / records:
-            raise UsageError(
-                f"delta {self.delta:g} is no guarantee for {records:,} records",
-                cause="to publish one of them whole, drawn by lot, has a smaller delta",
-                next_step=f"give a delta far below {1 / records:.1g}",
-            )
+        check_share(self.delta, records)
         if self.batch > records:
             raise UsageError(
                 f"a batch of {self.batch} is more than {records:,} records", next_step="give a smaller batch"
@@ -188,16 +195,19 @@ class PrivateTraining:
             )
         if book is not None and not data:
             raise UsageError("whose budget pays?", next_step="name the data set as in the book: data=...")
-        plan, clipper = self.plan(len(x)), Clipper(module, self.losses)
+        with only_last(module, self.layers):
+            return self._fit(module, x, y, book, data, observer or Silent())
+
+    def _fit(self, module: nn.Module, x: Tensor, y: Tensor, book: Book | None, data: str, heard: Observer) -> Trained:
+        plan, clipper = self.plan(len(x)), Clipper(module, self.losses, self.clipping)
         if self.epsilon > ABSURD:
             warnings.warn(
                 f"epsilon {self.epsilon:g} promises next to nothing; see what an attack gets through",
                 PrivacyWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         if self.seed is not None:
-            warnings.warn("seeded noise can be taken away: this training is not private", PrivacyWarning, stacklevel=2)
-        heard = observer or Silent()
+            warnings.warn("seeded noise can be taken away: this training is not private", PrivacyWarning, stacklevel=3)
         parameters = list(clipper.trained.values())
         optimizer = (self.optimizer or self._descent)(parameters)
         sampler, made = self._made(len(x), plan, sum(each.numel() for each in parameters))
@@ -280,33 +290,23 @@ class PrivateTraining:
         clipper: Clipper,
         done: int,
     ) -> Certificate:
-        spent = Accountant().compose(sampler.event(plan.noise_multiplier), self._events(done))
-        distance = done * release.distance
-        curve = tuple(
-            (each, min(spent.delta(each) + distance * (1 + math.exp(each)), 1.0))
-            for each in (self.epsilon * factor for factor in CURVE)
-        )
-        return Certificate(
-            mechanism=_MECHANISMS[self.order],
-            relation="zero_out",
+        return certify(
+            Accountant().compose(sampler.event(plan.noise_multiplier), self._events(done)),
+            release,
             epsilon=self.epsilon,
             delta=self.delta,
-            curve=curve,
-            sensitivity=release.sensitivity,
-            noise=release.scale,
+            distance=done * release.distance,
             releases=self._events(done),
-            grid=release.grid,
+            mechanism=_MECHANISMS[self.order],
             sampler=sampler.name,
-            entropy=release.entropy.name,
-            trusted=release.entropy.trusted,
-            distance=distance,
-            assumed=("rounding of gradients in floating point below 2^-10 of the clip norm",),
             settings={
                 "clip_norm": self.clip_norm,
+                "clipping": self.clipping,
                 "noise_multiplier": plan.noise_multiplier,
                 "rate": self.rate,
                 "momentum": self.momentum,
                 "batch": self.batch,
+                "layers": self.layers or "all",
                 "epochs": self.epochs,
                 "steps": done,
                 "fallback": clipper.fallback,

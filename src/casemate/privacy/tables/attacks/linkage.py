@@ -95,14 +95,14 @@ class Linkage:
         """
         seen = published.known(self.knows, self.more)
         if self.scenario == "journalist":
-            chances = self._journalist(seen)
+            chances, classes = self._journalist(seen)
         elif self.scenario == "order":
-            chances = self._order(seen)
+            chances, classes = self._order(seen)
         else:
-            chances = self._prosecutor(seen)
-        return Outcome("linkage", self.setting, chances)
+            chances, classes = self._prosecutor(seen)
+        return Outcome("linkage", self.setting, chances, classes=classes)
 
-    def _prosecutor(self, seen: Published) -> Floats:
+    def _prosecutor(self, seen: Published) -> tuple[Floats, Whole]:
         """One over the rows that are likeliest, if the right one is among them."""
         cells, size = seen.cells, seen.cells.size
         places = cells.places(seen.people)
@@ -111,19 +111,19 @@ class Linkage:
         victims = seen.victims(
             self.victims if exact is not None else affordable(cells, self.victims, len(cells)), self.seed
         )
+        owner = _owners(seen)
         if exact is not None:
-            return np.asarray((exact == _owners(seen))[victims] / size[exact[victims]], dtype=np.float64)
+            return np.asarray((exact == owner)[victims] / size[exact[victims]], dtype=np.float64), owner[victims]
         known = mistaken(
             places[:, victims], share, self.errors, [derive(self.seed, "tables.errors", name) for name in cells.names]
         )
-        owner = _owners(seen)
         chances = np.zeros(len(victims))
         for at, top in likeliest(cells, known, share, self.errors):
             right = top[np.arange(len(at)), owner[victims[at]]]
             chances[at] = right / np.maximum(top @ size, 1)
-        return chances
+        return chances, owner[victims]
 
-    def _journalist(self, seen: Published) -> Floats:
+    def _journalist(self, seen: Published) -> tuple[Floats, Whole]:
         """One over the people who fit a row."""
         draw = np.random.default_rng(derive(self.seed, "tables.rows"))
         by_person = np.argsort(seen.kept)  # the order of rows must not decide which are drawn
@@ -136,9 +136,9 @@ class Linkage:
         else:
             wanted, place = np.unique(seen.cells.owner[rows], return_inverse=True)
             counts = fitting(seen.cells.take(wanted), places)[place]
-        return np.asarray(1.0 / counts, dtype=np.float64)
+        return np.asarray(1.0 / counts, dtype=np.float64), seen.cells.owner[rows]
 
-    def _order(self, seen: Published) -> Floats:
+    def _order(self, seen: Published) -> tuple[Floats, Whole]:
         """Whether the row at a person's place within the class, by the order of the table, is the person's.
 
         The attacker leaves nothing to chance here, so that everybody is attacked: a few would say less.
@@ -147,7 +147,7 @@ class Linkage:
         people, rows = np.lexsort((seen.kept, owner)), np.argsort(owner, kind="stable")
         right = np.zeros(len(seen.people))
         right[seen.kept[people]] = people == rows
-        return right[np.sort(seen.kept)]
+        return right[np.sort(seen.kept)], owner[np.argsort(seen.kept)]
 
 
 def _owners(seen: Published) -> Whole:

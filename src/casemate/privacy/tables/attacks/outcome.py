@@ -9,8 +9,8 @@ import numpy as np
 
 from casemate.core.errors import UsageError
 from casemate.core.measurement import Interval
-from casemate.privacy.tables.hierarchies import Floats
-from casemate.stats import Estimate, clopper_pearson, mover, paired_difference_bounds
+from casemate.privacy.tables.hierarchies import Floats, Whole
+from casemate.stats import Estimate, clopper_pearson, clustered_proportion, mover, paired_difference_bounds
 
 ONE_SIDED: Final = 0.9
 """The upper end of a two-sided interval of this confidence is a one-sided bound of 95 %."""
@@ -26,6 +26,7 @@ class Outcome:
         successes: (trials,) chance that each trial succeeds, over the attacker's own choices; 0 to 1.
         without: (trials,) the same for what the attacker could do without the release, or None where that is nothing.
         control: another outcome, of people who are not in the release; what succeeds there is no leak.
+        classes: (trials,) number of the class that each trial's row is in, where trials are about rows.
     """
 
     attack: str
@@ -33,6 +34,7 @@ class Outcome:
     successes: Floats
     without: Floats | None = None
     control: Outcome | None = field(default=None)
+    classes: Whole | None = None
 
     def __post_init__(self) -> None:
         if not len(self.successes):
@@ -66,6 +68,18 @@ class Outcome:
     def upper(self) -> float:
         """One-sided upper bound of 95 % on the rate."""
         return clopper_pearson(self.expected, self.trials, ONE_SIDED).high
+
+    @property
+    def clustered(self) -> Estimate:
+        """The rate with an interval for tables like this one: rows of one class succeed and fail together.
+
+        ``interval`` is about this table, of which people are drawn; where all are attacked, that one says too little.
+        """
+        if self.classes is None or len(np.unique(self.classes)) < 2:
+            return Estimate(self.rate, self.interval, n=self.trials)
+        _, place, trials = np.unique(self.classes, return_inverse=True, return_counts=True)
+        successes = np.minimum(np.bincount(place, weights=self.successes), trials)
+        return clustered_proportion(successes, trials)
 
     @property
     def worst(self) -> float:

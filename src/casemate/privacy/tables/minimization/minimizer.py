@@ -28,7 +28,8 @@ class Minimizer:
 
     Attributes:
         loss: accuracy that may be lost: the upper bound of the loss, on the records to choose by, stays at or below.
-        allowed: columns that the purpose allows; others are left out first, whatever it costs. None allows all.
+        allowed: columns that the purpose allows; others are left out first, whatever it costs, and `loss` is counted
+            from there. None allows all.
         refit: False asks how precise inputs must be for the model as it is; True trains it anew on what is left, and so
             asks what must be collected at all.
         confidence: of intervals.
@@ -99,7 +100,7 @@ class Minimizer:
             after=self._accuracy(found),
             lost=lost(exact, found, self.confidence),
             steps=tuple(steps),
-            rows=len(judged),
+            judged=judged,
             forbidden=lost(exact, right(start, 1), self.confidence),
             ladders=ladders,
         )

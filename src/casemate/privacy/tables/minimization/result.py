@@ -8,6 +8,8 @@ from html import escape
 from typing import Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from casemate.core.errors import UsageError
@@ -65,7 +67,7 @@ class Minimized:
         before, after: accuracy with everything, and with what is needed.
         lost: the difference, by pairs.
         steps: how it was coarsened.
-        rows: records it was judged on.
+        judged: (rows,) positions of the records it was judged on.
         forbidden: accuracy lost by leaving out what the purpose does not allow, before anything else.
     """
 
@@ -74,9 +76,14 @@ class Minimized:
     after: Estimate
     lost: Estimate
     steps: tuple[Step, ...]
-    rows: int
+    judged: npt.NDArray[np.intp]
     forbidden: Estimate
     ladders: tuple[Ladder, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many records it was judged on."""
+        return len(self.judged)
 
     @property
     def unused(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ Judge = Callable[[Levels], Right]
 
 @dataclass(frozen=True)
 class Step:
-    """A move that was made: which column, to which level, and the accuracy lost since the start."""
+    """A move that was made: which column, to which level, and the accuracy lost since the start of the search."""
 
     column: str
     level: int
@@ -47,12 +47,11 @@ def coarsen(
         ladders: of each column.
         judge: says which answers are right.
         start: levels to begin with.
-        allowance: accuracy that may be lost, at most.
+        allowance: accuracy that may be lost from there, at most.
         confidence: of the interval whose upper bound is compared to it.
     """
-    exact = judge(tuple(0 for _ in ladders))
     levels, steps = start, list[Step]()
-    found = judge(levels)
+    exact = found = judge(levels)
     moves: list[tuple[float, int, int, Levels]] = []
     for at, each in enumerate(ladders):
         moves += [(-np.inf, at, to, ()) for to in {start[at] + 1, each.top} if to <= each.top]
