@@ -49,7 +49,8 @@ class Words:
                 if phrase in seen.line:
                     return phrase.strip()
         if self._inside and not seen.ascii:
-            return next((word for word in self._inside if word in seen.line), "")
+            solid = seen.line.replace(" ", "")
+            return next((word for word in self._inside if word in solid), "")
         return ""
 
 

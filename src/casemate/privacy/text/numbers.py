@@ -18,7 +18,7 @@ _CARDS: Final = (
     ("0604", tuple(range(12, 20))), ("2200-2204", (16, 17, 18, 19)), ("9792", (16,)), ("60", (16,)), ("508", (16,)),
 )  # fmt: skip
 """Ranges of issuers and lengths (ISO/IEC 7812; the networks' own publications)."""
-_WIDE: Final = (("50", tuple(range(12, 20))), ("56-69", tuple(range(12, 20))), ("1", (15,)), ("81-82", (16, 17, 18, 19)))
+_WIDE: Final = (("50", tuple(range(12, 20))), ("56-69", tuple(range(12, 20))), ("1", (15,)), ("35", (16,)), ("81-82", (16, 17, 18, 19)))
 _DIGITS: Final = re.compile(r"\d")
 _GROUPS: Final = re.compile(r"\d+")
 _COUNTRIES: Final = (
@@ -207,3 +207,42 @@ def npi(text: str) -> bool | None:
         (True, False)
     """
     return luhn("80840" + digits(text))
+
+
+def ssn(text: str) -> bool | None:
+    """A social security number that may have been issued; there is no checksum.
+
+    Source: SSA, "Social Security number randomization" (areas 000, 666 and 900 on are never issued).
+
+    Example:
+        >>> ssn("219-09-9998"), ssn("666-09-9998"), ssn("123-45-6789")
+        (None, False, False)
+    """
+    number = digits(text)
+    known = number in ("078051120", "123456789", "987654321")  # printed in wallets and in examples
+    good = number[:3] not in ("000", "666") and number[0] != "9" and number[3:5] != "00" and number[5:] != "0000"
+    return None if good and not known and len(set(number)) > 1 else False
+
+
+def itin(text: str) -> bool | None:
+    """A taxpayer number whose group is one of those in use (IRS, Publication 1915).
+
+    Example:
+        >>> itin("912-90-3456"), itin("912903456"), itin("912-93-3456")
+        (True, None, False)
+    """
+    number = digits(text)
+    group = int(number[3:5])
+    if not (50 <= group <= 65 or 70 <= group <= 88 or 90 <= group <= 92 or 94 <= group <= 99):
+        return False
+    return True if text[3] in "- " and text[6] in "- " else None
+
+
+def nino(text: str) -> bool | None:
+    """A national insurance number with a prefix in use (HMRC, NIM39110).
+
+    Example:
+        >>> nino("AB 12 34 56 C"), nino("BG123456A")
+        (None, False)
+    """
+    return False if text[:2].upper() in ("BG", "GB", "KN", "NK", "NT", "TN", "ZZ") else None

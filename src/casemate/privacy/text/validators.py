@@ -81,13 +81,16 @@ VALIDATORS: dict[str, Validator] = {
     "iban": lambda text: iban(text.translate(_SIGNS)),
     "ip": address,
     "ipv6": address6,
+    "itin": numbers.itin,
     "luhn": luhn,
     "mac": hardware,
+    "nino": numbers.nino,
     "npi": numbers.npi,
     "phone-international": numbers.phone_international,
     "phone-near": numbers.phone_near,
     "phone-north-american": numbers.phone_north_american,
     "phone-trunk": numbers.phone_trunk,
+    "ssn": numbers.ssn,
     "vin": numbers.vehicle,
 }
 """By the name that packs use; ``stdnum:de.idnr`` names a module of python-stdnum."""
@@ -123,4 +126,10 @@ def _stdnum(name: str) -> Validator:
         raise UsageError(
             f"python-stdnum has no module {name!r}", next_step="pip install 'casemate[text]', or mend the name"
         ) from error
-    return lambda text: bool(module.is_valid(text) or module.is_valid(text.translate(_SIGNS)))
+    def valid(text: str) -> bool | None:
+        try:
+            return bool(module.is_valid(text) or module.is_valid(text.translate(_SIGNS)))
+        except (LookupError, TypeError, ValueError):  # some modules look parts up in tables that lack them
+            return False
+
+    return valid
