@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 import numpy as np
 
 from casemate.patterns.engine import Scanner
-from casemate.patterns.normalize import normalize, unstable
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
+from casemate.privacy.text.readings import AROUND, SIGNS, readings
+from casemate.privacy.text.readings import around as as_it_looks
 from casemate.privacy.text.recognizer import Recognizer
 from casemate.privacy.text.spans import Reach, Span
 from casemate.privacy.text.validators import judge
 
 LEAST: Final = 0.15
 """Scores below it are not told, so that what needs a word near costs nothing where there is none."""
-AROUND: Final = 256
-"""Code points around letters that are not what they look like, which are read once more as they look."""
 
 
 class Detector(Protocol):
@@ -47,7 +47,7 @@ class Structured:
         for each in self.recognizers.values():
             groups.setdefault((each.pattern.expression, each.most), []).append(each)
         self._alike = {group[0].id: group for group in groups.values()}  # many numbers look alike: one search for all
-        self._scanner = Scanner(group[0].pattern for group in groups.values())
+        self._scanner = Scanner([*(group[0].pattern for group in groups.values()), *SIGNS])
         self._words = {each.id: (Words(each.context), Words(each.against)) for each in self.recognizers.values()}
 
     @property
@@ -58,22 +58,27 @@ class Structured:
 
     def find(self, text: str) -> Iterator[Span]:
         """See ``Detector``: in the text as it stands, and as it reads where that differs."""
-        yield from self._plain(text)
-        for start, stop in odd(text):
-            seen = normalize(text[start:stop])
-            for each in self._plain(seen.text):
+        signs: list[tuple[str, int, int]] = []
+        yield from self._plain(text, signs)
+        most = self.reach.most
+        for start, seen in itertools.chain(as_it_looks(text), readings(text, signs)):
+            for each in self._plain(seen.text, []):
                 first, last = seen.original(each.start, each.end)
-                if text[start + first : start + last] != seen.text[each.start : each.end]:
-                    why = (*each.why, "as it reads")
-                    yield Span(start + first, start + last, each.type, each.score, each.source, why)
+                first, last = start + first, start + last
+                if last - first <= most and text[first:last] != seen.text[each.start : each.end]:
+                    yield Span(first, last, each.type, each.score, each.source, (*each.why, "as it reads"))
 
-    def _plain(self, text: str) -> Iterator[Span]:
+    def _plain(self, text: str, signs: list[tuple[str, int, int]]) -> Iterator[Span]:
+        """Spans in this very text; what asks for another reading goes to ``signs``."""
         data = text.encode("utf-8", "surrogatepass")
         places = None if len(data) == len(text) else points(data)
         for match in self._scanner.judged(data):
             start, stop = match.start, match.stop
             if places is not None:
                 start, stop = int(places[start]), int(places[stop])
+            if match.pattern.kind == "reading":
+                signs.append((match.pattern.id, start, stop))
+                continue
             near = around(text, start, stop)
             for by in self._alike[match.pattern.id]:
                 found = self._judged(text, start, stop, near, by)
@@ -98,18 +103,3 @@ def points(data: bytes) -> np.ndarray:
     raw = np.frombuffer(data, dtype=np.uint8)
     begins = (raw & 0xC0) != 0x80
     return np.concatenate([np.cumsum(begins) - 1, [begins.sum()]])
-
-
-def odd(text: str) -> Iterator[tuple[int, int]]:
-    """Stretches in which something is not what it looks like, with ``AROUND`` of what is around."""
-    if text.isascii():
-        return
-    start = stop = -1
-    for match in unstable().finditer(text):
-        if match.start() > stop + 2 * AROUND:
-            if stop >= 0:
-                yield max(start - AROUND, 0), min(stop + AROUND, len(text))
-            start = match.start()
-        stop = match.end()
-    if stop >= 0:
-        yield max(start - AROUND, 0), min(stop + AROUND, len(text))
