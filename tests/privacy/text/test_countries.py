@@ -24,7 +24,9 @@ from casemate.privacy.text.validators import validator
 pytestmark = pytest.mark.slow
 DOCTESTS = "text/stdnum/python_stdnum-2.2/tests"
 LITERAL = re.compile(r"'''(.*?)'''|\"\"\"(.*?)\"\"\"|'([^'\n]*)'|\"([^\"\n]*)\"", re.DOTALL)
-CHECKED = [each for each in built_in() if each.validators and each.validators[0].startswith("stdnum:") and each.countries]
+CHECKED = [
+    each for each in built_in() if each.validators and each.validators[0].startswith("stdnum:") and each.countries
+]
 MODULES = sorted({each.validators[0].removeprefix("stdnum:") for each in CHECKED} | {"eu.vat"})
 ELSEWHERE = {
     "es.nif": {"ES_CIF", "ES_NIF", "ES_NIE"},  # takes numbers of people too

@@ -17,7 +17,9 @@ from casemate.privacy.text.recognizer import built_in
 
 LIKE = str.maketrans("aeopcxyi", "аеорсхуі")
 MAKERS: dict[str, Callable[[random.Random], str]] = {
-    "EMAIL_ADDRESS": lambda draw: f"{draw.choice(['jane', 'omar', 'li'])}.{draw.choice(['doe', 'roe'])}@example.{draw.choice(['com', 'org'])}",
+    "EMAIL_ADDRESS": lambda draw: (
+        f"{draw.choice(['jane', 'omar', 'li'])}.{draw.choice(['doe', 'roe'])}@example.{draw.choice(['com', 'org'])}"
+    ),
     "CREDIT_CARD": lambda draw: draw.choice(["4111 1111 1111 1111", "5555 5555 5555 4444", "4012888888881881"]),
     "IBAN_CODE": lambda draw: draw.choice(["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000"]),
     "US_SSN": lambda draw: draw.choice(["219-09-9998", "536-90-4399"]),
@@ -90,7 +92,15 @@ def test_offsets_are_those_of_the_original() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["look at the dot com bubble", "a * b * c", "100% 40 times", "&amp; so on", "I a m h e r e", "dot\nnet", "at example"],
+    [
+        "look at the dot com bubble",
+        "a * b * c",
+        "100% 40 times",
+        "&amp; so on",
+        "I a m h e r e",
+        "dot\nnet",
+        "at example",
+    ],
 )
 def test_nothing_is_read_into_plain_text(text: str) -> None:
     assert not settled(detector().find(text), 0.5)

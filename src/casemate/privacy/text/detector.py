@@ -48,24 +48,23 @@ class Structured:
             groups.setdefault((each.pattern.expression, each.most), []).append(each)
         self._alike = {group[0].id: group for group in groups.values()}  # many numbers look alike: one search for all
         self._scanner = Scanner([*(group[0].pattern for group in groups.values()), *SIGNS])
+        self._most = max((each.most for each in self.recognizers.values()), default=0)
         self._words = {each.id: (Words(each.context), Words(each.against)) for each in self.recognizers.values()}
 
     @property
     def reach(self) -> Reach:
         """See ``Detector``."""
-        most = max((each.most for each in self.recognizers.values()), default=0)
-        return Reach(BEFORE + AROUND, most, AFTER + AROUND)
+        return Reach(BEFORE + AROUND, self._most, AFTER + AROUND)
 
     def find(self, text: str) -> Iterator[Span]:
         """See ``Detector``: in the text as it stands, and as it reads where that differs."""
         signs: list[tuple[str, int, int]] = []
         yield from self._plain(text, signs)
-        most = self.reach.most
         for start, seen in itertools.chain(as_it_looks(text), readings(text, signs)):
             for each in self._plain(seen.text, []):
                 first, last = seen.original(each.start, each.end)
                 first, last = start + first, start + last
-                if last - first <= most and text[first:last] != seen.text[each.start : each.end]:
+                if last - first <= self._most and text[first:last] != seen.text[each.start : each.end]:
                     yield Span(first, last, each.type, each.score, each.source, (*each.why, "as it reads"))
 
     def _plain(self, text: str, signs: list[tuple[str, int, int]]) -> Iterator[Span]:

@@ -18,7 +18,13 @@ _CARDS: Final = (
     ("0604", tuple(range(12, 20))), ("2200-2204", (16, 17, 18, 19)), ("9792", (16,)), ("60", (16,)), ("508", (16,)),
 )  # fmt: skip
 """Ranges of issuers and lengths (ISO/IEC 7812; the networks' own publications)."""
-_WIDE: Final = (("50", tuple(range(12, 20))), ("56-69", tuple(range(12, 20))), ("1", (15,)), ("35", (16,)), ("81-82", (16, 17, 18, 19)))
+_WIDE: Final = (
+    ("50", tuple(range(12, 20))),
+    ("56-69", tuple(range(12, 20))),
+    ("1", (15,)),
+    ("35", (16,)),
+    ("81-82", (16, 17, 18, 19)),
+)
 _DIGITS: Final = re.compile(r"\d")
 _GROUPS: Final = re.compile(r"\d+")
 _COUNTRIES: Final = (

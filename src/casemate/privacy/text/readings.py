@@ -15,7 +15,6 @@ import base64
 import binascii
 import html
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -36,7 +35,7 @@ _SIGNS: Final = {
     "spelled": rf"((?i:[\[({{<]\s?(?:{_AT}|@|{_DOT}|\.)\s?[\])}}>]|[\s_-]{_DOT}[\s_-]{_TOP}(?:[^A-Za-z0-9]|$)))",
     "spaced": r"(?:^|\s)((?:[0-9A-Za-z@.+_-] {1,3}){6}[0-9A-Za-z@.+_-])",
     "wrapped": r"(@[0-9A-Za-z.-]{0,64}=?-?\r?\n|[0-9A-Za-z.]\r?\n[ \t>]{0,8}@|://[^\s]{1,99}=?\r?\n|[0-9][ .-]?=?\r?\n[ \t>]{0,8}[0-9])",
-    "marked": r"([0-9@.]\s?(?:\*{1,3}|~~|\x60{1,3}|__?)[0-9A-Za-z@. ]|[0-9A-Za-z](?:\*{1,3}|~~|\x60{1,3})[0-9@.]|\\[-_.@+])",
+    "marked": r"([0-9@.)(]\s?(?:\*{1,3}|~~|\x60{1,3}|__?)[0-9A-Za-z@. ()-]|[0-9A-Za-z ](?:\*{1,3}|~~|\x60{1,3})[0-9@.]|\\[-_.@+])",
 }
 SIGNS: Final = tuple(
     Pattern(id=f"reading:{name}", title=name, kind="reading", regex=regex, most=2100, allow=(), true=(), false=())
@@ -48,7 +47,8 @@ _CODED: Final = re.compile(
     r"(?:%[0-9A-Fa-f]{2}){1,64}|&(?:#\d{2,7}|#[xX][0-9A-Fa-f]{2,6}|[A-Za-z]{2,8});|\\u00[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}"
 )
 _SPELLED: Final = re.compile(
-    rf"\s?[\[({{<]\s?(?:(?P<at>{_AT}|@)|{_DOT}|\.)\s?[\])}}>]\s?|[\s_-](?:(?P<bare>{_AT})|{_DOT})[\s_-](?!{_SMALL}\b)", re.IGNORECASE
+    rf"\s?[\[({{<]\s?(?:(?P<at>{_AT}|@)|{_DOT}|\.)\s?[\])}}>]\s?|[\s_-](?:(?P<bare>{_AT})|{_DOT})[\s_-](?!{_SMALL}\b)",
+    re.IGNORECASE,
 )
 _SPACED: Final = re.compile(r"(?<!\S)(?:\S {1,3}){6,}\S(?!\S)")
 _WRAPPED: Final = re.compile(r"[=-]?\r?\n[ \t>]{0,8}")
@@ -66,8 +66,7 @@ def around(text: str) -> Iterator[tuple[int, Normalized]]:
     """
     if not text.isascii():
         for start, stop in _stretches((match.span() for match in unstable().finditer(text)), len(text)):
-            seen = normalize(text[start:stop])
-            yield start, Normalized(seen.text.translate(_digits()), seen.starts, seen.stops)
+            yield start, normalize(text[start:stop].translate(_digits()))
 
 
 def readings(text: str, signs: Iterable[tuple[str, int, int]]) -> Iterator[tuple[int, Normalized]]:
@@ -186,6 +185,6 @@ def _digits() -> dict[int, str]:
     """Decimal digits of every script."""
     return {
         code: str(unicodedata.decimal(chr(code)))
-        for code in range(0x660, sys.maxunicode)
+        for code in range(0x660, 0x1FC00)
         if unicodedata.category(chr(code)) == "Nd"
     }

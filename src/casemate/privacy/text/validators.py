@@ -39,7 +39,9 @@ def address6(text: str) -> bool | None:
     """
     bare = text.partition("/")[0].partition("%")[0]
     groups = [each for each in bare.split(":") if each]
-    plain = any(map(str.isdigit, bare)) and (len(groups) >= 3 or bare.startswith("::") or bare[:2].lower() in ("fe", "fd"))
+    plain = any(map(str.isdigit, bare)) and (
+        len(groups) >= 3 or bare.startswith("::") or bare[:2].lower() in ("fe", "fd")
+    )
     return plain and address(text)
 
 
@@ -126,6 +128,7 @@ def _stdnum(name: str) -> Validator:
         raise UsageError(
             f"python-stdnum has no module {name!r}", next_step="pip install 'casemate[text]', or mend the name"
         ) from error
+
     def valid(text: str) -> bool | None:
         try:
             return bool(module.is_valid(text) or module.is_valid(text.translate(_SIGNS)))
