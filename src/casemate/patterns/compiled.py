@@ -68,4 +68,4 @@ def _write(path: Path, raw: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(hashlib.sha256(raw).digest() + raw)
-    os.replace(file.name, path)
+    Path(file.name).replace(path)

@@ -47,8 +47,8 @@ def bold(text: str) -> str:
 HIDINGS: dict[str, Callable[[str], str]] = {
     "full width": full_width,
     "look-alikes": lambda text: text.translate(LIKE),
-    "zero width": lambda text: "\u200b".join(text),
-    "soft hyphens": lambda text: "\u00ad".join(text),
+    "zero width": "\u200b".join,
+    "soft hyphens": "\u00ad".join,
     "no-break spaces": lambda text: text.replace(" ", "\u00a0"),
     "spelled separators": spelled,
     "brackets": lambda text: text.replace("@", " [at] ").replace(".", "[dot]") if "@" in text else text,

@@ -159,7 +159,7 @@ def calendar(text: str) -> bool | None:
         >>> calendar("31/12/1999"), calendar("12/31/99"), calendar("2001-02-30"), calendar("31/31/2000")
         (True, True, False, False)
     """
-    parts = [part for part in _GROUPS.findall(text)][:3]
+    parts = _GROUPS.findall(text)[:3]
     if len(parts) < 3:
         return False
     if len(parts[0]) == 4:
