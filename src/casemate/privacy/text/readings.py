@@ -3,8 +3,8 @@
 What hides an address or a number from an expression hides it from no reader: ``jane&#64;example.com``,
 ``jane%40example.com``, base64, ``jane at example dot com``, ``4 1 1 1 ...``, a line break or asterisks in between.
 Where one of these signs stands, the text around it is read once more without it, and whatever is found there is
-where it was written. Signs are expressions that run in the same pass as the recognizers, so a text without them costs nothing.
-
+Where one of these signs stands, the text around it is read once more without it, and what is found is where it was
+written. Signs are expressions that run in the same pass as the recognizers, so a text without them costs nothing.
 Sources: HTML, section 13.5 (character references); RFC 3986, section 2.1; RFC 4648, section 4 and 5; RFC 2045,
 section 6.7 (soft line breaks).
 """
@@ -35,7 +35,7 @@ _SIGNS: Final = {
     "spelled": rf"((?i:[\[({{<]\s?(?:{_AT}|@|{_DOT}|\.)\s?[\])}}>]|[\s_-]{_DOT}[\s_-]{_TOP}(?:[^A-Za-z0-9]|$)))",
     "spaced": r"(?:^|\s)((?:[0-9A-Za-z@.+_-] {1,3}){6}[0-9A-Za-z@.+_-])",
     "wrapped": r"(@[0-9A-Za-z.-]{0,64}=?-?\r?\n|[0-9A-Za-z.]\r?\n[ \t>]{0,8}@|://[^\s]{1,99}=?\r?\n|[0-9][ .-]?=?\r?\n[ \t>]{0,8}[0-9])",  # noqa: E501
-    "marked": r"([0-9@.)(]\s?(?:\*{1,3}|~~|\x60{1,3}|__?)[0-9A-Za-z@. ()-]|[0-9A-Za-z ](?:\*{1,3}|~~|\x60{1,3})[0-9@.]|\\[-_.@+])",  # noqa: E501
+    "marked": r"([0-9@.)(]\s?(?:\*{1,3}|~~|\x60{1,3}|__?)[0-9A-Za-z@. ()-]|[0-9A-Za-z ](?:\*{1,3}|~~|\x60{1,3})[0-9@.]|[A-Z]\*{1,3}[A-Z]|\\[-_.@+])",  # noqa: E501
 }
 SIGNS: Final = tuple(
     Pattern(id=f"reading:{name}", title=name, kind="reading", regex=regex, most=2100, allow=(), true=(), false=())
