@@ -2,9 +2,9 @@
 
 What hides an address or a number from an expression hides it from no reader: ``jane&#64;example.com``,
 ``jane%40example.com``, base64, ``jane at example dot com``, ``4 1 1 1 ...``, a line break or asterisks in between.
-Where one of these signs stands, the text around it is read once more without it, and whatever is found there is
 Where one of these signs stands, the text around it is read once more without it, and what is found is where it was
 written. Signs are expressions that run in the same pass as the recognizers, so a text without them costs nothing.
+
 Sources: HTML, section 13.5 (character references); RFC 3986, section 2.1; RFC 4648, section 4 and 5; RFC 2045,
 section 6.7 (soft line breaks).
 """
