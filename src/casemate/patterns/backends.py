@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 from casemate.core.errors import MissingPartError
 from casemate.core.optional import require
+from casemate.patterns.compiled import database
 from casemate.patterns.pattern import Pattern
 
 MOST_HITS = 500_000
@@ -81,8 +82,7 @@ class OnePass:
         self._most = [pattern.most for pattern in patterns]
         expressions = [pattern.expression.encode() for pattern in patterns]
         self._regex = [*map(_compiler(re2), expressions)]
-        self._database = hyperscan.Database()
-        self._database.compile(expressions=expressions, ids=[*range(len(patterns))], flags=[0] * len(patterns))
+        self._database = database(hyperscan, expressions)
 
     def spans(self, data: bytes) -> Iterator[tuple[int, int, int]]:
         """See ``Backend``."""

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 import numpy as np
 
 from casemate.patterns.engine import Scanner
-from casemate.patterns.normalize import normalize, unstable
+from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
+from casemate.privacy.text.readings import AROUND, SIGNS, readings
+from casemate.privacy.text.readings import around as as_it_looks
 from casemate.privacy.text.recognizer import Recognizer
 from casemate.privacy.text.spans import Reach, Span
 from casemate.privacy.text.validators import judge
 
-BEFORE: Final = 60
-"""Code points before a match in which context words are looked for."""
-AFTER: Final = 30
-"""Code points after it."""
-AROUND: Final = 256
-"""Code points around letters that are not what they look like, which are read once more as they look."""
+LEAST: Final = 0.15
+"""Scores below it are not told, so that what needs a word near costs nothing where there is none."""
 
 
 class Detector(Protocol):
@@ -46,47 +43,56 @@ class Structured:
 
     def __init__(self, recognizers: Iterable[Recognizer]) -> None:
         self.recognizers = {each.id: each for each in recognizers}
-        self._scanner = Scanner(each.pattern for each in self.recognizers.values())
-        self._words = {each.id: (_whole(each.context), _whole(each.against)) for each in self.recognizers.values()}
+        groups: dict[tuple[str, int], list[Recognizer]] = {}
+        for each in self.recognizers.values():
+            groups.setdefault((each.pattern.expression, each.most), []).append(each)
+        self._alike = {group[0].id: group for group in groups.values()}  # many numbers look alike: one search for all
+        self._scanner = Scanner([*(group[0].pattern for group in groups.values()), *SIGNS])
+        self._most = max((each.most for each in self.recognizers.values()), default=0)
+        self._words = {each.id: (Words(each.context), Words(each.against)) for each in self.recognizers.values()}
 
     @property
     def reach(self) -> Reach:
         """See ``Detector``."""
-        most = max((each.most for each in self.recognizers.values()), default=0)
-        return Reach(BEFORE + AROUND, most, AFTER + AROUND)
+        return Reach(BEFORE + AROUND, self._most, AFTER + AROUND)
 
     def find(self, text: str) -> Iterator[Span]:
         """See ``Detector``: in the text as it stands, and as it reads where that differs."""
-        yield from self._plain(text)
-        for start, stop in odd(text):
-            seen = normalize(text[start:stop])
-            for each in self._plain(seen.text):
+        signs: list[tuple[str, int, int]] = []
+        yield from self._plain(text, signs)
+        for start, seen in itertools.chain(as_it_looks(text), readings(text, signs)):
+            for each in self._plain(seen.text, []):
                 first, last = seen.original(each.start, each.end)
-                if text[start + first : start + last] != seen.text[each.start : each.end]:
-                    why = (*each.why, "as it reads")
-                    yield Span(start + first, start + last, each.type, each.score, each.source, why)
+                first, last = start + first, start + last
+                if last - first <= self._most and text[first:last] != seen.text[each.start : each.end]:
+                    yield Span(first, last, each.type, each.score, each.source, (*each.why, "as it reads"))
 
-    def _plain(self, text: str) -> Iterator[Span]:
+    def _plain(self, text: str, signs: list[tuple[str, int, int]]) -> Iterator[Span]:
+        """Spans in this very text; what asks for another reading goes to ``signs``."""
         data = text.encode("utf-8", "surrogatepass")
         places = None if len(data) == len(text) else points(data)
         for match in self._scanner.judged(data):
             start, stop = match.start, match.stop
             if places is not None:
                 start, stop = int(places[start]), int(places[stop])
-            found = self._judged(text, start, stop, self.recognizers[match.pattern.id])
-            if found is not None:
-                yield found
+            if match.pattern.kind == "reading":
+                signs.append((match.pattern.id, start, stop))
+                continue
+            near = around(text, start, stop)
+            for by in self._alike[match.pattern.id]:
+                found = self._judged(text, start, stop, near, by)
+                if found is not None:
+                    yield found
 
-    def _judged(self, text: str, start: int, stop: int, by: Recognizer) -> Span | None:
-        proven = judge(by.validators, text[start:stop])
-        if proven is False:
-            return None
+    def _judged(self, text: str, start: int, stop: int, near: Around, by: Recognizer) -> Span | None:
         mine, others = self._words[by.id]
-        around = f"{text[max(start - BEFORE, 0) : start]} \0 {text[stop : stop + AFTER]}".casefold()
-        word = mine(around) if mine else ""
-        if others and others(around) and not word:
+        word = mine.among(near)
+        if not word and (max(by.alone, by.proven) < LEAST or others.among(near)):
             return None
+        proven = judge(by.validators, text[start:stop])
         score = (by.sure if word else by.proven) if proven else (by.near if word else by.alone)
+        if proven is False or score < LEAST:
+            return None
         why = (*(("checksum holds",) if proven else ()), *((f"near {word!r}",) if word else ()))
         return Span(start, stop, by.type, score, by.id, why)
 
@@ -96,33 +102,3 @@ def points(data: bytes) -> np.ndarray:
     raw = np.frombuffer(data, dtype=np.uint8)
     begins = (raw & 0xC0) != 0x80
     return np.concatenate([np.cumsum(begins) - 1, [begins.sum()]])
-
-
-def odd(text: str) -> Iterator[tuple[int, int]]:
-    """Stretches in which something is not what it looks like, with ``AROUND`` of what is around."""
-    if text.isascii():
-        return
-    start = stop = -1
-    for match in unstable().finditer(text):
-        if match.start() > stop + 2 * AROUND:
-            if stop >= 0:
-                yield max(start - AROUND, 0), min(stop + AROUND, len(text))
-            start = match.start()
-        stop = match.end()
-    if stop >= 0:
-        yield max(start - AROUND, 0), min(stop + AROUND, len(text))
-
-
-@cache
-def _whole(words: tuple[str, ...]) -> Callable[[str], str] | None:
-    """Finds the first of some words, as a whole word, in folded text."""
-    if not words:
-        return None
-    longest_first = sorted({each.casefold() for each in words}, key=len, reverse=True)
-    search = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)").search
-
-    def find(text: str) -> str:
-        match = search(text)
-        return match[0] if match else ""
-
-    return find

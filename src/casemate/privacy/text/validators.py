@@ -10,8 +10,10 @@ from typing import Any
 
 from casemate.core.errors import UsageError
 from casemate.patterns.validators import iban, luhn
+from casemate.privacy.text import numbers, wallets
 
 Validator = Callable[[str], bool | None]
+_SIGNS = str.maketrans("", "", " .-/")
 
 
 def address(text: str) -> bool | None:
@@ -28,7 +30,71 @@ def address(text: str) -> bool | None:
     return True
 
 
-VALIDATORS: dict[str, Validator] = {"luhn": luhn, "iban": iban, "ip": address}
+def address6(text: str) -> bool | None:
+    """An IPv6 address that is no name in C++: a digit and three groups, or one that begins with "::" or "f".
+
+    Example:
+        >>> address6("2001:db8::1"), address6("::1"), address6("a::b"), address6("12:30:55")
+        (True, True, False, False)
+    """
+    bare = text.partition("/")[0].partition("%")[0]
+    groups = [each for each in bare.split(":") if each]
+    plain = any(map(str.isdigit, bare)) and (
+        len(groups) >= 3 or bare.startswith("::") or bare[:2].lower() in ("fe", "fd")
+    )
+    return plain and address(text)
+
+
+def hardware(text: str) -> bool | None:
+    """A MAC address of one device: neither all zeros nor the broadcast address.
+
+    Example:
+        >>> hardware("00:00:5E:00:53:AF"), hardware("ff:ff:ff:ff:ff:ff")
+        (None, False)
+    """
+    letters = {letter for letter in text.lower() if letter.isalnum()}
+    return False if letters in ({"0"}, {"f"}) else None
+
+
+def bitcoin(text: str) -> bool | None:
+    """A Bitcoin address: base58check, or bech32 and bech32m (BIP 173, BIP 350)."""
+    return _stdnum("bitcoin")(text) if text[0] in "13" else wallets.bech32(text)
+
+
+def bic(text: str) -> bool | None:
+    """A bank's code: its country exists; there is no checksum.
+
+    Example:
+        >>> bic("DEUTDEFF"), bic("ABCDZZ2L")
+        (None, False)
+    """
+    return None if _stdnum("bic")(text) else False
+
+
+VALIDATORS: dict[str, Validator] = {
+    "bic": bic,
+    "bitcoin": bitcoin,
+    "base58check": wallets.base58check,
+    "card": numbers.card,
+    "card-wide": numbers.card_wide,
+    "date": numbers.calendar,
+    "dea": numbers.dea,
+    "ethereum": wallets.ethereum,
+    "iban": lambda text: iban(text.translate(_SIGNS)),
+    "ip": address,
+    "ipv6": address6,
+    "itin": numbers.itin,
+    "luhn": luhn,
+    "mac": hardware,
+    "nino": numbers.nino,
+    "npi": numbers.npi,
+    "phone-international": numbers.phone_international,
+    "phone-near": numbers.phone_near,
+    "phone-north-american": numbers.phone_north_american,
+    "phone-trunk": numbers.phone_trunk,
+    "ssn": numbers.ssn,
+    "vin": numbers.vehicle,
+}
 """By the name that packs use; ``stdnum:de.idnr`` names a module of python-stdnum."""
 
 
@@ -62,4 +128,11 @@ def _stdnum(name: str) -> Validator:
         raise UsageError(
             f"python-stdnum has no module {name!r}", next_step="pip install 'casemate[text]', or mend the name"
         ) from error
-    return lambda text: bool(module.is_valid(text))
+
+    def valid(text: str) -> bool | None:
+        try:
+            return bool(module.is_valid(text) or module.is_valid(text.translate(_SIGNS)))
+        except (LookupError, TypeError, ValueError):  # some modules look parts up in tables that lack them
+            return False
+
+    return valid
