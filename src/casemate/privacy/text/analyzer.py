@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal, get_args
 
 from casemate.core.errors import UsageError
 from casemate.privacy.text.arbiter import settled
 from casemate.privacy.text.detector import Detector, Structured
+from casemate.privacy.text.names.detector import Names
+from casemate.privacy.text.propagation import propagated
 from casemate.privacy.text.recognizer import Recognizer, built_in, chosen
 from casemate.privacy.text.spans import Span
 
@@ -25,9 +28,12 @@ class Analyzer:
         types: that are looked for; all if none.
         recognizers: instead of those that come with casemate.
         threshold: least score of what is told.
+        model: folder of the transformer's files; the user's cache if none. Without them ``balanced`` and ``accurate``
+            go on with the tagger and say so once.
 
     Raises:
         UsageError: there is no such mode.
+        UnreadableError: the transformer's files have changed since they were fetched.
         MissingPartError: no engine for expressions is installed.
 
     Example:
@@ -43,13 +49,30 @@ class Analyzer:
         types: Sequence[str] = (),
         recognizers: Iterable[Recognizer] | None = None,
         threshold: float = 0.5,
+        model: Path | None = None,
     ) -> None:
         if mode not in get_args(Mode):
             raise UsageError(f"there is no mode {mode!r}", next_step="use fast, balanced or accurate")
         self.mode, self.threshold = mode, threshold
         given = built_in() if recognizers is None else recognizers
+        self.types = frozenset(types)
         self.detectors: list[Detector] = [Structured(chosen(given, languages, types))]
+        if mode != "fast":
+            self.detectors.append(Names("everywhere" if mode == "accurate" else "unsure", model))
 
-    def find(self, text: str) -> list[Span]:
-        """Spans in order, none overlapping another."""
-        return settled((each for one in self.detectors for each in one.find(text)), self.threshold)
+    def find(self, text: str, *, streaming: bool = False) -> list[Span]:
+        """Spans in order, none overlapping another.
+
+        Args:
+            text: a whole document; a name found once is found everywhere in it.
+            streaming: what a stream finds: names only after they were found first.
+        """
+        found = [each for one in self.detectors for each in one.find(text) if self._wanted(each)]
+        first = settled(found, self.threshold)
+        if self.mode == "fast":
+            return first
+        again = propagated(text, first, forward=streaming)
+        return settled([*first, *again], self.threshold) if again else first
+
+    def _wanted(self, span: Span) -> bool:
+        return not self.types or span.type in self.types

@@ -1,0 +1,143 @@
+"""Names as spans: the tagger everywhere, the transformer where it is unsure or wherever it may."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from casemate.core.errors import MissingPartError
+from casemate.privacy.text.names.tagger import CLASSES, REACH, Labelled, Tagger, candidates
+from casemate.privacy.text.names.tokens import GAP, LONGEST, PARAGRAPH
+from casemate.privacy.text.names.windows import LIMIT, windows
+from casemate.privacy.text.spans import Reach, Span
+from casemate.privacy.text.transformer import TYPES, Read, Transformer, load
+
+RUN: Final = 10
+"""Words of the longest span; a longer run of names is that many words, then each word by itself."""
+Depth = Literal["tagger", "unsure", "everywhere"]
+"""Where the transformer reads: nowhere, where the tagger is unsure, everywhere."""
+_OTHERS: Final = tuple(each for each in TYPES if each not in CLASSES)
+
+
+class Names:
+    """Finds persons, places and organizations.
+
+    Without the transformer's files it goes on with the tagger and says so once.
+
+    Args:
+        depth: where the transformer reads.
+        model: folder of its files; the user's cache if none.
+        tagger: instead of the one that comes with casemate.
+
+    Raises:
+        UnreadableError: the transformer's files have changed since they were fetched.
+    """
+
+    def __init__(self, depth: Depth = "unsure", model: Path | None = None, tagger: Tagger | None = None) -> None:
+        self._tagger = tagger or Tagger()
+        self._all = depth == "everywhere"
+        self.transformer = None if depth == "tagger" else _found(model)
+
+    @property
+    def reach(self) -> Reach:
+        """See ``Detector``."""
+        side = REACH + (LIMIT * 2 if self.transformer else 0)
+        return Reach(side, RUN * (LONGEST + GAP), side)
+
+    def find(self, text: str) -> Iterator[Span]:
+        """See ``Detector``."""
+        words = self._tagger.label(text)
+        odds, read = words.odds, np.zeros(len(words.start), dtype=bool)
+        if self.transformer:
+            odds = odds.copy()
+            for start, end in windows(text):
+                mine = slice(*np.searchsorted(words.start, [start, end]))
+                if not self._all and not self._tagger.weights.unsure(words.odds[mine]):
+                    continue
+                said = self.transformer.read(text[start:end])
+                odds[mine] = self._tagger.weights.mixed(words.odds[mine], aligned(words, mine, said, start))
+                read[mine] = True
+                yield from _others(text, said, start)
+        yield from self._spans(text, words, odds, read)
+
+    def _spans(
+        self, text: str, words: Labelled, odds: NDArray[np.float64], read: NDArray[np.bool_]
+    ) -> Iterator[Span]:
+        best, margin = candidates(odds)
+        for begin, stop in runs(best, words.gap):
+            start, end = int(words.start[begin]), int(words.end[stop - 1])
+            while start < end and not text[start].isalnum():
+                start += 1
+            while end > start and not (text[end - 1].isalnum() or (text[end - 1] == "." and text[end - 2].isupper())):
+                end -= 1
+            if start == end:
+                continue
+            kind, by = int(best[begin]), bool(read[begin])
+            score = self._tagger.weights.probability(float(margin[begin:stop].mean()), kind, by)
+            yield Span(start, end, CLASSES[kind], score, "transformer" if by else "tagger")
+
+
+def runs(best: NDArray[np.int64], gap: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """First and last + 1 of the words of each span."""
+    if not len(best):
+        return []
+    new = np.concatenate([[True], (best[1:] != best[:-1]) | (gap[1:] == PARAGRAPH)])
+    edges = np.flatnonzero(new)
+    place = np.arange(len(best)) - np.repeat(edges, np.diff([*edges, len(best)]))
+    starts = np.flatnonzero(new | (place >= RUN))
+    stops = np.append(starts[1:], len(best))
+    named = best[starts] > 0
+    return list(zip(starts[named].tolist(), stops[named].tolist(), strict=True))
+
+
+def aligned(words: Labelled, mine: slice, said: Read, start: int) -> NDArray[np.float64]:
+    """(n, 3) what the model says of each word (nothing, person, place): the mean over the word's pieces."""
+    low = np.searchsorted(said.end, words.start[mine] - start, "right")
+    high = np.maximum(np.searchsorted(said.start, words.end[mine] - start, "left"), low)
+    sums = np.concatenate([np.zeros((1, 3)), np.cumsum(said.odds[:, :3], axis=0)])
+    count = high - low
+    nothing = np.array([0.0, -10.0, -10.0])
+    return np.where(count[:, None] > 0, (sums[high] - sums[low]) / np.maximum(count, 1)[:, None], nothing)
+
+
+def _others(text: str, said: Read, start: int) -> Iterator[Span]:
+    """What else the model finds; whole words."""
+    best = said.odds.argmax(axis=1)
+    at = 0
+    while at < len(best):
+        kind = int(best[at])
+        stop = at + 1
+        while kind > 2 and stop < len(best) and best[stop] == kind and said.start[stop] - said.end[stop - 1] <= 1:
+            stop += 1
+        if kind > 2:
+            first, last = start + int(said.start[at]), start + int(said.end[stop - 1])
+            while first > 0 and text[first].isalnum() and text[first - 1].isalnum():
+                first -= 1
+            while last < len(text) and text[last - 1].isalnum() and text[last].isalnum():
+                last += 1
+            yield Span(first, last, _OTHERS[kind - 3], float(np.exp(said.odds[at:stop, kind].mean())), "transformer")
+        at = stop
+
+
+_SAID: set[str] = set()
+
+
+def _found(model: Path | None) -> Transformer | None:
+    try:
+        found = load(model)
+        why = "its files have not been fetched"
+    except MissingPartError as error:
+        found, why = None, str(error)
+    if found is None and why not in _SAID:
+        _SAID.add(why)
+        warnings.warn(
+            f"names are found by the tagger alone: the transformer is not here ({why}); "
+            "casemate.privacy.text.rampart.fetch() brings it, mode='fast' does without names",
+            stacklevel=4,
+        )
+    return found

@@ -1,0 +1,168 @@
+"""A linear tagger of persons, places and organizations.
+
+Two passes over hashed features: the first looks at words, the second also at what the first made of the words around,
+which is what a chain of labels would give without walking along it (Cohen and Carvalho, Stacked sequential learning,
+IJCAI 2005). Weights of one byte lie in a table, four classes to a row; sums are of whole numbers, so the result is the
+same on every machine. Made by ``tools/train_names.py``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from casemate.privacy.text.names.features import SIDE, hashed, rows, spread
+from casemate.privacy.text.names.tokens import GAP, LONGEST, PARAGRAPH, PIECE, Hashes, Ints, Tokens, tokens
+
+CLASSES: Final = ("", "PERSON", "LOCATION", "ORGANIZATION")
+NEAR: Final = 2
+"""Words on each side whose first labels the second pass sees."""
+REACH: Final = (SIDE + NEAR) * (LONGEST + GAP + 1)
+"""Code points on each side of a word on which its label depends, at most."""
+_LANES: Final = np.arange(4, dtype=np.uint64) * np.uint64(16)
+_BIAS: Final = 128
+SHIFT: Final = 1.5
+"""How much less likely than nothing a name may be and still be a candidate; its probability decides."""
+_SURE: Final = (1.0, 3.0)
+"""Margins of the first pass between unsure, fair and sure."""
+
+
+class Weights(NamedTuple):
+    """What the tagger learned.
+
+    Attributes:
+        first, second: (rows, 4) int8 of the two passes.
+        scales: (2,) of a step of the first and of the second.
+        tau: margins between the classes below which a word is unsure.
+        mix: (8, 4) from the tagger's odds, the transformer's three and 1 to odds of both.
+        platt: (2, 4, 2) slope and intercept of the probability that a span is right, by whether the transformer has
+            read it and by class (Platt, Probabilistic outputs for support vector machines, 1999).
+    """
+
+    first: NDArray[np.int8]
+    second: NDArray[np.int8]
+    scales: NDArray[np.float64]
+    tau: float = 2.0
+    mix: NDArray[np.float64] = np.eye(8, 4)
+    platt: NDArray[np.float64] = np.tile([1.0, 0.0], (2, 4, 1))
+
+    def unsure(self, odds: NDArray[np.float64]) -> bool:
+        """Whether something that may be a name hangs in the balance."""
+        margin = odds[:, 1:].max(axis=1, initial=-np.inf) - odds[:, 0]
+        return bool((np.abs(margin) < self.tau).any())
+
+    def mixed(self, odds: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, 4) odds of tagger and transformer together."""
+        return np.asarray(np.hstack([odds, said, np.ones((len(odds), 1))]) @ self.mix)
+
+    def probability(self, margin: float, kind: int, read: bool) -> float:
+        """That a span is right, by its mean margin."""
+        slope, intercept = self.platt[int(read), kind]
+        return float(1 / (1 + np.exp(-np.clip(slope * margin + intercept, -30, 30))))
+
+
+class Labelled(NamedTuple):
+    """(n,) words and their scores.
+
+    Attributes:
+        start, end: code points.
+        gap: what stands before each; see `casemate.privacy.text.names.tokens`.
+        odds: (n, 4) logarithms, up to a constant, of the probability of each class.
+    """
+
+    start: Ints
+    end: Ints
+    gap: Ints
+    odds: NDArray[np.float64]
+
+
+class Tagger:
+    """Labels words.
+
+    Args:
+        weights: those that come with casemate if none are given.
+    """
+
+    def __init__(self, weights: Weights | None = None) -> None:
+        self.weights = weights or shipped()
+        self._first, self._second = _packed(self.weights.first), _packed(self.weights.second)
+
+    def label(self, text: str) -> Labelled:
+        """All words of a text, in order.
+
+        Args:
+            text: of any length; the work is linear, and it is done in pieces.
+        """
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        parts = []
+        for begin in range(0, max(len(codes), 1), PIECE):
+            low, high = max(begin - REACH, 0), begin + PIECE + REACH
+            words = tokens(codes[low:high])
+            mine = (words.start + low >= begin) & (words.start + low < begin + PIECE)
+            odds = self._odds(words)[mine]
+            parts.append((words.start[mine] + low, words.end[mine] + low, words.gap[mine], odds))
+        start, end, gap, odds = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return Labelled(start, end, gap, odds)
+
+    def _odds(self, words: Tokens) -> NDArray[np.float64]:
+        if not len(words.start):
+            return np.zeros((0, 4))
+        first = _summed(self._first, rows(words)) * self.weights.scales[0]
+        again = second_rows(words, first)
+        return np.asarray(first + _summed(self._second, again) * self.weights.scales[1])
+
+
+def second_rows(words: Tokens, odds: NDArray[np.float64]) -> Ints:
+    """(features, n) rows of the second pass, given (n, 4) what the first one says."""
+    ordered = np.sort(odds, axis=1)
+    state = spread(odds.argmax(axis=1) * 3 + np.digitize(ordered[:, 3] - ordered[:, 2], _SURE))
+    t = [_moved(state, words.gap, by) for by in range(-NEAR, NEAR + 1)]
+    here, form = words.word, spread(words.shape)
+    before, after = _moved(here, words.gap, -1), _moved(here, words.gap, 1)
+    return hashed(
+        [
+            (t[2],), (t[1], t[2]), (t[2], t[3]), (t[1], t[2], t[3]), (t[0], t[1], t[2]), (t[2], t[3], t[4]),
+            (t[0], t[1], t[2], t[3], t[4]), (t[1], here), (t[3], here), (t[1], form, t[2]), (t[3], form, t[2]),
+            (t[2], before), (t[2], after), (t[1], before, t[2]), (t[3], after, t[2]), (t[2], form),
+        ],
+        first=64,
+    )  # fmt: skip
+
+
+def _moved(values: Hashes, gap: Ints, by: int) -> Hashes:
+    """The array moved by some words; beyond a paragraph there is nothing."""
+    paragraph = np.cumsum(gap == PARAGRAPH)
+    there = np.clip(np.arange(len(values)) + by, 0, len(values) - 1)
+    same = (paragraph[there] == paragraph) & (there == np.arange(len(values)) + by)
+    return np.where(same, values[there], np.uint64(0))
+
+
+def _packed(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
+    """Four weights in one number, so that one addition adds four."""
+    return ((weights.astype(np.int64) + _BIAS).astype(np.uint64) << _LANES).sum(axis=1)
+
+
+def _summed(table: NDArray[np.uint64], which: Ints) -> NDArray[np.int64]:
+    total = table[which].sum(axis=0)
+    return ((total[:, None] >> _LANES) & np.uint64(0xFFFF)).astype(np.int64) - _BIAS * len(which)
+
+
+def candidates(odds: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(n,) the class of each word, 0 for nothing, and by how much it is likelier than nothing."""
+    best = odds[:, 1:].argmax(axis=1) + 1
+    margin = odds[np.arange(len(odds)), best] - odds[:, 0]
+    return np.where(margin > -SHIFT, best, 0), margin
+
+
+@cache
+def shipped() -> Weights:
+    """The weights that come with casemate."""
+    with (resources.files("casemate.privacy.text.names") / "weights.npz").open("rb") as stream:
+        found = np.load(stream, allow_pickle=False)
+        return Weights(
+            found["first"], found["second"], found["scales"], float(found["tau"]), found["mix"], found["platt"]
+        )

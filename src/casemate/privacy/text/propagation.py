@@ -1,0 +1,100 @@
+"""A name found once is found everywhere in a document: where nothing but the word itself speaks for it.
+
+Looked for are whole names as they were written, and of persons also the first and the last word by itself, if it has a
+capital and at least ``LEAST`` letters. Words in small letters are never found, so "mark" is not a person because Mark
+is one. In a stream only what comes after counts (``forward``), because what has been sent cannot be taken back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from casemate.privacy.text.spans import Span
+
+TYPES: Final = frozenset({"PERSON", "ORGANIZATION", "LOCATION"})
+LEAST: Final = 4
+"""Letters of a part of a name that is looked for by itself."""
+MOST: Final = 10_000
+"""Names that are remembered; further ones are not looked for."""
+_WORD: Final = re.compile(r"[^\W_]+")
+_FACTOR: Final = 0.9
+"""Of the score of where a name was found."""
+
+
+class Known:
+    """The names of one document.
+
+    Example:
+        >>> known = Known()
+        >>> known.learn("Ada Byron", Span(0, 9, "PERSON", 0.9, "tagger"))
+        >>> [(each.start, each.end) for each in known.find("It was Byron.")]
+        [(7, 12)]
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[tuple[str, Span]]] = {}
+        self._seen: set[tuple[str, str]] = set()
+
+    def learn(self, text: str, span: Span) -> None:
+        """Remember what a span says.
+
+        Args:
+            text: in which it is.
+            span: of any type; those that are no names are left out.
+        """
+        if span.type not in TYPES:
+            return
+        whole = text[span.start : span.end]
+        parts = [whole]
+        words = _WORD.findall(whole)
+        if span.type == "PERSON" and len(words) > 1:
+            parts += [word for word in (words[0], words[-1]) if len(word) >= LEAST]
+        for part in parts:
+            first = _WORD.search(part)
+            fits = first and first.start() == 0 and len(part) > 2 and part[0].isupper()
+            if fits and (part, span.type) not in self._seen and len(self._seen) < MOST:
+                self._seen.add((part, span.type))
+                self._names.setdefault(first[0], []).append((part, span))
+
+    def find(self, text: str, start: int = 0, end: int | None = None) -> Iterator[Span]:
+        """Whole words that are known.
+
+        Args:
+            text: of any length; the work is linear.
+            start, end: code points between which they begin.
+        """
+        if not self._names:
+            return
+        for word in _WORD.finditer(text, start, len(text) if end is None else end):
+            for name, span in self._names.get(word[0], ()):
+                at, stop = word.start(), word.start() + len(name)
+                if text.startswith(name, at) and not text[stop : stop + 1].isalnum():
+                    score = span.score * _FACTOR
+                    yield Span(at, stop, span.type, score, span.source, ("found elsewhere in the document",))
+
+
+def propagated(text: str, spans: Iterable[Span], *, forward: bool = False) -> list[Span]:
+    """Further places of the names among some spans.
+
+    Args:
+        text: the document.
+        spans: what was found in it, in order.
+        forward: only places after the end of the first span that says the name.
+
+    Example:
+        >>> found = propagated("Ada Byron came. Byron left.", [Span(0, 9, "PERSON", 0.9, "tagger")])
+        >>> [(each.start, each.end) for each in found]
+        [(0, 9), (4, 9), (16, 21)]
+    """
+    known, made = Known(), []
+    if not forward:
+        for each in spans:
+            known.learn(text, each)
+        return list(known.find(text))
+    given = list(spans)
+    for each, after in zip(given, [*given[1:], None], strict=True):
+        known.learn(text, each)
+        made += known.find(text, each.end, after.end if after else None)
+    return made
