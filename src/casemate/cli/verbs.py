@@ -26,6 +26,7 @@ VERBS = {
     "report": Verb("casemate.cli.report:report", "Write the report of a finished audit again, in any format."),
     "explain": Verb("casemate.cli.explain:explain", "What a finding means, how it was measured, how to fix it."),
     "anonymize": Verb("casemate.cli.anonymize:anonymize", "Generalize a table of people, and try to find them in it."),
+    "redact": Verb("casemate.cli.redact:redact", "Personal data and secrets out of text, tables and documents."),
     "drill": Verb("casemate.cli.drill:drill", "Play a known incident: attacked, defended, attacked again."),
     "ledger": Verb("casemate.cli.ledger:app", "Show, prove and export what the ledger holds."),
 }

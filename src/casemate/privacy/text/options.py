@@ -1,0 +1,116 @@
+"""How to redact, as data: the ``[redact]`` section of a configuration and the variables ``CASEMATE_*``."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from casemate.core.errors import UsageError
+from casemate.privacy.text.analyzer import Analyzer, Mode
+from casemate.privacy.text.choice import known, operators
+from casemate.privacy.text.recognizer import built_in, parse
+from casemate.privacy.text.redactor import Redactor
+
+Format = Literal["auto", "text", "json", "jsonl", "csv", "parquet", "html", "mail", "pdf", "docx"]
+
+
+class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[redact]``: how ``casemate redact`` redacts. Handed to each process as it is.
+
+    Attributes:
+        mode: how hard to look: "fast", "balanced" or "accurate".
+        language: of the texts, as ISO 639-1 codes; all if none.
+        type: that are looked for; all if none.
+        operator: what stands in the place, as "label", or as "PERSON=mask" for one type.
+        threshold: least score of what is replaced, 0 to 1.
+        recognizers: TOML files with recognizers of your own.
+        workers: processes; 0 for as many as there are processors.
+        format: of the input: "auto" tells it by the file's name.
+    """
+
+    mode: Mode = "balanced"
+    language: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    operator: tuple[str, ...] = ()
+    threshold: float = 0.5
+    recognizers: tuple[str, ...] = ()
+    workers: int = 0
+    format: Format = "auto"
+
+    def redactor(self) -> Redactor:
+        """What this section asks for.
+
+        Raises:
+            UsageError: a type or an operator is unknown, or a file of recognizers cannot be read.
+        """
+        mine = [each for path in self.recognizers for each in parse(_text(Path(path)))]
+        types = [each if each in {one.type for one in mine} else known(each) for each in self.type]
+        by_type, default = operators(self.operator)
+        analyzer = Analyzer(
+            self.mode,
+            languages=self.language,
+            types=types,
+            recognizers=(*built_in(), *mine) if mine else None,
+            threshold=self.threshold,
+        )
+        return Redactor(analyzer, by_type, default)
+
+
+def read_options(
+    config: Path | None, given: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> RedactSection:
+    """What is asked for: options win over ``CASEMATE_*`` variables, and those over the file.
+
+    Args:
+        config: a TOML file; only its section ``[redact]`` is read, and its paths start at the file.
+        given: options by name; None where one was not given.
+        environment: the variables.
+
+    Raises:
+        UsageError: the file cannot be read, or a key or a value is unknown.
+
+    Example:
+        >>> read_options(None, {"mode": "fast"}, {"CASEMATE_OPERATOR": "mask,PERSON=label"}).operator
+        ('mask', 'PERSON=label')
+    """
+    found = {} if config is None else _section(config)
+    for field in msgspec.structs.fields(RedactSection):
+        text = environment.get(f"CASEMATE_{field.name.upper()}")
+        if text is not None and field.name != "format":  # that one is about reports elsewhere
+            found[field.name] = text.split(",") if isinstance(field.default, tuple) else text
+    found.update({name: value for name, value in given.items() if value is not None})
+    try:
+        section = msgspec.convert(found, RedactSection, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            "the options of the redaction cannot be used",
+            cause=str(error),
+            next_step=f"mend [redact] in {config.name}, the option or the variable" if config else "mend the option",
+        ) from error
+    if not 0 <= section.threshold <= 1 or section.workers < 0:
+        raise UsageError("threshold is 0 to 1, and workers at least 0", next_step="mend the option")
+    return section
+
+
+def _section(file: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(_text(file)).get("redact", {})
+    except ValueError as error:
+        raise UsageError(f"{file.name} cannot be read", cause=str(error)[:300], next_step="mend the file") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"{file.name}: redact is no section", next_step="write it as [redact]")
+    if isinstance(found.get("recognizers"), list):
+        found["recognizers"] = [str(file.parent / str(each)) for each in found["recognizers"]]
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file.name} cannot be read", cause=str(error)[:200], next_step="name a TOML file") from error
