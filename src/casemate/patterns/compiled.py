@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-LONG: Final = 0.5
+LONG: Final = 0.1
 """Seconds of compiling from which on the result is kept."""
 
 
