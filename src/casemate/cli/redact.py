@@ -109,7 +109,9 @@ def redact(
             raise UsageError(
                 f"{len(documents)} files cannot go to standard output", next_step="give --out DIR or --in-place"
             )
-        write = creating if out else replacing if in_place else nowhere if check or diff or len(documents) > 1 else output
+        write = (
+            creating if out else replacing if in_place else nowhere if check or diff or len(documents) > 1 else output
+        )
         count = section.workers or (_processors() if len(documents) > 8 else 1)
         with bars_if(len(documents) > 8) as observer:
             observer.begin(TASK, len(documents))
@@ -121,9 +123,7 @@ def redact(
     return _told(outcomes, diff=diff, why=why, report=report, reveal=reveal, check=check)
 
 
-def _told(
-    outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None, reveal: bool, check: bool
-) -> int:
+def _told(outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None, reveal: bool, check: bool) -> int:
     if diff:
         color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         for each in outcomes:

@@ -16,7 +16,11 @@ KEEP: Final = "keep"
 
 
 def redact_frame(
-    frame: Any, redactor: Redactor | None = None, *, columns: Mapping[str, str] | None = None, editor: Editor | None = None
+    frame: Any,
+    redactor: Redactor | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    editor: Editor | None = None,
 ) -> Any:
     """A table without what was found in it: the same library, columns and order of rows.
 
@@ -40,7 +44,11 @@ def redact_frame(
     """
     pen = editor or Editor(redactor or Redactor(Analyzer()))
     library = type(frame).__module__.partition(".")[0]
-    names = {"pandas": lambda: list(frame.columns), "polars": lambda: frame.columns, "pyarrow": lambda: frame.column_names}
+    names = {
+        "pandas": lambda: list(frame.columns),
+        "polars": lambda: frame.columns,
+        "pyarrow": lambda: frame.column_names,
+    }
     if library not in names or not hasattr(frame, "columns"):
         raise UsageError(
             f"{type(frame).__name__} is no table", next_step="give a frame of pandas or polars, or a table of arrow"
@@ -105,7 +113,8 @@ def _pandas(frame: Any, at: int, name: Any, old: Any, new: list[Any]) -> Any:
 
 
 def _polars(frame: Any, at: int, name: str, old: Any, new: list[Any]) -> Any:
-    return frame.replace_column(at, old.__class__(name, new)) if at >= 0 else frame
+    del at
+    return frame.with_columns(old.__class__(name, new))
 
 
 def _arrow(frame: Any, at: int, name: str, old: Any, new: list[Any]) -> Any:

@@ -63,7 +63,11 @@ def page(outcomes: Iterable[Outcome], *, reveal: bool = False) -> str:
         if reveal
         else "What was found is not on this page; what stands in its place is."
     )
-    table = f"<table><tr><th>type</th><th>found</th><th>which</th></tr>{rows}</table>" if rows else "<p>Nothing was found.</p>"
+    table = (
+        f"<table><tr><th>type</th><th>found</th><th>which</th></tr>{rows}</table>"
+        if rows
+        else "<p>Nothing was found.</p>"
+    )
     body = "".join(_document(each, reveal) for each in told)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '

@@ -84,7 +84,11 @@ class _Writer:
             end = "\r\n" if raw.endswith("\r\n") else "\n" if raw.endswith("\n") else ""
             csv.writer(line, delimiter=self._separator, lineterminator=end).writerow(new)
             raw = line.getvalue()
-        name = self._name if not self._started else {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(self._name, self._name)
+        name = (
+            self._name
+            if not self._started
+            else {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(self._name, self._name)
+        )
         self._started = True
         self._goal.write(raw.encode(name, "surrogateescape" if name[:6] != "utf-16" else "surrogatepass"))
 

@@ -71,7 +71,11 @@ class _Tree(NamedTuple):
             return self._number(token, where, hint)
         value = json.loads(token)
         inner = parsed(value) if self.depth < DEEP else None
-        new = _Tree(self.editor, self.depth + 1).rewritten(value, where) if inner else self.editor(value, where, hint=hint)
+        new = (
+            _Tree(self.editor, self.depth + 1).rewritten(value, where)
+            if inner
+            else self.editor(value, where, hint=hint)
+        )
         return None if new == value else written(new)
 
     def _number(self, token: str, where: str, hint: str) -> str | None:

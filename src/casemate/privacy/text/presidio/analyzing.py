@@ -127,7 +127,7 @@ class PatternRecognizer:
             told = {each.casefold() for each in context} & {each.casefold() for each in self.context}
             if self.context and (told or near.among(around(text, start, end))):
                 score = max(min(score + BOOST, 1.0), FLOOR)
-            if score > 0 and (start, end) not in made or score > made[start, end].score:
+            if (score > 0 and (start, end) not in made) or score > made[start, end].score:
                 meta = {"recognizer_name": self.name, "recognizer_identifier": self.name}
                 made[start, end] = RecognizerResult(self.supported_entities[0], start, end, score, None, meta)
         return list(made.values())
