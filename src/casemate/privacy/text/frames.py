@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -77,7 +78,7 @@ def redacted_column(values: Sequence[Any], name: str, editor: Editor, type: str 
     if all(new is old for new, old in zip(made, values, strict=True)):
         return None
     if any(isinstance(each, str) for each in made):  # a column has one type
-        return [str(each) if isinstance(each, int | float) and each == each else each for each in made]
+        return [str(each) if isinstance(each, int | float) and not math.isnan(each) else each for each in made]
     return made
 
 
