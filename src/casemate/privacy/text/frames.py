@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -77,7 +78,7 @@ def redacted_column(values: Sequence[Any], name: str, editor: Editor, type: str 
     if all(new is old for new, old in zip(made, values, strict=True)):
         return None
     if any(isinstance(each, str) for each in made):  # a column has one type
-        return [str(each) if isinstance(each, int | float) and each == each else each for each in made]
+        return [str(each) if isinstance(each, int | float) and not math.isnan(each) else each for each in made]
     return made
 
 
@@ -113,7 +114,8 @@ def _pandas(frame: Any, at: int, name: Any, old: Any, new: list[Any]) -> Any:
 
 
 def _polars(frame: Any, at: int, name: str, old: Any, new: list[Any]) -> Any:
-    return frame.replace_column(at, old.__class__(name, new)) if at >= 0 else frame
+    del at
+    return frame.with_columns(old.__class__(name, new))
 
 
 def _arrow(frame: Any, at: int, name: str, old: Any, new: list[Any]) -> Any:

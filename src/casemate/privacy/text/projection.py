@@ -1,4 +1,4 @@
-"""A text as people see it, and where each letter of it stands in its source: spans go back to what is between markup."""
+"""A text as people see it, and where each letter of it stands in its source, so that spans find back."""
 
 from __future__ import annotations
 

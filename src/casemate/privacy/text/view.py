@@ -28,7 +28,8 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}th{color:var(--soft)}
 figure{margin:.5rem 0;padding:.6rem .8rem;background:var(--card);border:1px solid var(--line);border-radius:.4rem}
 figcaption{font-size:.8rem;color:var(--soft)}pre{margin:0;font:14px/1.7 ui-monospace,monospace;white-space:pre-wrap;
 overflow-wrap:anywhere;unicode-bidi:plaintext}
-mark{color:inherit;border-radius:.25rem;padding:.1rem .25rem}mark small{color:inherit;opacity:.8;font-size:.75em;padding-left:.4em}
+mark{color:inherit;border-radius:.25rem;padding:.1rem .25rem}mark small{color:inherit;
+opacity:.8;font-size:.75em;padding-left:.4em}
 del{opacity:.75}.direct{background:var(--direct)}.quasi{background:var(--quasi)}.special{background:var(--special)}
 .secret{background:var(--secret)}
 @media print{body{max-width:none}figure{break-inside:avoid}}
@@ -72,7 +73,8 @@ def page(outcomes: Iterable[Outcome], *, reveal: bool = False) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         'content="width=device-width,initial-scale=1"><meta http-equiv="Content-Security-Policy" '
-        f"content=\"default-src 'none';style-src 'unsafe-inline'\"><title>casemate redact</title><style>{_STYLE}</style>"
+        f"content=\"default-src 'none';style-src 'unsafe-inline'\"><title>casemate redact</title>"
+        f"<style>{_STYLE}</style>"
         f"</head><body><h1>Redaction</h1><p>{said}</p>{table}{body}</body></html>\n"
     )
 

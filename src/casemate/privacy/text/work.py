@@ -1,4 +1,4 @@
-"""Many documents, by several processes: one document is one piece of work, and the results do not depend on how many."""
+"""Many documents, by several processes; the results do not depend on how many."""
 
 from __future__ import annotations
 

@@ -41,25 +41,25 @@ class _Tree(NamedTuple):
         parts, at = [], 0
         frames = [_Frame("", root)]
         for match in _TOKEN.finditer(text):
-            token, top = match[0], frames[-1]
-            if token in "{[":
-                frames.append(_Frame(token, top.here if top.kind else top.path))
-            elif token in "}]":
+            sign, top = match[0], frames[-1]
+            if sign in "{[":
+                frames.append(_Frame(sign, top.here if top.kind else top.path))
+            elif sign in "}]":
                 frames.pop()
-            elif token == ",":
+            elif sign == ",":
                 top.index += 1
                 top.key = ""
-            elif token != ":":
-                new = self._value(token, text, match.end(), top)
+            elif sign != ":":
+                new = self._value(sign, text, match.end(), top)
                 if new is not None:
                     parts += [text[at : match.start()], new]
                     at = match.end()
         return "".join((*parts, text[at:]))
 
-    def _value(self, token: str, text: str, end: int, top: _Frame) -> str | None:
+    def _value(self, sign: str, text: str, end: int, top: _Frame) -> str | None:
         """What a string or a number becomes, or None if it stays."""
         if top.kind == "{" and not top.key and _colon(text, end):
-            top.key = json.loads(token) or "\0"
+            top.key = json.loads(sign) or "\0"
             new = self.editor(top.key, f"a name in {top.path}")
             if new == top.key:
                 return None
@@ -67,9 +67,9 @@ class _Tree(NamedTuple):
             return written(top.key)
         where = top.here if top.kind else top.path
         hint = top.key if top.kind == "{" else _last(top.path)
-        if token[0] != '"':
-            return self._number(token, where, hint)
-        value = json.loads(token)
+        if sign[0] != '"':
+            return self._number(sign, where, hint)
+        value = json.loads(sign)
         inner = parsed(value) if self.depth < DEEP else None
         new = (
             _Tree(self.editor, self.depth + 1).rewritten(value, where)
@@ -78,11 +78,11 @@ class _Tree(NamedTuple):
         )
         return None if new == value else written(new)
 
-    def _number(self, token: str, where: str, hint: str) -> str | None:
-        if sum(map(str.isdigit, token)) < 6:
+    def _number(self, sign: str, where: str, hint: str) -> str | None:
+        if sum(map(str.isdigit, sign)) < 6:
             return None
-        new = self.editor(token, where, hint=hint)
-        return None if new == token else written(new)
+        new = self.editor(sign, where, hint=hint)
+        return None if new == sign else written(new)
 
 
 def rewrite_json(source: BinaryIO, goal: BinaryIO, editor: Editor) -> None:
