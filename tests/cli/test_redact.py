@@ -94,11 +94,11 @@ def test_recognizers_of_ones_own(tmp_path, capfd):
     [
         (["absent.txt"], "cannot be read"),
         ([".", "--in-place", "--check"], "one of"),
-        (["-", "--in-place"], "standard output"),
-        (["-", "--type", "NOBODY"], "there is no type"),
-        (["-", "--operator", "burn"], "there is no operator"),
-        (["-", "--threshold", "2"], "threshold is 0 to 1"),
-        (["-", "--recognizers", "absent.toml"], "cannot be read"),
+        (["--in-place"], "standard output"),
+        (["--type", "NOBODY"], "there is no type"),
+        (["--operator", "burn"], "there is no operator"),
+        (["--threshold", "2"], "threshold is 0 to 1"),
+        (["--recognizers", "absent.toml"], "cannot be read"),
     ],
 )
 def test_bad_words(words, told, typed, capfd, tmp_path, monkeypatch):

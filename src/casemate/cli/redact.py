@@ -65,7 +65,7 @@ def redact(
       casemate redact --jsonl --spans < texts.jsonl > redacted.jsonl
 
     Args:
-        paths: files and folders; standard input if none, or for "-".
+        paths: files and folders; standard input if none.
         mode: fast (expressions and checksums), balanced (names too), accurate (a transformer reads everything).
         language: of the texts, as ISO 639-1 code (may be given several times); all if none.
         type: look only for this type, such as PERSON (may be given several times).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tomllib
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import msgspec
 from casemate.core.errors import UsageError
 from casemate.privacy.text.analyzer import Analyzer, Mode
 from casemate.privacy.text.choice import known, operators
-from casemate.privacy.text.recognizer import built_in, parse
+from casemate.privacy.text.recognizer import Recognizer, built_in, parse
 from casemate.privacy.text.redactor import Redactor
 
 Format = Literal["auto", "text", "json", "jsonl", "csv", "parquet", "html", "mail", "pdf", "docx"]
@@ -51,14 +52,21 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         mine = [each for path in self.recognizers for each in parse(_text(Path(path)))]
         types = [each if each in {one.type for one in mine} else known(each) for each in self.type]
         by_type, default = operators(self.operator)
-        analyzer = Analyzer(
-            self.mode,
-            languages=self.language,
-            types=types,
-            recognizers=(*built_in(), *mine) if mine else None,
-            threshold=self.threshold,
-        )
+        recognizers = (*built_in(), *mine) if mine else None
+        analyzer = _analyzer(self.mode, self.language, tuple(types), recognizers, self.threshold)
         return Redactor(analyzer, by_type, default)
+
+
+@functools.lru_cache(maxsize=4)
+def _analyzer(
+    mode: Mode,
+    languages: tuple[str, ...],
+    types: tuple[str, ...],
+    recognizers: tuple[Recognizer, ...] | None,
+    threshold: float,
+) -> Analyzer:
+    """One for all documents of a process: compiling its expressions takes seconds."""
+    return Analyzer(mode, languages=languages, types=types, recognizers=recognizers, threshold=threshold)
 
 
 def read_options(

@@ -16,7 +16,6 @@ from casemate.core.errors import CasemateError
 from casemate.privacy.text.editor import Editor, Passage
 from casemate.privacy.text.formats import format_of, rewriter
 from casemate.privacy.text.options import RedactSection
-from casemate.privacy.text.redactor import Redactor
 
 Open = Callable[[Path], AbstractContextManager[BinaryIO]]
 """Where to write: a file that appears when all is well."""
@@ -63,15 +62,10 @@ class _Job(msgspec.Struct, frozen=True):
     watched: bool
 
 
-_redactors: dict[RedactSection, Redactor] = {}
-
-
 def redact_document(document: Document, job: _Job) -> Outcome:
     """One document, wherever it runs; whatever is wrong with it is said in the outcome."""
     passages: list[Passage] = []
-    redactor = _redactors.get(job.section)
-    if redactor is None:
-        redactor = _redactors.setdefault(job.section, job.section.redactor())
+    redactor = job.section.redactor()
 
     def watch(passage: Passage) -> None:
         if len(passages) < PASSAGES:
