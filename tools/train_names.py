@@ -20,13 +20,14 @@ from sklearn.linear_model import LogisticRegression
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from casemate.privacy.text.names.features import BITS, rows  # noqa: E402
+from tools.names.corpus import UNTOUCHED, Labels, checked, joined, made, together  # noqa: E402
+
 from casemate.privacy.text.names.detector import aligned, runs  # noqa: E402
+from casemate.privacy.text.names.features import BITS, rows  # noqa: E402
 from casemate.privacy.text.names.tagger import CLASSES, Tagger, Weights, candidates, second_rows  # noqa: E402
 from casemate.privacy.text.names.tokens import Tokens, tokens  # noqa: E402
 from casemate.privacy.text.names.windows import windows  # noqa: E402
 from casemate.privacy.text.transformer import load  # noqa: E402
-from tools.names.corpus import UNTOUCHED, Labels, checked, joined, made, together  # noqa: E402
 
 GOAL = ROOT / "src" / "casemate" / "privacy" / "text" / "names" / "weights.npz"
 BATCH, RATE, DECAY, EPOCHS = 2048, 0.15, 2e-6, 4
@@ -146,7 +147,9 @@ def calibrated(weights: Weights, held: Sequence[Labels], place: Path | None) -> 
         said.append(mine)
         truth.append(classes(part, words.start))
     odds, other, true = np.concatenate([each.odds for each in plain]), np.concatenate(said), np.concatenate(truth)
-    fitted = LogisticRegression(max_iter=400, C=1.0, fit_intercept=False).fit(np.hstack([odds, other, np.ones((len(odds), 1))]), true)
+    fitted = LogisticRegression(max_iter=400, C=1.0, fit_intercept=False).fit(
+        np.hstack([odds, other, np.ones((len(odds), 1))]), true
+    )
     weights = weights._replace(mix=fitted.coef_.T.astype(np.float64), tau=tau(odds, true))
     platt = np.zeros((2, 4, 2))
     for read in (0, 1):

@@ -18,8 +18,8 @@ from casemate.patterns.pattern import Pattern
 
 MOST_HITS = 500_000
 TOGETHER = 25
-"""Expressions in one database: compiling hundreds together takes four times as long as in parts, and a scan is no faster
-for it, since most of its time goes to what is found."""
+"""Expressions in one database: compiling hundreds together takes four times as long as in parts, and a scan is no
+faster for it, since most of its time goes to what is found."""
 
 
 class Regex(Protocol):

@@ -45,16 +45,11 @@ def redact_frame(
     """
     pen = editor or Editor(redactor or Redactor(Analyzer()))
     library = type(frame).__module__.partition(".")[0]
-    names = {
-        "pandas": lambda: list(frame.columns),
-        "polars": lambda: frame.columns,
-        "pyarrow": lambda: frame.column_names,
-    }
-    if library not in names or not hasattr(frame, "columns"):
+    if library not in ("pandas", "polars", "pyarrow") or not hasattr(frame, "columns"):
         raise UsageError(
             f"{type(frame).__name__} is no table", next_step="give a frame of pandas or polars, or a table of arrow"
         )
-    there = names[library]()
+    there: list[str] = list(frame.column_names if library == "pyarrow" else frame.columns)
     roles = dict(columns or {})
     missing = [each for each in roles if each not in there]
     if missing:

@@ -18,7 +18,7 @@ _POLICY: Final = email.policy.SMTP.clone(refold_source="none", raise_on_defect=F
 
 def rewrite(source: BinaryIO, goal: BinaryIO, editor: Editor) -> None:
     """Redact a message."""
-    message = cast("EmailMessage", email.message_from_binary_file(source, policy=_POLICY))
+    message = email.message_from_binary_file(source, policy=_POLICY)
     for part in message.walk():
         _headers(part, editor)
         if not part.is_multipart():

@@ -37,8 +37,16 @@ _INLINE: Final = frozenset(
         "q",
         "s",
         "samp",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "tt",
+        "u",
+        "var",
+        "wbr",
     ]
-    + ["small", "span", "strong", "sub", "sup", "tt", "u", "var", "wbr"]
 )
 
 

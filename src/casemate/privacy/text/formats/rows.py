@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from casemate.core.errors import UnreadableError
 from casemate.privacy.text.editor import Editor
@@ -45,7 +45,7 @@ def rewrite(source: BinaryIO, goal: BinaryIO, editor: Editor) -> None:
     """
     first = source.read(1 << 16)
     name = encoding(first)
-    rest: BinaryIO = io.BufferedReader(_Joined(first, source), 1 << 16)
+    rest: BinaryIO = io.BufferedReader(cast("io.RawIOBase", _Joined(first, source)), 1 << 16)
     if name != "utf-8":
         text, name = decoded(rest.read())
         rest = io.BytesIO(encoded(text, "utf-8"))

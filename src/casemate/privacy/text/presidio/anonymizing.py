@@ -203,7 +203,7 @@ def _replace(text: str, params: dict[str, Any]) -> str:
 
 
 def _mask(text: str, params: dict[str, Any]) -> str:
-    sign = _parameter(params, "masking_char", str)
+    sign: str = _parameter(params, "masking_char", str)
     if len(sign) != 1:
         raise UsageError("Invalid input, masking_char must be a character", next_step="give one")
     count = min(max(_parameter(params, "chars_to_mask", int), 0), len(text))
