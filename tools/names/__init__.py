@@ -1,0 +1,1 @@
+"""What the tagger of names is trained on."""

@@ -33,6 +33,8 @@ SENTENCES = (
     "\u00bfQu\u00e9 tal?  \U0001f600 O'Brien-Smith\r\n\r\nDr. M\u00fcller\tZ\u00fcrich",
 )
 
+WORDS = [word for each in SENTENCES for word in each.split() if word.isalpha()]
+
 
 def codes(text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -69,7 +71,7 @@ def test_a_hash_is_of_letters_not_of_where_they_stand() -> None:
 
 
 def test_hashes_are_the_same_in_every_process() -> None:
-    assert tokens(codes("Byron")).word.tolist() == [12557170713219297254]
+    assert tokens(codes("Byron")).word.tolist() == [491251958120397295]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -134,7 +136,9 @@ def test_odd_texts_are_read(text: str) -> None:
 
 def test_windows_cover_the_text_and_depend_on_what_is_near() -> None:
     rng = random.Random(3)
-    text = " ".join(rng.choice(SENTENCES) + rng.choice(("", " and so on" * 60)) for _ in range(40))
+    text = " ".join(
+        rng.choice(SENTENCES) + rng.choice(("", "".join(f" {rng.choice(WORDS)}" for _ in range(90)))) for _ in range(40)
+    )
     found = windows(text)
     assert "".join(text[start:end] for start, end in found) == text
     assert max(end - start for start, end in found) <= LIMIT

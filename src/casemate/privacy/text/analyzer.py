@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from casemate.core.errors import UsageError
 from casemate.privacy.text.arbiter import settled
 from casemate.privacy.text.detector import Detector, Structured
-from casemate.privacy.text.names.detector import Names
+from casemate.privacy.text.names.detector import SOURCES, Names
 from casemate.privacy.text.propagation import propagated
 from casemate.privacy.text.recognizer import Recognizer, built_in, chosen
 from casemate.privacy.text.spans import Span
@@ -28,6 +28,8 @@ class Analyzer:
         types: that are looked for; all if none.
         recognizers: instead of those that come with casemate.
         threshold: least score of what is told.
+        names: least score of a person, place or organization; lower, because what is missed is in the open for good,
+            while a place too many costs a word.
         model: folder of the transformer's files; the user's cache if none. Without them ``balanced`` and ``accurate``
             go on with the tagger and say so once.
 
@@ -49,11 +51,12 @@ class Analyzer:
         types: Sequence[str] = (),
         recognizers: Iterable[Recognizer] | None = None,
         threshold: float = 0.5,
+        names: float = 0.2,
         model: Path | None = None,
     ) -> None:
         if mode not in get_args(Mode):
             raise UsageError(f"there is no mode {mode!r}", next_step="use fast, balanced or accurate")
-        self.mode, self.threshold = mode, threshold
+        self.mode, self.threshold, self.names = mode, threshold, min(names, threshold)
         given = built_in() if recognizers is None else recognizers
         self.types = frozenset(types)
         self.detectors: list[Detector] = [Structured(chosen(given, languages, types))]
@@ -68,11 +71,12 @@ class Analyzer:
             streaming: what a stream finds: names only after they were found first.
         """
         found = [each for one in self.detectors for each in one.find(text) if self._wanted(each)]
-        first = settled(found, self.threshold)
+        first = settled(found, 0.0)
         if self.mode == "fast":
             return first
         again = propagated(text, first, forward=streaming)
-        return settled([*first, *again], self.threshold) if again else first
+        return settled([*first, *again], 0.0) if again else first
 
     def _wanted(self, span: Span) -> bool:
-        return not self.types or span.type in self.types
+        least = self.names if span.source in SOURCES else self.threshold
+        return span.score >= least and (not self.types or span.type in self.types)

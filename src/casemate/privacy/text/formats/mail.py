@@ -22,7 +22,7 @@ def rewrite(source: BinaryIO, goal: BinaryIO, editor: Editor) -> None:
     for part in message.walk():
         _headers(part, editor)
         if not part.is_multipart():
-            _content(cast("EmailMessage", part), editor)
+            _content(part, editor)
     goal.write(message.as_bytes())
 
 

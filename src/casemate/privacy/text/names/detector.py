@@ -19,6 +19,8 @@ from casemate.privacy.text.transformer import TYPES, Read, Transformer, load
 
 RUN: Final = 10
 """Words of the longest span; a longer run of names is that many words, then each word by itself."""
+SOURCES: Final = frozenset({"tagger", "transformer"})
+"""Of the spans that are told of."""
 Depth = Literal["tagger", "unsure", "everywhere"]
 """Where the transformer reads: nowhere, where the tagger is unsure, everywhere."""
 _OTHERS: Final = tuple(each for each in TYPES if each not in CLASSES)
@@ -76,19 +78,23 @@ class Names:
             if start == end:
                 continue
             kind, by = int(best[begin]), bool(read[begin])
-            score = self._tagger.weights.probability(float(margin[begin:stop].mean()), kind, by)
+            score = self._tagger.weights.probability(sum(margin[begin:stop].tolist()) / (stop - begin), kind, by)
             yield Span(start, end, CLASSES[kind], score, "transformer" if by else "tagger")
 
 
 def runs(best: NDArray[np.int64], gap: NDArray[np.int64]) -> list[tuple[int, int]]:
     """First and last + 1 of the words of each span."""
-    if not len(best):
+    if not best.any():
         return []
-    new = np.concatenate([[True], (best[1:] != best[:-1]) | (gap[1:] == PARAGRAPH)])
-    edges = np.flatnonzero(new)
-    place = np.arange(len(best)) - np.repeat(edges, np.diff([*edges, len(best)]))
-    starts = np.flatnonzero(new | (place >= RUN))
+    new = np.ones(len(best), dtype=bool)
+    np.logical_or(best[1:] != best[:-1], gap[1:] == PARAGRAPH, out=new[1:])
+    starts = np.flatnonzero(new)
     stops = np.append(starts[1:], len(best))
+    sizes = stops - starts
+    if sizes[best[starts] > 0].max() > RUN:
+        place = np.arange(len(best)) - np.repeat(starts, sizes)
+        starts = np.flatnonzero(new | (place >= RUN))
+        stops = np.append(starts[1:], len(best))
     named = best[starts] > 0
     return list(zip(starts[named].tolist(), stops[named].tolist(), strict=True))
 

@@ -1,11 +1,16 @@
-"""What a decision about a word depends on: itself, four words on each side, nothing else."""
+"""What a decision about a word depends on: itself, four words on each side, nothing else.
+
+All words, and all combinations that are looked at, are arrays: the number of calls of numpy does not depend on either,
+which is what a short text costs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from casemate.privacy.text.names.tokens import PARAGRAPH, Hashes, Ints, Tokens
 
@@ -17,70 +22,110 @@ _AGAIN: Final = np.uint64(0xBF58476D1CE4E5B9)
 _MIX: Final = np.uint64(0x94D049BB133111EB)
 _SALT: Final = 0xD6E8FEB86659FD93
 _NONE: Final = np.uint64(0x2545F4914F6CDD1D)
+_STEPS: Final = np.arange(-SIDE, SIDE + 1)[:, None]
 
 
-def rows(words: Tokens) -> Ints:
+class Around(NamedTuple):
+    """Each word with its neighbors, of which there are none beyond a paragraph.
+
+    Attributes:
+        place: (n,) where the words stand in an array that has room between paragraphs.
+        near: (2 SIDE + 1, n) where their neighbors stand.
+        size: of that array.
+        words, shapes: (2 SIDE + 1, n) hashes of the neighbors.
+    """
+
+    place: Ints
+    near: Ints
+    size: int
+    words: Hashes
+    shapes: Hashes
+
+
+class Plan(NamedTuple):
+    """Which rows of hashes are seen together: singles first, then pairs, then triples.
+
+    Attributes:
+        first, second, third: row numbers; (a,), (b,) of pairs and triples, (c,) of triples.
+        salts: (a, 1).
+    """
+
+    first: Ints
+    second: Ints
+    third: Ints
+    salts: Hashes
+
+
+def plan(together: Sequence[tuple[int, ...]], offset: int = 0) -> Plan:
+    """In the order in which `hashed` wants it."""
+    ordered = sorted(together, key=len)
+    salts = np.array([[(offset + at) * _SALT % 2**64] for at in range(1, len(ordered) + 1)], dtype=np.uint64)
+    return Plan(
+        *(np.array([each[at] for each in ordered if len(each) > at]) for at in range(3)), salts
+    )  # fmt: skip
+
+
+# Rows of what `rows` stacks: words (0 to 8), shapes (9 to 17), heads and tails (18 to 20, 21 to 23), and one each.
+_W, _S, _HEAD, _TAIL = SIDE, 3 * SIDE + 1, 4 * SIDE + 3, 4 * SIDE + 6
+_PAIR, _FOUR, _LEFT, _RIGHT, _LOWS, _SIZE, _GAPS = range(4 * SIDE + 8, 4 * SIDE + 15)
+_PLAN: Final = plan([
+    (_S,), (_W,), (_FOUR,), (_W - 1,), (_W + 1,), (_W - 2,), (_W + 2,), (_W - 3,), (_W + 3,), (_HEAD - 1,),
+    (_HEAD + 1,), (_W, _S), (_HEAD, _S), (_TAIL, _S), (_PAIR, _S), (_HEAD, _TAIL), (_S, _GAPS), (_W - 1, _W),
+    (_W, _W + 1), (_W - 1, _S), (_W + 1, _S), (_W - 1, _W + 1), (_W - 2, _W - 1), (_W + 1, _W + 2), (_TAIL - 1, _S),
+    (_TAIL + 1, _S), (_LOWS, _S), (_SIZE, _S), (_LEFT, _S), (_RIGHT, _S), (_S, _S - 1, _S + 1), (_S, _S - 2, _S - 1),
+    (_S, _S + 1, _S + 2), (_W - 2, _W - 1, _S), (_W + 1, _W + 2, _S), (_LEFT, _RIGHT, _S),
+])  # fmt: skip
+
+
+def around(words: Tokens) -> Around:
+    """Each word with its neighbors."""
+    room = np.cumsum(words.gap == PARAGRAPH)
+    place = np.arange(len(words.gap)) + SIDE * room
+    near = place + _STEPS
+    size = len(words.gap) + SIDE * (int(room[-1]) + 1) if len(room) else SIDE
+    seen = neighbors(np.array([words.word, spread(words.shape)]), place, near, size)
+    return Around(place, near, size, seen[0], seen[1])
+
+
+def neighbors(values: Hashes, place: Ints, near: Ints, size: int) -> Hashes:
+    """(k, n) values to (k, rows of ``near``, n) values of the neighbors."""
+    wide = np.full((len(values), size), _NONE)
+    wide[:, place] = values
+    return wide[:, near]
+
+
+def rows(words: Tokens, seen: Around) -> Ints:
     """(features, n) rows of the table of weights."""
-    capital = (words.shape < 256) & (words.shape & 1 == 1)
-    plain = (words.shape < 256) & ~capital
-    w = _window(words.word, words.gap)
-    s = _window(spread(words.shape), words.gap)
-    head, tail = _window(words.head, words.gap, 1), _window(words.tail, words.gap, 1)
-    left, right = _nearest(words, plain)
-    lows = np.sum([each != _NONE for each in _window(np.where(plain, words.word, _NONE), words.gap)], axis=0)
-    size = spread(np.minimum(words.end - words.start, 12))
-    gaps = spread(words.gap * 4 + np.append(words.gap[1:], PARAGRAPH))
-    here, form = w[SIDE], s[SIDE]
-    one, two, back, behind = w[SIDE - 1], w[SIDE - 2], s[SIDE - 1], s[SIDE - 2]
-    next_, after, ahead, beyond = w[SIDE + 1], w[SIDE + 2], s[SIDE + 1], s[SIDE + 2]
-    return hashed([
-        (form,), (here,), (here, form), (words.head, form), (words.tail, form), (words.pair, form), (words.four,),
-        (words.head, words.tail), (form, gaps), (form, back, ahead), (behind, back, form), (form, ahead, beyond),
-        (one,), (next_,), (two,), (after,), (one, here), (here, next_), (one, form), (next_, form), (one, next_),
-        (two, one, form), (next_, after, form), (two, one), (next_, after), (tail[0], form), (tail[2], form),
-        (head[0],), (head[2],), (spread(lows), form), (size, form), (left, form), (right, form), (left, right, form),
-        (w[SIDE - 3],), (w[SIDE + 3],),
-    ])  # fmt: skip
+    plain = np.where((words.shape < 256) & (words.shape & 1 == 0), words.word, _NONE)
+    near = neighbors(np.array([words.head, words.tail, plain]), seen.place, seen.near, seen.size)
+    there = near[2] != _NONE
+    column = np.arange(len(plain))
+    left = near[2][SIDE - 1 - there[SIDE - 1 :: -1].argmax(axis=0), column]
+    right = near[2][SIDE + 1 + there[SIDE + 1 :].argmax(axis=0), column]
+    small = spread(np.array([
+        there.sum(axis=0), np.minimum(words.end - words.start, 12), words.gap * 4 + np.append(words.gap[1:], PARAGRAPH),
+    ]))  # fmt: skip
+    single = np.array([words.pair, words.four, left, right, *small])
+    return hashed(np.concatenate([seen.words, seen.shapes, near[0, SIDE - 1 : SIDE + 2], near[1, SIDE - 1 : SIDE + 2],
+                                  single]), _PLAN)  # fmt: skip
 
 
-def hashed(parts: Iterable[tuple[Hashes, ...]], first: int = 0) -> Ints:
-    """(features, n) rows of a table, one for each tuple of hashes that is seen together."""
-    made = []
-    for at, part in enumerate(parts, first + 1):
-        total = part[0] + np.uint64(at * _SALT % 2**64)
-        for each in part[1:]:
-            total = (total ^ (total >> np.uint64(29))) * _AGAIN + each
-        made.append(total)
-    mixed = np.array(made)
-    mixed ^= mixed >> np.uint64(32)
-    mixed *= _MIX
-    return (mixed >> np.uint64(64 - BITS)).astype(np.int64)
+def hashed(base: Hashes, by: Plan) -> Ints:
+    """(features, n) rows of a table, one for each combination of rows of ``base``."""
+    made = base[by.first]
+    made += by.salts
+    for more in (by.second, by.third):
+        if len(more):
+            part = made[-len(more) :]
+            part ^= part >> np.uint64(29)
+            part *= _AGAIN
+            part += base[more]
+    made ^= made >> np.uint64(32)
+    made *= _MIX
+    made >>= np.uint64(64 - BITS)
+    return made.view(np.int64)
 
 
-def spread(values: Ints) -> Hashes:
+def spread(values: NDArray[np.int64]) -> Hashes:
     """Small numbers as hashes."""
     return (values.astype(np.uint64) + np.uint64(1)) * _AGAIN
-
-
-def _window(values: Hashes, gap: Ints, side: int = SIDE) -> list[Hashes]:
-    """The same array, moved by -side to side words; beyond a paragraph there is nothing."""
-    paragraph = np.cumsum(gap == PARAGRAPH)
-    moved = []
-    for by in range(-side, side + 1):
-        there = np.arange(len(values)) + by
-        valid = (there >= 0) & (there < len(values))
-        there = np.clip(there, 0, max(len(values) - 1, 0))
-        moved.append(np.where(valid & (paragraph[there] == paragraph), values[there], _NONE))
-    return moved
-
-
-def _nearest(words: Tokens, plain: np.ndarray) -> tuple[Hashes, Hashes]:
-    """The nearest word without a capital on each side: what a name of many words stands between."""
-    seen = _window(np.where(plain, words.word, _NONE), words.gap)
-    found = []
-    for order in (range(SIDE - 1, -1, -1), range(SIDE + 1, 2 * SIDE + 1)):
-        best = np.full(len(plain), _NONE)
-        for at in reversed(order):
-            best = np.where(seen[at] != _NONE, seen[at], best)
-        found.append(best)
-    return found[0], found[1]

@@ -8,6 +8,7 @@ same on every machine. Made by ``tools/train_names.py``.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from importlib import resources
 from typing import Final, NamedTuple
@@ -15,8 +16,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from casemate.privacy.text.names.features import SIDE, hashed, rows, spread
-from casemate.privacy.text.names.tokens import GAP, LONGEST, PARAGRAPH, PIECE, Hashes, Ints, Tokens, tokens
+from casemate.privacy.text.names.features import SIDE, Around, around, hashed, neighbors, plan, rows, spread
+from casemate.privacy.text.names.tokens import GAP, LONGEST, PIECE, Ints, Tokens, tokens
 
 CLASSES: Final = ("", "PERSON", "LOCATION", "ORGANIZATION")
 NEAR: Final = 2
@@ -61,8 +62,8 @@ class Weights(NamedTuple):
 
     def probability(self, margin: float, kind: int, read: bool) -> float:
         """That a span is right, by its mean margin."""
-        slope, intercept = self.platt[int(read), kind]
-        return float(1 / (1 + np.exp(-np.clip(slope * margin + intercept, -30, 30))))
+        slope, intercept = self.platt[int(read), kind].tolist()
+        return 1 / (1 + math.exp(min(-slope * margin - intercept, 30.0)))
 
 
 class Labelled(NamedTuple):
@@ -102,6 +103,8 @@ class Tagger:
         for begin in range(0, max(len(codes), 1), PIECE):
             low, high = max(begin - REACH, 0), begin + PIECE + REACH
             words = tokens(codes[low:high])
+            if len(codes) <= PIECE:
+                return Labelled(words.start, words.end, words.gap, self._odds(words))
             mine = (words.start + low >= begin) & (words.start + low < begin + PIECE)
             odds = self._odds(words)[mine]
             parts.append((words.start[mine] + low, words.end[mine] + low, words.gap[mine], odds))
@@ -111,34 +114,29 @@ class Tagger:
     def _odds(self, words: Tokens) -> NDArray[np.float64]:
         if not len(words.start):
             return np.zeros((0, 4))
-        first = _summed(self._first, rows(words)) * self.weights.scales[0]
-        again = second_rows(words, first)
-        return np.asarray(first + _summed(self._second, again) * self.weights.scales[1])
+        seen = around(words)
+        first = _summed(self._first, rows(words, seen)) * self.weights.scales[0]
+        return np.asarray(first + _summed(self._second, second_rows(seen, first)) * self.weights.scales[1])
 
 
-def second_rows(words: Tokens, odds: NDArray[np.float64]) -> Ints:
+# Rows of what `second_rows` stacks: first labels around (0 to 4), the word before, itself and after, its shape.
+_T, _WORD, _SHAPE = NEAR, 2 * NEAR + 2, 2 * NEAR + 4
+_PLAN: Final = plan(
+    [
+        (_T,), (_T - 1, _T), (_T, _T + 1), (_T - 1, _T, _T + 1), (_T - 2, _T - 1, _T), (_T, _T + 1, _T + 2),
+        (_T - 1, _WORD), (_T + 1, _WORD), (_T - 1, _SHAPE, _T), (_T + 1, _SHAPE, _T), (_T, _WORD - 1),
+        (_T, _WORD + 1), (_T - 1, _WORD - 1, _T), (_T + 1, _WORD + 1, _T), (_T, _SHAPE), (_T, _WORD),
+    ],
+    offset=64,
+)  # fmt: skip
+
+
+def second_rows(seen: Around, odds: NDArray[np.float64]) -> Ints:
     """(features, n) rows of the second pass, given (n, 4) what the first one says."""
     ordered = np.sort(odds, axis=1)
     state = spread(odds.argmax(axis=1) * 3 + np.digitize(ordered[:, 3] - ordered[:, 2], _SURE))
-    t = [_moved(state, words.gap, by) for by in range(-NEAR, NEAR + 1)]
-    here, form = words.word, spread(words.shape)
-    before, after = _moved(here, words.gap, -1), _moved(here, words.gap, 1)
-    return hashed(
-        [
-            (t[2],), (t[1], t[2]), (t[2], t[3]), (t[1], t[2], t[3]), (t[0], t[1], t[2]), (t[2], t[3], t[4]),
-            (t[0], t[1], t[2], t[3], t[4]), (t[1], here), (t[3], here), (t[1], form, t[2]), (t[3], form, t[2]),
-            (t[2], before), (t[2], after), (t[1], before, t[2]), (t[3], after, t[2]), (t[2], form),
-        ],
-        first=64,
-    )  # fmt: skip
-
-
-def _moved(values: Hashes, gap: Ints, by: int) -> Hashes:
-    """The array moved by some words; beyond a paragraph there is nothing."""
-    paragraph = np.cumsum(gap == PARAGRAPH)
-    there = np.clip(np.arange(len(values)) + by, 0, len(values) - 1)
-    same = (paragraph[there] == paragraph) & (there == np.arange(len(values)) + by)
-    return np.where(same, values[there], np.uint64(0))
+    labels = neighbors(state[None], seen.place, seen.near[SIDE - NEAR : SIDE + NEAR + 1], seen.size)[0]
+    return hashed(np.concatenate([labels, seen.words[SIDE - 1 : SIDE + 2], seen.shapes[SIDE : SIDE + 1]]), _PLAN)
 
 
 def _packed(weights: NDArray[np.int8]) -> NDArray[np.uint64]:

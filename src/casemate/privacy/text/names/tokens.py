@@ -31,6 +31,12 @@ Ints = NDArray[np.int64]
 _BASE: Final = 0x9E3779B97F4A7C15
 _LONG: Final = np.uint64(0x5851F42D4C957F2D)
 _PLANE: Final = 0x10000
+_COUNTED: Final = np.array([[LOWER], [UPPER], [LETTER], [DIGIT], [NEWLINE]], dtype=np.uint8)
+_LAST: Final = np.array([[3], [2], [4]])
+_IS_WORD: Final = np.isin(np.arange(7), (LOWER, UPPER, LETTER, DIGIT))
+_GAP: Final = np.full((GAP + 2, 3), PARAGRAPH, dtype=np.int64)
+_GAP[: GAP + 1, :2] = (APART, LINE)
+_GAP[0, 0] = GLUED
 
 
 class Tokens(NamedTuple):
@@ -64,54 +70,46 @@ def tokens(codes: NDArray[np.uint32]) -> Tokens:
     """
     classes, lower = _tables()
     small = np.minimum(codes, _PLANE)
-    kind, low = classes[small], np.where(codes < _PLANE, lower[np.minimum(codes, _PLANE - 1)], codes)
-    inside = (kind >= LOWER) & (kind <= DIGIT)
-    before = np.concatenate([[False], inside[:-1]])
-    start = np.flatnonzero((inside & ~before) | (kind == OTHER))
-    after = np.concatenate([inside[1:], [False]])
-    end = np.flatnonzero((inside & ~after) | (kind == OTHER)) + 1
+    kind, low = classes[small], lower[small] if len(codes) == 0 or codes.max() < _PLANE else _lowered(codes)
+    inside = np.zeros(len(codes) + 2, dtype=bool)
+    inside[1:-1] = _IS_WORD[kind]
+    sign = kind == OTHER
+    start = np.flatnonzero((inside[1:-1] & ~inside[:-2]) | sign)
+    end = np.flatnonzero((inside[1:-1] & ~inside[2:]) | sign) + 1
     powers, inverses = _powers(len(codes) + 1)
     sums = np.zeros(len(codes) + 1, dtype=np.uint64)
-    np.cumsum((low.astype(np.uint64) + np.uint64(1)) * powers[:-1], out=sums[1:])
-
-    def part(first: Ints, last: Ints) -> Hashes:
-        return (sums[last] - sums[first]) * inverses[first]
-
+    np.cumsum((low + np.uint64(1)) * powers[:-1], out=sums[1:])
     size = end - start
+    first = np.concatenate([start, start, np.maximum(end - _LAST, start).ravel()])
+    last = np.concatenate([end, np.minimum(start + 3, end), end, end, end])
+    word, head, tail, pair, four = ((sums[last] - sums[first]) * inverses[first]).reshape(5, -1)
     long = size > LONGEST
-    word = np.where(long, _LONG, part(start, end))
-    counts = [_counts(kind == each, start, end) for each in (LOWER, UPPER, LETTER, DIGIT)]
+    word[long] = _LONG
+    running = np.zeros((5, len(codes) + 1), dtype=np.int32)
+    np.cumsum(kind == _COUNTED, axis=1, out=running[:, 1:])
+    lowers, uppers, letters, digits = running[:4, end] - running[:4, start]
     shape = (
-        (kind[start] == UPPER) * 1 + (counts[1] == size) * 2 + (counts[0] > 0) * 4 + (counts[3] > 0) * 8
-        + (counts[2] > 0) * 16 + (np.minimum(size, 4) - 1) * 32 + (counts[1] > 1) * 128
+        (kind[start] == UPPER) + (uppers == size) * 2 + (lowers > 0) * 4 + (digits > 0) * 8 + (letters > 0) * 16
+        + (np.minimum(size, 4) - 1) * 32 + (uppers > 1) * 128
     )  # fmt: skip
-    shape = np.where(kind[start] == OTHER, codes[start].astype(np.int64) + 256, shape)
-    return Tokens(
-        start, end, word, part(start, np.minimum(start + 3, end)), part(np.maximum(end - 3, start), end),
-        part(np.maximum(end - 2, start), end), part(np.maximum(end - 4, start), end), np.where(long, 255, shape),
-        _gaps(kind, start, end),
-    )  # fmt: skip
-
-
-def _gaps(kind: NDArray[np.uint8], start: Ints, end: Ints) -> Ints:
-    lines = np.concatenate([[0], np.cumsum(kind == NEWLINE)])
+    shape = np.where(sign[start], codes[start].astype(np.int64) + 256, shape)
+    shape[long] = 255
     gap = np.full(len(start), PARAGRAPH, dtype=np.int64)
-    width, breaks = start[1:] - end[:-1], lines[start[1:]] - lines[end[:-1]]
-    gap[1:] = np.select([width == 0, (width > GAP) | (breaks > 1), breaks == 1], [GLUED, PARAGRAPH, LINE], APART)
-    return gap
+    width, breaks = start[1:] - end[:-1], running[4, start[1:]] - running[4, end[:-1]]
+    gap[1:] = _GAP[np.minimum(width, GAP + 1), np.minimum(breaks, 2)]
+    return Tokens(start, end, word, head, tail, pair, four, shape, gap)
 
 
-def _counts(which: NDArray[np.bool_], start: Ints, end: Ints) -> Ints:
-    sums = np.zeros(len(which) + 1, dtype=np.int64)
-    np.cumsum(which, out=sums[1:])
-    return np.asarray(sums[end] - sums[start])
+def _lowered(codes: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    lower = _tables()[1]
+    return np.where(codes < _PLANE, lower[np.minimum(codes, _PLANE - 1)], codes)
 
 
 @cache
-def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
+def _tables() -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
     """Class and lower-case letter by code point; beyond the first plane everything is a sign."""
     kinds = {"Lu": UPPER, "Lt": UPPER, "Ll": LOWER, "Zs": SPACE, "Zl": NEWLINE, "Zp": NEWLINE, "Cf": SPACE}
-    classes, lower = np.full(_PLANE + 1, OTHER, dtype=np.uint8), np.arange(_PLANE, dtype=np.uint32)
+    classes, lower = np.full(_PLANE + 1, OTHER, dtype=np.uint8), np.arange(_PLANE + 1, dtype=np.uint64)
     for code in range(_PLANE):
         letter = chr(code)
         group = unicodedata.category(letter)

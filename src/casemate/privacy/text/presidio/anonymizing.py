@@ -206,7 +206,7 @@ def _mask(text: str, params: dict[str, Any]) -> str:
     sign: str = _parameter(params, "masking_char", str)
     if len(sign) != 1:
         raise UsageError("Invalid input, masking_char must be a character", next_step="give one")
-    count = min(max(_parameter(params, "chars_to_mask", int), 0), len(text))
+    count: int = min(max(_parameter(params, "chars_to_mask", int), 0), len(text))
     if _parameter(params, "from_end", bool):
         return text[: len(text) - count] + sign * count
     return sign * count + text[count:]
