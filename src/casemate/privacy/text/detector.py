@@ -59,12 +59,16 @@ class Structured:
     def find(self, text: str) -> Iterator[Span]:
         """See ``Detector``: in the text as it stands, and as it reads where that differs."""
         signs: list[tuple[str, int, int]] = []
-        yield from self._plain(text, signs)
+        plain = list(self._plain(text, signs))
+        yield from plain
         for start, seen in itertools.chain(as_it_looks(text), readings(text, signs)):
             for each in self._plain(seen.text, []):
                 first, last = seen.original(each.start, each.end)
                 first, last = start + first, start + last
-                if last - first <= self._most and text[first:last] != seen.text[each.start : each.end]:
+                if last - first > self._most or text[first:last] == seen.text[each.start : each.end]:
+                    continue
+                # what is whole as it stands is not made longer: the next line is not the rest of an address
+                if not any(one.type == each.type and one.start < last and first < one.end for one in plain):
                     yield Span(first, last, each.type, each.score, each.source, (*each.why, "as it reads"))
 
     def _plain(self, text: str, signs: list[tuple[str, int, int]]) -> Iterator[Span]:
