@@ -68,7 +68,9 @@ class Structured:
                 if last - first > self._most or text[first:last] == seen.text[each.start : each.end]:
                     continue
                 # what is whole as it stands is not made longer: the next line is not the rest of an address
-                if not any(one.type == each.type and one.start < last and first < one.end for one in plain):
+                if not any(
+                    one.type == each.type and one.start == first and "\n" in text[one.end : last] for one in plain
+                ):
                     yield Span(first, last, each.type, each.score, each.source, (*each.why, "as it reads"))
 
     def _plain(self, text: str, signs: list[tuple[str, int, int]]) -> Iterator[Span]:
