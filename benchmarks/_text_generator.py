@@ -22,7 +22,10 @@ class Record(types.SimpleNamespace):
 
 def generated(folder: Path, half: str, count: int, seed: int) -> list[dict]:
     """Documents with their spans (start, end, type), and where in the half their template stands."""
-    for name, more in (("presidio_evaluator", {"InputSample": Record, "Span": Record}), ("presidio_evaluator.data_generator", {})):
+    for name, more in (
+        ("presidio_evaluator", {"InputSample": Record, "Span": Record}),
+        ("presidio_evaluator.data_generator", {}),
+    ):
         module = types.ModuleType(name)
         module.__path__ = [str(folder.joinpath(*name.split(".")))]
         for key, value in more.items():
@@ -32,7 +35,9 @@ def generated(folder: Path, half: str, count: int, seed: int) -> list[dict]:
     sys.modules["presidio_evaluator.data_generator"].raw_data_dir = raw
     from presidio_evaluator.data_generator.presidio_sentence_faker import PresidioSentenceFaker
 
-    lines = [line.strip() for line in (raw / "templates.txt").read_text(encoding="utf-8", errors="replace").splitlines()]
+    lines = [
+        line.strip() for line in (raw / "templates.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    ]
     wanted = 0 if half == "even" else 1
     templates = [line for line in lines if line and int(hashlib.sha256(line.encode()).hexdigest(), 16) % 2 == wanted]
     faker = PresidioSentenceFaker("en_US", lower_case_ratio=0.05, sentence_templates=templates, random_seed=seed)

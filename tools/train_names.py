@@ -20,18 +20,19 @@ from sklearn.linear_model import LogisticRegression
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from casemate.privacy.text.names.features import BITS, around, rows  # noqa: E402
+from tools.names.corpus import UNTOUCHED, Labels, checked, joined, made, together  # noqa: E402
+
 from casemate.privacy.text.names.detector import aligned, runs  # noqa: E402
+from casemate.privacy.text.names.features import BITS, around, rows  # noqa: E402
 from casemate.privacy.text.names.tagger import CLASSES, Labelled, Tagger, Weights, candidates, second_rows, shipped  # noqa: E402
 from casemate.privacy.text.names.tokens import Tokens, tokens  # noqa: E402
 from casemate.privacy.text.names.windows import windows  # noqa: E402
 from casemate.privacy.text.transformer import load  # noqa: E402
-from tools.names.corpus import UNTOUCHED, Labels, checked, joined, made, together  # noqa: E402
 
 GOAL = ROOT / "src" / "casemate" / "privacy" / "text" / "names" / "weights.npz"
 BATCH, RATE, DECAY, EPOCHS = 2048, 0.15, 2e-6, 5
 FOLDS, APART, MOST_READ = 2, 12, 0.005
-"""One text of ``APART`` is kept from the training, for tau and the probabilities; the transformer reads ``MOST_READ``."""
+"""One text of ``APART`` is kept from the training, for tau and the probabilities; ``MOST_READ`` of it lies below tau."""
 
 
 def corpora(folder: Path) -> list[Labels]:
@@ -71,6 +72,7 @@ def learn(which: np.ndarray, truth: np.ndarray, offset: np.ndarray, seed: int, e
         truth: (n,) classes.
         offset: (n, 4) added to the sums.
         seed: of the order.
+        epochs: how often everything is seen; weights are averaged over the second half.
     """
     size = 1 << BITS
     weights, squares = np.zeros((size, 4), dtype=np.float32), np.full((size, 4), 1e-4, dtype=np.float32)
@@ -147,7 +149,9 @@ def calibrated(weights: Weights, held: Sequence[Labels], place: Path | None) -> 
         said.append(mine)
         truth.append(classes(part, words.start))
     odds, other, true = np.concatenate([each.odds for each in plain]), np.concatenate(said), np.concatenate(truth)
-    fitted = LogisticRegression(max_iter=400, C=1.0, fit_intercept=False).fit(np.hstack([odds, other, np.ones((len(odds), 1))]), true)
+    fitted = LogisticRegression(max_iter=400, C=1.0, fit_intercept=False).fit(
+        np.hstack([odds, other, np.ones((len(odds), 1))]), true
+    )
     weights = weights._replace(mix=fitted.coef_.T.astype(np.float64), tau=tau(held, plain))
     platt = np.zeros((2, 4, 2))
     for read in (0, 1):

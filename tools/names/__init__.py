@@ -1,0 +1,1 @@
+"""What the tagger of names learns from."""

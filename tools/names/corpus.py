@@ -125,7 +125,8 @@ def _value(slot: str, lists: dict[str, dict[str, str]], language: str, rng: rand
     if slot == "person":
         first, last = one("first"), one("last")
         odd = rng.random()
-        forms = [f"{first[0]}. {last}", f"{first} {rng.choice('ABCDEFGHJKLMNPRSTW')}. {last}", f"{first} {one('last')}-{last}",
+        middle = rng.choice("ABCDEFGHJKLMNPRSTW")
+        forms = [f"{first[0]}. {last}", f"{first} {middle}. {last}", f"{first} {one('last')}-{last}",
                  f"{first} {one('first')} {last}", last, first]  # fmt: skip
         return (forms[int(odd * 20)] if odd * 20 < len(forms) else f"{first} {last}"), "PERSON"
     if slot in ("first", "last"):

@@ -46,7 +46,17 @@ def words(text: str) -> list[str]:
 
 
 def test_words_are_runs_of_letters_and_everything_else_is_a_word() -> None:
-    assert words("O'Brien, 42 M\u00fcller! \U0001f600\ud800") == ["O", "'", "Brien", ",", "42", "M\u00fcller", "!", "\U0001f600", "\ud800"]
+    assert words("O'Brien, 42 M\u00fcller! \U0001f600\ud800") == [
+        "O",
+        "'",
+        "Brien",
+        ",",
+        "42",
+        "M\u00fcller",
+        "!",
+        "\U0001f600",
+        "\ud800",
+    ]
     assert words("") == words(" \n\t") == []
 
 
@@ -88,9 +98,9 @@ def test_pieces_of_a_long_text_are_one_text() -> None:
     found = Tagger().label(text)
     assert len(text) > PIECE
     assert (np.diff(found.start) > 0).all()
-    assert [text[a:b] for a, b in zip(found.start, found.end, strict=True)] == words(text[:PIECE]) + words(text[PIECE:]) or (
-        "".join(text[a:b] for a, b in zip(found.start, found.end, strict=True)) == "".join(text.split())
-    )
+    assert [text[a:b] for a, b in zip(found.start, found.end, strict=True)] == words(text[:PIECE]) + words(
+        text[PIECE:]
+    ) or ("".join(text[a:b] for a, b in zip(found.start, found.end, strict=True)) == "".join(text.split()))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +136,9 @@ def test_odd_texts_are_read(text: str) -> None:
 
 def test_windows_cover_the_text_and_depend_on_what_is_near() -> None:
     rng = random.Random(3)
-    text = " ".join(rng.choice(SENTENCES) + rng.choice(("", "".join(f" {rng.choice(WORDS)}" for _ in range(90)))) for _ in range(40))
+    text = " ".join(
+        rng.choice(SENTENCES) + rng.choice(("", "".join(f" {rng.choice(WORDS)}" for _ in range(90)))) for _ in range(40)
+    )
     found = windows(text)
     assert "".join(text[start:end] for start, end in found) == text
     assert max(end - start for start, end in found) <= LIMIT

@@ -63,7 +63,8 @@ class Known:
 
         Args:
             text: of any length; the work is linear.
-            start, end: code points between which they begin.
+            start: code point from which on they begin.
+            end: code point before which they begin; that of the text if none.
         """
         if not self._names:
             return

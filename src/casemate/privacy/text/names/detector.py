@@ -67,9 +67,7 @@ class Names:
                 yield from _others(text, said, start)
         yield from self._spans(text, words, odds, read)
 
-    def _spans(
-        self, text: str, words: Labelled, odds: NDArray[np.float64], read: NDArray[np.bool_]
-    ) -> Iterator[Span]:
+    def _spans(self, text: str, words: Labelled, odds: NDArray[np.float64], read: NDArray[np.bool_]) -> Iterator[Span]:
         best, margin = candidates(odds)
         for begin, stop in runs(best, words.gap):
             start, end = int(words.start[begin]), int(words.end[stop - 1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from itertools import pairwise
 from typing import Final
 
 LONG: Final = 320
@@ -29,12 +30,12 @@ def windows(text: str) -> list[tuple[int, int]]:
     """
     edges = [0, *(each.end() for each in _END.finditer(text)), len(text)]
     found: list[tuple[int, int]] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         if end - start <= LONG:
             found.append((start, end))
             continue
         inner = [start, *(at.end() for at in _SPACE.finditer(text, start, end) if _chosen(text, at.end())), end]
-        found += [(low, high) for low, high in zip(inner, inner[1:], strict=False) if high - low <= LIMIT]
+        found += [(low, high) for low, high in pairwise(inner) if high - low <= LIMIT]
     return [(start, end) for start, end in found if end > start]
 
 
