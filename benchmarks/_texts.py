@@ -1,8 +1,8 @@
 """Public texts for the benchmarks of redaction, known by their SHA-256, and how what is found in them is scored.
 
 Files lie in ``CASEMATE_BENCH_DATA/text``: the test of WNUT17 (Derczynski et al., 2017), wikigold (Balasuriya et al.,
-2009) and section h of the Broad Twitter Corpus (Derczynski et al., 2016), all CC BY 4.0; ``synth_dataset_v2.json``
-and the templates of presidio-research (MIT).
+2009) and section h of the Broad Twitter Corpus (Derczynski et al., 2016), all CC BY 4.0;
+``synth_dataset_v2.json`` and the templates of presidio-research (MIT).
 """
 
 from __future__ import annotations

@@ -65,18 +65,18 @@ def main() -> None:
         seconds: dict[str, float] = dict.fromkeys((*MODES, "spaCy small"), 0.0)
         found: dict[str, list[list[Found]]] = {each: [] for each in seconds}
         for at in range(0, len(texts), BATCH):
-            for system in list(seconds):
+            for system in seconds:
                 batch = texts[at : at + BATCH]
                 took, said = peer.ask(batch) if system == "spaCy small" else ours(system, batch, analyzers)
                 seconds[system] += took
                 found[system] += [[each for each in one if each[2] == "PERSON"] for one in said]
         size = sum(len(text.encode()) for text in texts) / 1e3
-        for system, spent in seconds.items():
+        for system, took in seconds.items():
             value, low, high = score(parts, found[system])
             goal = {"balanced": ">= spaCy, >= 200 KB/s", "accurate": f">= {GOALS[name]:.2f}"}.get(system, "")
             letters = covered(parts, found[system])
             print(f"| {name} | {system} | **{value:.3f}** | {low:.3f} to {high:.3f} | {letters:.3f} | "
-                  f"{size / spent:.0f} | {goal} |")  # fmt: skip
+                  f"{size / took:.0f} | {goal} |")  # fmt: skip
     peer.close()
 
 

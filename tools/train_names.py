@@ -32,7 +32,7 @@ from casemate.privacy.text.transformer import load  # noqa: E402
 GOAL = ROOT / "src" / "casemate" / "privacy" / "text" / "names" / "weights.npz"
 BATCH, RATE, DECAY, EPOCHS = 2048, 0.15, 2e-6, 5
 FOLDS, APART, MOST_READ = 2, 12, 0.005
-"""One text of ``APART`` is kept for tau and the probabilities; the transformer reads ``MOST_READ``."""
+"""One text of ``APART`` is kept from the training, for tau and the probabilities; ``MOST_READ`` of it lies below tau."""
 
 
 def corpora(folder: Path) -> list[Labels]:
@@ -72,7 +72,7 @@ def learn(which: np.ndarray, truth: np.ndarray, offset: np.ndarray, seed: int, e
         truth: (n,) classes.
         offset: (n, 4) added to the sums.
         seed: of the order.
-        epochs: times that all of it is seen.
+        epochs: how often everything is seen; weights are averaged over the second half.
     """
     size = 1 << BITS
     weights, squares = np.zeros((size, 4), dtype=np.float32), np.full((size, 4), 1e-4, dtype=np.float32)

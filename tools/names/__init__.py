@@ -1,1 +1,1 @@
-"""What the tagger of names is trained on."""
+"""What the tagger of names learns from."""

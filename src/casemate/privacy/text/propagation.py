@@ -53,9 +53,8 @@ class Known:
             parts += [word for word in (words[0], words[-1]) if len(word) >= LEAST]
         for part in parts:
             first = _WORD.search(part)
-            if first is None or first.start() or len(part) <= 2 or not part[0].isupper():
-                continue
-            if (part, span.type) not in self._seen and len(self._seen) < MOST:
+            fits = first and first.start() == 0 and len(part) > 2 and part[0].isupper()
+            if fits and (part, span.type) not in self._seen and len(self._seen) < MOST:
                 self._seen.add((part, span.type))
                 self._names.setdefault(first[0], []).append((part, span))
 
@@ -65,7 +64,7 @@ class Known:
         Args:
             text: of any length; the work is linear.
             start: code point from which on they begin.
-            end: code point before which they begin; the end of the text if None.
+            end: code point before which they begin; that of the text if none.
         """
         if not self._names:
             return
@@ -90,7 +89,7 @@ def propagated(text: str, spans: Iterable[Span], *, forward: bool = False) -> li
         >>> [(each.start, each.end) for each in found]
         [(0, 9), (4, 9), (16, 21)]
     """
-    known, made = Known(), list[Span]()
+    known, made = Known(), []
     if not forward:
         for each in spans:
             known.learn(text, each)

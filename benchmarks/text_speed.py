@@ -1,0 +1,92 @@
+"""Speed (row 1) and latency (row 8) of redaction beside Presidio with spaCy's small pipeline.
+
+Long prose is wikigold's articles as one document, dense short texts are presidio-research's 1,500 synthetic documents,
+one call each. Each mode and the peer take their turn in every round; bytes of UTF-8 by CPU time of one core, one
+thread. Latencies are of messages of 1 kB made of those documents, by the wall clock, so they hold what else the
+machine does.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+
+from benchmarks._text_peers import Peer, present
+from benchmarks._texts import folder, people, synthetic
+from casemate.privacy.text.analyzer import Analyzer
+
+MODES = ("fast", "balanced", "accurate")
+ROUNDS = 3
+PROSE, SHORT = 1_000_000, 300
+LEAST = {"fast": 1.0, "balanced": 1.0, "accurate": 0.04, "presidio": 0.04}
+"""Share of the prose that each reads in a round; speeds do not depend on it, patience does."""
+GOALS = {
+    "fast": ">= 8 MB/s, >= 100x", "balanced": ">= 1 MB/s on prose, >= 200 KB/s and >= 20x on short texts",
+    "accurate": ">= 30 KB/s, >= 3x", "presidio": "",
+}  # fmt: skip
+MESSAGES, KILOBYTE = 400, 1_000
+
+
+def percentiles(analyzer: Analyzer, texts: list[str]) -> tuple[float, float]:
+    """Milliseconds of the middle and of the slowest of a hundred."""
+    took = []
+    for text in texts:
+        start = time.perf_counter()
+        analyzer.find(text)
+        took.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(took), float(np.quantile(took, 0.99))
+
+
+def main() -> None:
+    """Print the section."""
+    print("## Speed of redaction\n")
+    place = folder()
+    if place is None or not present("presidio"):
+        print("SKIPPED: CASEMATE_BENCH_DATA/text or the environment of presidio is absent.")
+        return
+    sentences = [each.text for each in people(place / "wikigold.conll")]
+    prose = "\n".join(" ".join(sentences[at : at + 8]) for at in range(0, len(sentences), 8))
+    prose = "\n\n".join([prose] * (PROSE // len(prose) + 1))[:PROSE]
+    short = [each.text for each in synthetic(place)][:SHORT]
+    analyzers = {mode: Analyzer(mode) for mode in MODES}
+    peer = Peer("presidio")
+    peer.ask(["Warm up in London."])
+    seconds = {name: [0.0, 0.0] for name in (*MODES, "presidio")}
+    letters = {name: [0, 0] for name in seconds}
+    for mode in MODES:
+        analyzers[mode].find("Warm up in London.")
+    for _ in range(ROUNDS):
+        for name, spent in seconds.items():
+            for kind, texts in enumerate(([prose[: int(LEAST[name] * PROSE)]], short)):
+                if name == "presidio":
+                    took = peer.ask(texts)[0]
+                else:
+                    start = time.process_time()
+                    for text in texts:
+                        analyzers[name].find(text)
+                    took = time.process_time() - start
+                spent[kind] += took
+                letters[name][kind] += sum(len(text.encode()) for text in texts)
+    peer.close()
+    rate = {name: [letters[name][kind] / 1e3 / seconds[name][kind] for kind in (0, 1)] for name in seconds}
+    print(
+        "| system | long prose, KB/s | to Presidio | short dense texts, KB/s | to Presidio | goal |\n"
+        + "|---" * 6
+        + "|"
+    )
+    for name, (long, brief) in rate.items():
+        print(f"| {name} | **{long:,.0f}** | {long / rate['presidio'][0]:.0f}x | **{brief:,.1f}** | "
+              f"{brief / rate['presidio'][1]:.1f}x | {GOALS[name]} |")  # fmt: skip
+    whole = " ".join(each.text for each in synthetic(place))
+    messages = [whole[at : at + KILOBYTE] for at in range(0, len(whole) - KILOBYTE, KILOBYTE)]
+    messages = (messages * (MESSAGES // len(messages) + 1))[:MESSAGES]
+    print("\n| mode | message of 1 kB, p50 ms | p99 ms | goal |\n|---|---|---|---|")
+    for mode, goal in (("fast", "p99 < 1"), ("balanced", "p50 < 3, p99 < 30")):
+        middle, slow = percentiles(analyzers[mode], messages)
+        print(f"| {mode} | **{middle:.2f}** | **{slow:.2f}** | {goal} |")
+
+
+if __name__ == "__main__":
+    main()
