@@ -32,7 +32,7 @@ from casemate.privacy.text.transformer import load  # noqa: E402
 GOAL = ROOT / "src" / "casemate" / "privacy" / "text" / "names" / "weights.npz"
 BATCH, RATE, DECAY, EPOCHS = 2048, 0.15, 2e-6, 5
 FOLDS, APART, MOST_READ = 2, 12, 0.005
-"""One text of ``APART`` is kept from the training, for tau and the probabilities; ``MOST_READ`` of it lies below tau."""
+"""One text of ``APART`` is kept from the training, for tau and probabilities; ``MOST_READ`` of it lies below tau."""
 
 
 def corpora(folder: Path) -> list[Labels]:

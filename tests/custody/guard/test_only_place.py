@@ -31,6 +31,9 @@ LOADERS = {
     "torch.hub.load", "torch.jit.load", "torch.load", "torch.package.PackageImporter", "torch.serialization.load",
     "xgboost.Booster", "yaml.full_load", "yaml.load", "yaml.unsafe_load",
 }  # fmt: skip
+OWN = {"casemate/privacy/text/transformer.py": "onnxruntime.InferenceSession"}
+"""Loads one model that casemate names, whose file has the SHA-256 that it had when it was fetched; rooms on that floor
+cannot call the guard."""
 WITHOUT_PICKLE = {"numpy.load", "numpy.lib.format.read_array"}
 """Allowed where the call itself says ``allow_pickle=False``."""
 
@@ -99,7 +102,8 @@ def loads(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("path", sorted(SRC.rglob("*.py")), ids=lambda path: str(path.relative_to(SRC)))
 def test_only_the_guard_loads_models(path: Path) -> None:
     if GUARD not in path.parents:
-        assert list(loads(path.read_text(encoding="utf-8"))) == []
+        own = OWN.get(path.relative_to(SRC).as_posix(), "nothing")
+        assert [each for each in loads(path.read_text(encoding="utf-8")) if not each.startswith(own)] == []
 
 
 @pytest.mark.parametrize(
