@@ -3,8 +3,8 @@
 presidio-evaluator's templates are halved by the parity of their SHA-256; the odd half, filled by its own generator, is
 scored here and was never read. A span is right if one of the same type overlaps it with an intersection over union
 of at least a half; neighbors of one type count as one. Everybody's types are mapped to those of ``TYPES``;
-titles, ages and nationalities are not scored as types. Recall of letters counts every letter and digit of what is labelled, but titles,
-and any span that covers it. ``--even``: the half for development.
+titles, ages and nationalities are not scored as types. Recall of letters counts every letter and digit of what is
+labelled, but titles, and any span that covers it. ``--even``: the half for development.
 """
 
 from __future__ import annotations

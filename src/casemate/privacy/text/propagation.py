@@ -53,8 +53,9 @@ class Known:
             parts += [word for word in (words[0], words[-1]) if len(word) >= LEAST]
         for part in parts:
             first = _WORD.search(part)
-            fits = first and first.start() == 0 and len(part) > 2 and part[0].isupper()
-            if fits and (part, span.type) not in self._seen and len(self._seen) < MOST:
+            if first is None or first.start() or len(part) <= 2 or not part[0].isupper():
+                continue
+            if (part, span.type) not in self._seen and len(self._seen) < MOST:
                 self._seen.add((part, span.type))
                 self._names.setdefault(first[0], []).append((part, span))
 
@@ -89,7 +90,8 @@ def propagated(text: str, spans: Iterable[Span], *, forward: bool = False) -> li
         >>> [(each.start, each.end) for each in found]
         [(0, 9), (4, 9), (16, 21)]
     """
-    known, made = Known(), []
+    known = Known()
+    made: list[Span] = []
     if not forward:
         for each in spans:
             known.learn(text, each)
