@@ -13,9 +13,9 @@ import pytest
 from casemate.core.errors import UnreadableError
 from casemate.privacy.text import rampart
 from casemate.privacy.text.analyzer import Analyzer
-from casemate.privacy.text.names.detector import RUN, Names
+from casemate.privacy.text.names.detector import RUN, Names, runs
 from casemate.privacy.text.names.tagger import REACH, Tagger
-from casemate.privacy.text.names.tokens import LONGEST, PIECE, tokens
+from casemate.privacy.text.names.tokens import LONGEST, PARAGRAPH, PIECE, tokens
 from casemate.privacy.text.names.windows import LIMIT, windows
 from casemate.privacy.text.propagation import propagated
 from casemate.privacy.text.spans import Span
@@ -98,9 +98,7 @@ def test_pieces_of_a_long_text_are_one_text() -> None:
     found = Tagger().label(text)
     assert len(text) > PIECE
     assert (np.diff(found.start) > 0).all()
-    assert [text[a:b] for a, b in zip(found.start, found.end, strict=True)] == words(text[:PIECE]) + words(
-        text[PIECE:]
-    ) or ("".join(text[a:b] for a, b in zip(found.start, found.end, strict=True)) == "".join(text.split()))
+    assert "".join(text[a:b] for a, b in zip(found.start, found.end, strict=True)) == "".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -123,10 +121,11 @@ def test_places_are_found_and_order_numbers_are_not() -> None:
 
 
 def test_a_run_of_names_without_end_is_cut_by_what_stands_there() -> None:
-    text = "Jennifer " * 200
-    found = sorted((each.start, each.end) for each in Names("tagger").find(text) if each.score >= 0.5)
-    assert max(end - start for start, end in found) <= RUN * 9
-    assert found == sorted(set(found))
+    best, gap = np.ones(25, dtype=np.int64), np.ones(25, dtype=np.int64)
+    assert runs(best, gap) == [(0, RUN), *((at, at + 1) for at in range(RUN, 25))]
+    gap[4], best[7] = PARAGRAPH, 0
+    assert runs(best[:10], gap[:10]) == [(0, 4), (4, 7), (8, 10)]
+    assert runs(np.zeros(3, dtype=np.int64), gap[:3]) == []
 
 
 @pytest.mark.parametrize("text", ["", "\0", "\ud800", "A" * 100_000, "\u202eJohn\u202c", "e\u0301" * 5000, "\n" * 5000])
@@ -208,3 +207,20 @@ def test_what_the_transformer_says_does_not_depend_on_its_mates(accurate: Analyz
         if low <= each.start < low + len(SENTENCES[0])
     ]
     assert [each[:3] for each in alone] == [each[:3] for each in inside]
+
+
+def test_a_stream_finds_names_only_after_they_were_found() -> None:
+    text = "Brzezicki wrote. My name is Ottoline Brzezicki. Then Brzezicki left."
+    analyzer = Analyzer("fast")
+    analyzer.mode = "balanced"  # without the tagger: the introduction alone finds the name
+    whole = {each.start for each in analyzer.find(text)}
+    later = {each.start for each in analyzer.find(text, streaming=True)}
+    assert whole - later == {0}
+    assert text.rindex("Brzezicki") in later
+
+
+def test_names_have_a_threshold_of_their_own() -> None:
+    analyzer = Analyzer("balanced", names=0.0, types=["PERSON"])
+    strict = Analyzer("balanced", names=1.0, threshold=0.999, types=["PERSON"])
+    assert {each.type for each in analyzer.find(SENTENCES[0])} == {"PERSON"}
+    assert not strict.find(SENTENCES[0])

@@ -51,7 +51,7 @@ class Analyzer:
         types: Sequence[str] = (),
         recognizers: Iterable[Recognizer] | None = None,
         threshold: float = 0.5,
-        names: float = 0.2,
+        names: float = 0.25,
         model: Path | None = None,
     ) -> None:
         if mode not in get_args(Mode):

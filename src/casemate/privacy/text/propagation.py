@@ -90,7 +90,8 @@ def propagated(text: str, spans: Iterable[Span], *, forward: bool = False) -> li
         >>> [(each.start, each.end) for each in found]
         [(0, 9), (4, 9), (16, 21)]
     """
-    known, made = Known(), list[Span]()
+    known = Known()
+    made: list[Span] = []
     if not forward:
         for each in spans:
             known.learn(text, each)

@@ -60,8 +60,8 @@ def plan(together: Sequence[tuple[int, ...]], offset: int = 0) -> Plan:
     """In the order in which `hashed` wants it."""
     ordered = sorted(together, key=len)
     salts = np.array([[(offset + at) * _SALT % 2**64] for at in range(1, len(ordered) + 1)], dtype=np.uint64)
-    first, second, third = (np.array([each[at] for each in ordered if len(each) > at]) for at in range(3))
-    return Plan(first, second, third, salts)
+    first, second, third = ([each[at] for each in ordered if len(each) > at] for at in range(3))
+    return Plan(np.array(first), np.array(second, dtype=np.int64), np.array(third, dtype=np.int64), salts)
 
 
 # Rows of what `rows` stacks: words (0 to 8), shapes (9 to 17), heads and tails (18 to 20, 21 to 23), and one each.

@@ -141,13 +141,12 @@ def second_rows(seen: Around, odds: NDArray[np.float64]) -> Ints:
 
 def _packed(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
     """Four weights in one number, so that one addition adds four."""
-    return np.asarray(((weights.astype(np.int64) + _BIAS).astype(np.uint64) << _LANES).sum(axis=1), dtype=np.uint64)
+    return np.asarray(((weights.astype(np.int64) + _BIAS).astype(np.uint64) << _LANES).sum(axis=1))
 
 
 def _summed(table: NDArray[np.uint64], which: Ints) -> NDArray[np.int64]:
     total = table[which].sum(axis=0)
-    lanes: NDArray[np.int64] = ((total[:, None] >> _LANES) & np.uint64(0xFFFF)).astype(np.int64)
-    return lanes - _BIAS * len(which)
+    return np.asarray(((total[:, None] >> _LANES) & np.uint64(0xFFFF)).astype(np.int64) - _BIAS * len(which))
 
 
 def candidates(odds: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
