@@ -9,6 +9,7 @@ from casemate.core.errors import UsageError
 from casemate.privacy.text.arbiter import settled
 from casemate.privacy.text.detector import Detector, Structured
 from casemate.privacy.text.recognizer import Recognizer, built_in, chosen
+from casemate.privacy.text.secrets import SECRET, Secrets
 from casemate.privacy.text.spans import Span
 
 Mode = Literal["fast", "balanced", "accurate"]
@@ -23,7 +24,7 @@ class Analyzer:
         mode: how hard to look.
         languages: of the texts, as ISO 639-1 codes; all if none.
         types: that are looked for; all if none.
-        recognizers: instead of those that come with casemate.
+        recognizers: instead of those that come with casemate; then secrets are looked for only if ``types`` says so.
         threshold: least score of what is told.
 
     Raises:
@@ -49,6 +50,8 @@ class Analyzer:
         self.mode, self.threshold = mode, threshold
         given = built_in() if recognizers is None else recognizers
         self.detectors: list[Detector] = [Structured(chosen(given, languages, types))]
+        if SECRET in types or (not types and recognizers is None):
+            self.detectors.append(Secrets())
 
     def find(self, text: str) -> list[Span]:
         """Spans in order, none overlapping another."""
