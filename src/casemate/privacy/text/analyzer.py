@@ -12,6 +12,7 @@ from casemate.privacy.text.detector import Detector, Structured
 from casemate.privacy.text.names.detector import SOURCES, Names
 from casemate.privacy.text.propagation import propagated
 from casemate.privacy.text.recognizer import Recognizer, built_in, chosen
+from casemate.privacy.text.secrets import SECRET, Secrets
 from casemate.privacy.text.spans import Span
 
 Mode = Literal["fast", "balanced", "accurate"]
@@ -26,7 +27,7 @@ class Analyzer:
         mode: how hard to look.
         languages: of the texts, as ISO 639-1 codes; all if none.
         types: that are looked for; all if none.
-        recognizers: instead of those that come with casemate.
+        recognizers: instead of those that come with casemate; then secrets are looked for only if ``types`` says so.
         threshold: least score of what is told.
         names: least score of a person, place or organization; lower, because what is missed is in the open for good,
             while a place too many costs a word.
@@ -60,6 +61,8 @@ class Analyzer:
         given = built_in() if recognizers is None else recognizers
         self.types = frozenset(types)
         self.detectors: list[Detector] = [Structured(chosen(given, languages, types))]
+        if SECRET in types or (not types and recognizers is None):
+            self.detectors.append(Secrets())
         if mode != "fast":
             self.detectors.append(Names("everywhere" if mode == "accurate" else "unsure", model))
 

@@ -42,8 +42,11 @@ def settled(spans: Iterable[Span], threshold: float) -> list[Span]:
 
 
 def _one(group: list[Span], kept: list[Span]) -> Span:
-    """The stretch of a group; the longest gives the type, and of those equally long the surest."""
-    best = max(group, key=lambda each: (each.end - each.start, each.score, each.source))
+    """The stretch of a group; the longest gives the type, and of those equally long the surest.
+
+    A secret gives it before all others: whoever keeps URLs does not mean to keep the password in one.
+    """
+    best = max(group, key=lambda each: (each.type == "SECRET", each.end - each.start, each.score, each.source))
     start, end = group[0].start, max(each.end for each in group)
     start = max(start, kept[-1].end) if kept else start  # where a chain was cut
     if (start, end) == (best.start, best.end):
