@@ -14,7 +14,7 @@ from casemate.privacy.text.detector import points
 from casemate.privacy.text.readings import around as as_it_looks
 from casemate.privacy.text.spans import Reach, Span
 
-SECRET: Final = "SECRET"  # noqa: S105 - the name of a type
+SECRET: Final = "SECRET"  # noqa: S105  # a type is no password
 """The type of all of them; which one it is stands in the span's source."""
 PROVEN: Final = 0.999
 """Score of what has a checksum that holds."""
