@@ -31,7 +31,7 @@ from casemate.privacy.text.transformer import load  # noqa: E402
 
 GOAL = ROOT / "src" / "casemate" / "privacy" / "text" / "names" / "weights.npz"
 BATCH, RATE, DECAY, EPOCHS = 2048, 0.15, 2e-6, 5
-FOLDS, APART, MOST_READ = 2, 12, 0.01
+FOLDS, APART, MOST_READ = 2, 12, 0.005
 """One text of ``APART`` is kept from the training, for the probabilities and for tau, which lets the transformer read
 ``MOST_READ`` of the letters."""
 
