@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from casemate.core.errors import UnreadableError
+
 CHUNK = 1 << 20
 
 
@@ -56,5 +58,13 @@ def canonical_json(value: object) -> bytes:
     """Encode a value as JSON with sorted keys and no spaces; floats in their shortest exact form.
 
     Two equal values give equal bytes on every platform, so digests of values can be compared.
+
+    Raises:
+        UnreadableError: a text in it is half of a surrogate pair, which JSON can escape and UTF-8 cannot hold.
     """
-    return msgspec.json.encode(value, order="sorted")
+    try:
+        return msgspec.json.encode(value, order="sorted")
+    except UnicodeEncodeError as error:
+        raise UnreadableError(
+            "a text in it is not Unicode", cause="half of a surrogate pair", next_step="mend who wrote it"
+        ) from error

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casemate.core.errors import CasemateError
+from casemate.core.errors import CasemateError, UnreadableError
 from casemate.custody.bom.packages import read_lock
 from casemate.custody.bom.results import read_figures
 from casemate.custody.provenance.attestation import read_envelope
@@ -83,6 +83,13 @@ def test_statements_that_a_trusted_key_signed(data: bytes) -> None:
     """Signed nonsense is an error too, never a crash."""
     with contextlib.suppress(CasemateError):
         bind(write_bundle(sign_payload(data, (CLASSICAL,)), hint=CLASSICAL.verifier.hint), CLASSIC, NOW)
+
+
+def test_a_name_that_is_half_of_a_surrogate_pair_is_unreadable() -> None:
+    value = json.loads(STATEMENT)
+    value["subject"][0]["name"] = "\ud800"
+    with pytest.raises(UnreadableError):
+        read_statement(json.dumps(value).encode())
 
 
 @given(st.binary(max_size=300))
