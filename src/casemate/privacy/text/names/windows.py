@@ -27,10 +27,10 @@ _TAIL: Final = 12
 
 
 def windows(text: str) -> list[tuple[int, int]]:
-    """Starts and ends of windows, in order; together they are the text but for what is left out.
+    r"""Starts and ends of windows, in order; together they are the text but for what is left out.
 
     Example:
-        >>> windows("She left.\\nDr. Who came.")
+        >>> windows("She left.\nDr. Who came.")
         [(0, 10), (10, 23)]
     """
     pieces = [(0, len(text))] if text else []
