@@ -11,7 +11,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from casemate.core.errors import UsageError
+from casemate.core.errors import TargetError, UsageError
 from casemate.privacy.dp import PrivacyWarning, PrivateTraining
 from casemate.privacy.dp.sgd.tuning import only_last
 from casemate.stats.paired import paired_difference
@@ -80,7 +80,7 @@ def test_what_was_trained_before_is_trained_afterwards_even_after_an_error() -> 
     changed = {name for name, each in module.state_dict().items() if not torch.equal(each, old[name])}
     assert changed == {"3.weight", "3.bias"}
     assert [each.requires_grad for each in module.parameters()] == before
-    with pytest.raises(RuntimeError, match="shapes"):
+    with pytest.raises(TargetError, match="shapes"):
         SMALL.fit(module, torch.rand(80, 7), torch.arange(80) % 2)
     assert [each.requires_grad for each in module.parameters()] == before
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from casemate.core.errors import UsageError
+from casemate.core.errors import CasemateError, DataError, TargetError, UsageError
 from casemate.core.optional import require
+from casemate.privacy.dp.sgd.probe import FEW, Probe
 from casemate.privacy.dp.sgd.repair import refuse_problems
 from casemate.privacy.dp.sgd.rules import RULES, Rule, unruled
 from casemate.privacy.dp.sgd.weighing import Clipping, check_clipping, weigh
@@ -22,6 +23,12 @@ else:
 
 Losses = Callable[["Tensor", "Tensor"], "Tensor"]
 """From (n, ...) answers and (n, ...) labels to (n,) losses, one of every sample alone."""
+
+
+ROUNDED: Final = 1e-4
+"""By how much rounding may move losses, which can all be next to nothing."""
+IGNORED: Final = -100
+"""A label that cross entropy leaves out."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Clipper:
 
     def __init__(self, module: nn.Module, losses: Losses | None = None, clipping: Clipping = "flat") -> None:
         check_clipping(clipping)
-        self.module, self.clipping = module, clipping
+        self.module, self.clipping, self._own = module, clipping, losses is None
         self.losses: Losses = losses or (
             lambda answers, labels: nn.functional.cross_entropy(answers, labels, reduction="none")
         )
@@ -100,6 +107,55 @@ class Clipper:
         norms[finite] = rest.norms
         return Clipped(rest.sums, norms, rest.fallback)
 
+    def check(self, x: Tensor, y: Tensor) -> None:
+        """Clip a few samples as a training would, so that what cannot be is known before anything is spent.
+
+        Args:
+            x: (n, ...) samples.
+            y: (n, ...) labels.
+
+        Raises:
+            TargetError: samples are mixed, by the module or by the losses, or remembered; or torch cannot take them.
+            UsageError: losses are not one a sample.
+            DataError: a label is no class of the module's.
+        """
+        few, said = (x[: FEW + 1], y[: FEW + 1]), "the module or its losses cannot take these samples"
+        try:
+            with torch.random.fork_rng(devices=[]):
+                Probe(self.module, {})(few[:1], {}, len(few[0]))
+                self._check_labels(few[0], y)
+                Probe(_Losing(self), {}, "the loss", ROUNDED)(few, {}, len(few[0]))
+                said = "the module cannot be differentiated sample by sample"
+                self(*few, 1.0)
+        except CasemateError:
+            raise
+        except Exception as error:  # whatever torch, or somebody's module, makes of it
+            raise TargetError(
+                said,
+                cause=f"{type(error).__name__}: {str(error)[:200]}",
+                next_step="try the module and its losses on two samples, and build it of layers that have rules",
+            ) from error
+
+    def _check_labels(self, few: Tensor, y: Tensor) -> None:
+        """Whether all labels are classes, where the losses are ours."""
+        if not self._own or y.is_floating_point():
+            return
+        with torch.no_grad():
+            classes = self.module(few).shape[1]
+        if bool(((y < 0) & (y != IGNORED)).any()) or bool((y >= classes).any()):
+            raise DataError(
+                f"labels are not all among the {classes} classes that the module tells apart",
+                next_step="number them from 0, and give the last layer an output for each",
+            )
+
+    def lost(self, x: Tensor, y: Tensor) -> Tensor:
+        """(n, ...) losses.
+
+        Raises:
+            UsageError: they are not one a sample.
+        """
+        return _each(self.losses(self.module(x), y), len(x))
+
     def _unruled(self) -> str:
         """What is known before any pass of why rules do not do."""
         for name, each in self.layers.items():
@@ -118,7 +174,7 @@ class Clipper:
         """By rules, or None where a layer was used more than once or its answer was overwritten."""
         captured: dict[str, list[tuple[Tensor, Tensor, int]]] = {name: [] for name in self.layers}
         with self._captured(captured), torch.enable_grad():
-            total = self.losses(self.module(x), y).sum()
+            total = self.lost(x, y).sum()
         if any(len(each) != 1 for each in captured.values()):
             self.fallback = "a layer is used more than once, or never"
             return None
@@ -170,8 +226,7 @@ class Clipper:
 
         def loss(trained: dict[str, Tensor], sample: Tensor, label: Tensor) -> Tensor:
             answer = torch.func.functional_call(self.module, ({**trained, **fixed}, buffers), (sample[None],))
-            value: Tensor = self.losses(answer, label[None])[0]
-            return value
+            return _each(self.losses(answer, label[None]), 1).sum()
 
         given = {name: each.detach() for name, each in self.trained.items()}
         each_alone = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0), randomness="different")(given, x, y)
@@ -191,3 +246,25 @@ class Clipper:
             for name in names
         }
         return Clipped(sums, norms, self.fallback)
+
+
+class _Losing(nn.Module):
+    """From samples and labels to losses."""
+
+    def __init__(self, clipper: Clipper) -> None:
+        super().__init__()
+        self.module, self.clipper = clipper.module, clipper
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.clipper.lost(x, y)
+
+
+def _each(losses: Tensor, samples: int) -> Tensor:
+    """The same if there is one a sample: of a mean, a record would move what all the others add."""
+    if not losses.dim() or len(losses) != samples:
+        raise UsageError(
+            f"losses of shape {tuple(losses.shape)} are not one for each of {samples} samples",
+            cause="in a mean over a batch each sample's gradient depends on how many others there are",
+            next_step='give losses with reduction="none"',
+        )
+    return losses

@@ -79,6 +79,12 @@ class Passes:
                     cause="MultiheadAttention reads the weights of its out_proj, where no hook sees them",
                     next_step="casemate.privacy.dp.repaired puts the same in its place, made of linear layers",
                 )
+            if _drops(layer) and unruled(layer) and any(each.requires_grad for each in layer.parameters(recurse=False)):
+                raise TargetError(
+                    f"{name or 'the module'!r} has parameters of its own, and dropout inside",
+                    cause="samples' gradients are made by calling it again, when other lots would be drawn",
+                    next_step="put these parameters into a layer of their own, or use PrivateTraining, which can",
+                )
         self.module, self.clip_norm, self.clipping, self.mean = module, clip_norm, clipping, mean
         self.trained = {name: each for name, each in module.named_parameters() if each.requires_grad}
         self.layers = {
@@ -295,6 +301,11 @@ def _without(given: Tensor | None, rows: Tensor) -> Tensor:
     if given is None:
         raise AssertionError("only passes that went backward are clipped")
     return given.masked_fill(rows.reshape(-1, *[1] * (given.dim() - 1)), 0)
+
+
+def _drops(module: nn.Module) -> bool:
+    """Whether something in a module, or itself, leaves out values by chance."""
+    return any(isinstance(each, nn.modules.dropout._DropoutNd) and each.p > 0 for each in module.modules())
 
 
 def _overlap(one: Tensor, other: Tensor) -> bool:

@@ -182,8 +182,9 @@ class PrivateTraining:
             observer: hears of epochs.
 
         Raises:
-            TargetError: the module cannot be trained privately; nothing was spent.
-            DataError: samples are not finite, or not as many as labels; nothing was spent.
+            TargetError: the module cannot be trained privately, or its losses; nothing was spent.
+            UsageError: losses are not one a sample, or settings cannot be; nothing was spent.
+            DataError: samples are not finite, not as many as labels, or labelled otherwise; nothing was spent.
             SpentError: the book refused the first epoch. If it refuses a later one, training ends there.
         """
         if len(x) != len(y) or not len(x):
@@ -200,6 +201,7 @@ class PrivateTraining:
 
     def _fit(self, module: nn.Module, x: Tensor, y: Tensor, book: Book | None, data: str, heard: Observer) -> Trained:
         plan, clipper = self.plan(len(x)), Clipper(module, self.losses, self.clipping)
+        clipper.check(x, y)
         if self.epsilon > ABSURD:
             warnings.warn(
                 f"epsilon {self.epsilon:g} promises next to nothing; see what an attack gets through",
