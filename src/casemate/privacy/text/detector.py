@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 import numpy as np
@@ -58,6 +58,9 @@ class Structured:
 
     def find(self, text: str) -> Iterator[Span]:
         """See ``Detector``: in the text as it stands, and as it reads where that differs."""
+        return parted(self._whole, self.reach, text)
+
+    def _whole(self, text: str) -> Iterator[Span]:
         signs: list[tuple[str, int, int]] = []
         yield from self._plain(text, signs)
         for start, seen in itertools.chain(as_it_looks(text), readings(text, signs)):
@@ -97,6 +100,32 @@ class Structured:
             return None
         why = (*(("checksum holds",) if proven else ()), *((f"near {word!r}",) if word else ()))
         return Span(start, stop, by.type, score, by.id, why)
+
+
+def parted(find: Callable[[str], Iterable[Span]], reach: Reach, text: str) -> Iterator[Span]:
+    """Spans of a text; where it has more matches than are held at once, of its halves, each with what is in reach.
+
+    Args:
+        find: finds spans in a text, or raises OverflowError.
+        reach: of ``find``; what it says of a span depends on nothing beyond, so halves say what the whole would.
+        text: of any length.
+
+    Raises:
+        OverflowError: even a part of a few times the reach has too many.
+    """
+    try:
+        yield from list(find(text))
+        return
+    except OverflowError:
+        middle, more = len(text) // 2, reach.before + reach.most + reach.after
+        if middle <= 2 * more:
+            raise
+    for each in parted(find, reach, text[: middle + more]):
+        if each.start < middle:
+            yield each
+    for each in parted(find, reach, text[middle - more :]):
+        if each.start >= more:
+            yield each.moved(middle - more)
 
 
 def points(data: bytes) -> np.ndarray:
