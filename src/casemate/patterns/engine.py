@@ -64,6 +64,14 @@ class Scanner:
         """What runs it, for the report."""
         return self._backend.name
 
+    def places(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """(number of the pattern, start, stop) of every match of an expression, as it is, in no particular order.
+
+        Raises:
+            OverflowError: as ``judged`` does.
+        """
+        return self._backend.spans(data)
+
     def judged(self, data: bytes, name: str = "") -> Iterator[Match]:
         """Every match, with the reason why it does not count where it does not.
 
@@ -74,7 +82,7 @@ class Scanner:
         Raises:
             OverflowError: the block has far more matches than any text, and is made to be slow.
         """
-        for number, start, stop in self._backend.spans(data):
+        for number, start, stop in self.places(data):
             pattern = self.patterns[number]
             if pattern.files and name and not name.lower().endswith(pattern.files):
                 continue

@@ -7,13 +7,16 @@ import zlib
 
 import pytest
 
+from casemate.patterns import backends
 from casemate.patterns.engine import GROWS
 from casemate.patterns.pattern import pack
 from casemate.patterns.samples import sample
+from casemate.privacy.text import numbers
 from casemate.privacy.text.analyzer import Analyzer
 from casemate.privacy.text.arbiter import settled
+from casemate.privacy.text.detector import parted
 from casemate.privacy.text.secrets import ELSEWHERE, PROVEN, SECRET, Secrets
-from casemate.privacy.text.spans import Span
+from casemate.privacy.text.spans import Reach, Span
 from casemate.privacy.text.types import types
 
 PATTERNS = pack("secrets")
@@ -104,6 +107,30 @@ def test_scores_know_kind_and_checksum(secrets: Secrets) -> None:
 def test_a_password_in_a_url_makes_the_stretch_a_secret() -> None:
     url, password = Span(0, 40, "URL", 0.9, "url"), Span(10, 20, SECRET, 0.9, "url-password")
     assert settled([url, password], 0.5) == [Span(0, 40, SECRET, 0.9, "url-password")]
+
+
+def test_a_text_with_more_matches_than_are_held_is_read_in_halves() -> None:
+    def limited(text: str) -> list[Span]:
+        if len(text) > 100:
+            raise OverflowError
+        return [Span(at, at + 3, SECRET, 0.9, "x") for at in range(len(text)) if text.startswith("key", at)]
+
+    text = ".key..keykey" * 60
+    whole = [Span(at, at + 3, SECRET, 0.9, "x") for at in range(len(text)) if text.startswith("key", at)]
+    assert list(parted(limited, Reach(2, 4, 2), text)) == whole
+    with pytest.raises(OverflowError):
+        list(parted(limited, Reach(100, 100, 100), text))
+
+
+def test_columns_of_digits_do_not_end_in_an_error(fast: Analyzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "MOST_HITS", 200_000)
+    tail = " jane@example.com"
+    assert fast.find("1 " * 20_000 + tail)[-1].type == "EMAIL_ADDRESS"
+
+
+def test_a_number_too_long_for_a_date_is_no_date(fast: Analyzer) -> None:
+    assert numbers.calendar("99999999999-1-1") is False
+    assert fast.find("call 99999999999-1-1, phone") is not None
 
 
 def _checksum(body: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 import numpy as np
@@ -58,6 +58,9 @@ class Structured:
 
     def find(self, text: str) -> Iterator[Span]:
         """See ``Detector``: in the text as it stands, and as it reads where that differs."""
+        return parted(self._whole, self.reach, text)
+
+    def _whole(self, text: str) -> Iterator[Span]:
         signs: list[tuple[str, int, int]] = []
         plain = list(self._plain(text, signs))
         yield from plain
@@ -76,17 +79,19 @@ class Structured:
     def _plain(self, text: str, signs: list[tuple[str, int, int]]) -> Iterator[Span]:
         """Spans in this very text; what asks for another reading goes to ``signs``."""
         data = text.encode("utf-8", "surrogatepass")
-        places = None if len(data) == len(text) else points(data)
-        for match in self._scanner.judged(data):
-            start, stop = match.start, match.stop
-            if places is not None:
-                start, stop = int(places[start]), int(places[stop])
-            if match.pattern.kind == "reading":
-                signs.append((match.pattern.id, start, stop))
+        at = None if len(data) == len(text) else points(data)
+        near, seen = Around([]), (-1, -1)
+        # by place: a number that a hundred recognizers know has one neighbourhood, which is read once
+        for start, stop, number in sorted((start, stop, number) for number, start, stop in self._scanner.places(data)):
+            first, last = (start, stop) if at is None else (int(at[start]), int(at[stop]))
+            pattern = self._scanner.patterns[number]
+            if pattern.kind == "reading":
+                signs.append((pattern.id, first, last))
                 continue
-            near = around(text, start, stop)
-            for by in self._alike[match.pattern.id]:
-                found = self._judged(text, start, stop, near, by)
+            if (first, last) != seen:
+                near, seen = around(text, first, last), (first, last)
+            for by in self._alike[pattern.id]:
+                found = self._judged(text, first, last, near, by)
                 if found is not None:
                     yield found
 
@@ -101,6 +106,32 @@ class Structured:
             return None
         why = (*(("checksum holds",) if proven else ()), *((f"near {word!r}",) if word else ()))
         return Span(start, stop, by.type, score, by.id, why)
+
+
+def parted(find: Callable[[str], Iterable[Span]], reach: Reach, text: str) -> Iterator[Span]:
+    """Spans of a text; where it has more matches than are held at once, of its halves, each with what is in reach.
+
+    Args:
+        find: finds spans in a text, or raises OverflowError.
+        reach: of ``find``; what it says of a span depends on nothing beyond, so halves say what the whole would.
+        text: of any length.
+
+    Raises:
+        OverflowError: even a part of a few times the reach has too many.
+    """
+    try:
+        yield from list(find(text))
+        return
+    except OverflowError:
+        middle, more = len(text) // 2, reach.before + reach.most + reach.after
+        if middle <= 2 * more:
+            raise
+    for each in parted(find, reach, text[: middle + more]):
+        if each.start < middle:
+            yield each
+    for each in parted(find, reach, text[middle - more :]):
+        if each.start >= more:
+            yield each.moved(middle - more)
 
 
 def points(data: bytes) -> np.ndarray:

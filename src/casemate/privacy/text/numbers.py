@@ -172,7 +172,7 @@ def calendar(text: str) -> bool | None:
 def _day(year: int, month: int, day: int) -> bool:
     try:
         date(year if year > 99 else 2000 + year, month, day)
-    except ValueError:
+    except (OverflowError, ValueError):  # a year of twelve digits is none
         return False
     return True
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Final
 
 from casemate.patterns.engine import GROWS, LINE, Match, Scanner, secrets_scanner
-from casemate.privacy.text.detector import points
+from casemate.privacy.text.detector import parted, points
 from casemate.privacy.text.readings import around as as_it_looks
 from casemate.privacy.text.spans import Reach, Span
 
@@ -56,6 +56,9 @@ class Secrets:
 
     def find(self, text: str) -> Iterator[Span]:
         """Spans in the text as it stands, and as it looks where letters are not what they look like."""
+        return parted(self._whole, self.reach, text)
+
+    def _whole(self, text: str) -> Iterator[Span]:
         yield from self._plain(text)
         for start, seen in as_it_looks(text):
             for each in self._plain(seen.text):
