@@ -14,7 +14,6 @@ from sklearn.base import BaseEstimator
 from sklearn.datasets import load_diabetes
 
 from casemate.audit import synthesize as synthesis
-from casemate.audit.claims.said import PREDICATE
 from casemate.audit.synthesize import Synthesized
 from casemate.audit.synthetic_document import synthetic_schema
 from casemate.cli.app import run
@@ -55,7 +54,7 @@ def test_rows_of_nobody_with_a_certificate_of_these_bytes(patients, capsys) -> N
     kept = json.loads(made.with_name("patients.synthetic.certificate.json").read_bytes())
     statement = json.loads(base64.b64decode(kept["payload"]))
     assert kept["signatures"]
-    assert statement["predicateType"] == PREDICATE
+    assert statement["predicateType"] == "urn:casemate:privacy/dp-synthetic:1"
     assert statement["subject"][0]["digest"]["sha256"] == Digest.of(made.read_bytes()).hex
     certificate = statement["predicate"]["certificate"]
     assert (certificate["epsilon"], certificate["assumed"], certificate["trusted"]) == (2.0, [], True)

@@ -15,14 +15,12 @@ from casemate.audit.forgetting import UNLEARNING, look, measured
 from casemate.audit.harden import write_model
 from casemate.audit.output import write
 from casemate.audit.sharding import KEY, no_subjects
-from casemate.core.digests import Digest, canonical_json
+from casemate.audit.statements import signed
+from casemate.core.digests import Digest
 from casemate.core.errors import UsageError
 from casemate.core.measurement import Measurement
 from casemate.core.observer import Observer, Silent
-from casemate.custody.signing.envelope import encode_envelope, sign_payload
-from casemate.custody.signing.home import home_signers
 from casemate.keys.files import default_home
-from casemate.ledger.statement import STATEMENT
 from casemate.privacy.erasure import Influence, Removal, ShardedClassifier, SubjectKey
 from casemate.privacy.erasure.subjects import as_text
 from casemate.training.engagement import Engagement
@@ -144,19 +142,13 @@ def _signed(
     found: Sequence[Measurement],
     home: Path | None,
 ) -> Path:
-    statement = {
-        "_type": STATEMENT,
-        "subject": [{"name": path.name, "digest": {"sha256": Digest.of(path.read_bytes()).hex}}],
-        "predicateType": PREDICATE,
-        "predicate": {
-            "removal": msgspec.to_builtins(removal),
-            "verified": removal.verified and not wrong,
-            "against": list(wrong),
-            "measurements": [msgspec.to_builtins(each) for each in found],
-            "holdout": {"name": engagement.nonmembers.name, "sha256": engagement.nonmembers.digest.hex},
-        },
+    predicate = {
+        "removal": msgspec.to_builtins(removal),
+        "verified": removal.verified and not wrong,
+        "against": list(wrong),
+        "measurements": [msgspec.to_builtins(each) for each in found],
+        "holdout": {"name": engagement.nonmembers.name, "sha256": engagement.nonmembers.digest.hex},
     }
-    envelope = sign_payload(canonical_json(statement), home_signers(hybrid=False, model=path, home=home))
-    signed = path.with_name(f"{path.stem}.{removal.model_after[:12]}.evidence.json")
-    write(signed, encode_envelope(envelope))
-    return signed
+    evidence = path.with_name(f"{path.stem}.{removal.model_after[:12]}.evidence.json")
+    write(evidence, signed(path.name, Digest.of_file(path), PREDICATE, predicate, home))
+    return evidence

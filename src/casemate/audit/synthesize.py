@@ -22,18 +22,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from casemate.audit.claims.said import PREDICATE
-from casemate.core.digests import Digest, canonical_json
+from casemate.audit import statements
+from casemate.core.digests import Digest
 from casemate.core.errors import DataError, UsageError
 from casemate.core.measurement import Measurement
 from casemate.core.observer import Observer, Silent
 from casemate.core.seeds import derive
 from casemate.core.threat import Access, ThreatModel
-from casemate.custody.signing.envelope import encode_envelope, sign_payload
-from casemate.custody.signing.home import home_signers
-from casemate.ledger.statement import STATEMENT
 from casemate.privacy.dp.audit.synthetic import Membership, Singling, attack, single_out
-from casemate.privacy.dp.certificate import Certificate
+from casemate.privacy.dp.certificate import Certificate, code
 from casemate.privacy.dp.synthetic import Categories, Dates, Numbers, SyntheticTable
 from casemate.privacy.dp.synthetic.attributes import Attribute
 from casemate.privacy.dp.warning import PrivacyWarning
@@ -43,6 +40,7 @@ from casemate.privacy.tables.options import AnonymizeSection
 from casemate.privacy.tables.roles import ColumnRole, infer_roles
 from casemate.stats import Estimate, clopper_pearson, replicates, t_interval
 
+PREDICATE: Final = "urn:casemate:privacy/dp-synthetic:1"
 POOL: Final = 1000
 REFERENCE: Final = 2000
 WORLDS: Final = 6
@@ -159,19 +157,13 @@ def signed(made: Synthesized, name: str, content: bytes, source: Mapping[str, st
         source: SHA-256 of the private table, by name.
         home: where keys lie, instead of the user's key home.
     """
-    statement = {
-        "_type": STATEMENT,
-        "subject": [{"name": name, "digest": {"sha256": Digest.of(content).hex}}],
-        "predicateType": PREDICATE,
-        "predicate": {
-            "certificate": msgspec.to_builtins(made.certificate),
-            "data": [{"name": each, "sha256": sha256} for each, sha256 in source.items()],
-            "records": len(made.table),
-        },
+    predicate = {
+        "certificate": msgspec.to_builtins(made.certificate),
+        "data": [{"name": each, "sha256": sha256} for each, sha256 in source.items()],
+        "rows": len(made.table),
+        "code": msgspec.to_builtins(code()),
     }
-    return encode_envelope(
-        sign_payload(canonical_json(statement), home_signers(hybrid=False, model=Path(name), home=home))
-    )
+    return statements.signed(name, Digest.of(content), PREDICATE, predicate, home)
 
 
 def _attacked(

@@ -48,6 +48,8 @@ def numbers(module: str) -> tuple[list[str], list[str]]:
     """Valid ones, and those that are refused although they look the part."""
     valid = validator(f"stdnum:{module}")
     good = [each for each in dict.fromkeys(literals(module)) if each and valid(each)]
+    if not good and not os.environ.get("CASEMATE_BENCH_DATA"):
+        pytest.skip(f"the docstring of stdnum.{module} has no number: needs CASEMATE_BENCH_DATA")
     bad = [each for each in dict.fromkeys(literals(module)) if re.search(r"\d{3}", each) and not valid(each)]
     return good, [each for each in bad if len(each) < 30]
 

@@ -15,15 +15,16 @@ import msgspec
 
 from casemate.audit.claims.said import PREDICATE, Named, Said
 from casemate.audit.output import write
-from casemate.core.digests import Digest, canonical_json
+from casemate.audit.statements import signed
+from casemate.core.digests import Digest
 from casemate.core.errors import CasemateError, UnreadableError
-from casemate.custody.signing.envelope import encode_envelope, key_name, payload_of, sign_payload, verifies
-from casemate.custody.signing.home import home_policy, home_signers
+from casemate.custody.signing.envelope import key_name, payload_of, verifies
+from casemate.custody.signing.home import home_policy
 from casemate.custody.signing.policy import read_policy
 from casemate.data.dataset import Dataset
 from casemate.keys import dsse
 from casemate.keys.signing import Verifier, decode_base64, key_id
-from casemate.ledger.statement import STATEMENT, Statement, decode
+from casemate.ledger.statement import Statement, decode
 from casemate.privacy.dp.certificate import Certificate, code
 from casemate.training.engagement import Claim
 
@@ -63,15 +64,8 @@ def issue(
         code=code(),
         original=original,
     )
-    statement = {
-        "_type": STATEMENT,
-        "subject": [{"name": model.name, "digest": {"sha256": Digest.of_file(model).hex}}],
-        "predicateType": PREDICATE,
-        "predicate": msgspec.to_builtins(said),
-    }
-    envelope = sign_payload(canonical_json(statement), home_signers(hybrid=False, model=model, home=home))
     path = beside(model)
-    write(path, encode_envelope(envelope))
+    write(path, signed(model.name, Digest.of_file(model), PREDICATE, msgspec.to_builtins(said), home))
     return path
 
 

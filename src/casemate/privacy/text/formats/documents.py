@@ -52,9 +52,14 @@ def docx_texts(source: BinaryIO) -> Iterator[str]:
     """
     docx: Any = require("docx", extra="documents")
     try:
-        document = docx.Document(source)
+        yield from _paragraphs(docx.Document(source))
+    except CasemateError:
+        raise
     except Exception as error:  # zip, XML and key errors, whatever is wrong with it
         raise UnreadableError("this is no Word document", cause=type(error).__name__, next_step="check it") from error
+
+
+def _paragraphs(document: Any) -> Iterator[str]:
     margins = [each for section in document.sections for each in (section.header, section.footer)]
     for holder in (document, *margins):
         for each in holder.iter_inner_content():
