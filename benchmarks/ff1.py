@@ -46,7 +46,8 @@ def main() -> None:
     print(
         f"FF1 of NIST SP 800-38G with AES-256: values a CPU second, median of {ROUNDS}; {MANY:,} values at once, "
         f"{FEW:,} one by one. fastfpe is a compiled library.\n\n"
-        "| values | casemate, at once | one by one | fastfpe | ratio | goal | same results |\n|---|---|---|---|---|---|---|"
+        "| values | casemate, at once | one by one | fastfpe | ratio | goal | same results |\n"
+        "|---|---|---|---|---|---|---|"
     )
     for name, (radix, length) in CASES.items():
         alphabet = letters[:radix]
