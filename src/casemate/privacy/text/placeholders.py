@@ -91,5 +91,5 @@ def _readings(letters: str) -> Iterator[Placeholder]:
 
 def pattern(nonce: str) -> re.Pattern[str]:
     """Finds a nonce wherever `found` would read it, in whatever is written between its letters."""
-    between = rf"(?:{_MARKUP}|[^A-Za-z0-9\[\]]){{0,{_WITHIN}}}"
+    between = rf"(?>{_MARKUP}|[^A-Za-z0-9\[\]]){{0,{_WITHIN}}}+"  # possessive: "&#;&#;" would be tried in every way
     return re.compile(between.join(map(re.escape, nonce)), re.IGNORECASE)

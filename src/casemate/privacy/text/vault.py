@@ -220,7 +220,7 @@ class Vault:
         return count
 
     def tag(self, subject: str) -> bytes:
-        """32 bytes that name a subject to those who have the root key; case and spaces do not count."""
+        """32 bytes that name a subject to those who have the root key, however it is written (``base.canonical``)."""
         return self._tags("", subject)
 
     def wrapped(self, key: bytes, name: str) -> tuple[Wrap, ...]:
@@ -260,7 +260,7 @@ class Vault:
         if not looks:
             return []
         places, known = [], dict[tuple[str, int], tuple[Entry, vault_file.Wraps] | None]()
-        with self._file.transaction() as rows:
+        with self._file.transaction(write=False) as rows:
             for start, end, readings in looks:
                 for type, nonce, number in readings:
                     if (nonce, number) not in known:

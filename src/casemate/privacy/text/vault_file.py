@@ -76,7 +76,7 @@ class VaultFile:
         """
         os.close(open_private_file(self.path))
         try:
-            with self.transaction() as rows:
+            with self.transaction(write=False) as rows:
                 (kind, identity, wraps), *_ = rows.execute("SELECT * FROM vault").fetchall()
         except (StorageError, ValueError) as error:
             raise UnreadableError(f"{self.path.name} holds no vault", cause=str(error)[:200]) from error
@@ -85,8 +85,8 @@ class VaultFile:
         return str(identity), _wraps(wraps)
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it, or nothing.
+    def transaction(self, *, write: bool = True) -> Iterator[sqlite3.Connection]:
+        """All of it, or nothing. Readers do not wait for a writer that waits for a key service.
 
         Raises:
             StorageError: the database cannot be read or written.
@@ -95,7 +95,7 @@ class VaultFile:
             with contextlib.closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as rows:
                 rows.execute("PRAGMA synchronous=EXTRA")
                 rows.execute("PRAGMA secure_delete=ON")
-                rows.execute("BEGIN IMMEDIATE")
+                rows.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                 try:
                     yield rows
                 except BaseException:
