@@ -70,10 +70,13 @@ def test_equal_values_share_a_placeholder_and_all_come_back(vault: Vault, fast: 
 
 
 FRAGMENTS = st.sampled_from([
-    "jane@acme.org", "Jane@Acme.org", "bob@acme.org", "+1 415 555 2671", "Jane Doe", " ", "\n", "\\", "[", "]", "\\[", "\\]",
-    "&#91;", "&#93;", "&lbrack;", "_", "**", "`", "<b>", "</b>", "【", "］", "PERSON", "EMAIL_ADDRESS", "_1", "_2]", "1", "7",
+    "jane@acme.org", "Jane@Acme.org", "bob@acme.org", "+1 415 555 2671", "Jane Doe", " ", "\n",
+    "\\", "[", "]", "\\[", "\\]",
+    "&#91;", "&#93;", "&lbrack;", "_", "**", "`", "<b>", "</b>", "【", "］", "PERSON",
+    "EMAIL_ADDRESS", "_1", "_2]", "1", "7",
     "[PERSON_", "[EMAIL_ADDRESS_1]", "[PERSON_k7f3m2xq_1]", "NONCE", "NON", "CE", "[PERSON_NONCE_1]", "PERSON_NONCE_1",
-    "&#91;EMAIL_ADDRESS NONCE 1&#93;", "\\[EMAIL\\_ADDRESS\\_NONCE\\_2\\]", "[PERSON_NO**NCE_", "\u200b", "\r\n", "ü", "😀",
+    "&#91;EMAIL_ADDRESS NONCE 1&#93;", "\\[EMAIL\\_ADDRESS\\_NONCE\\_2\\]", "[PERSON_NO**NCE_",
+    "\u200b", "\r\n", "ü", "😀",
 ])  # fmt: skip
 
 
@@ -146,7 +149,8 @@ def test_forged_and_foreign_placeholders_stay(tmp_path: Path, vault: Vault, kek:
     nonce = mine.nonce
     wrong = ("2" if nonce[0] != "2" else "3") + nonce[1:]
     forged = [
-        f"[PERSON_{wrong}_1]", f"[PERSON_{nonce}_2]", f"[PERSON_{nonce}_0]", f"[PERSON_{nonce}_01]", f"[LOCATION_{nonce}_1]",
+        f"[PERSON_{wrong}_1]", f"[PERSON_{nonce}_2]", f"[PERSON_{nonce}_0]", f"[PERSON_{nonce}_01]",
+        f"[LOCATION_{nonce}_1]",
         f"[{nonce}_1]", f"[PERSON_{nonce[:-1]}_1]", f"[PERSON_{nonce}_]", "[PERSON_1]", f"[PERSON_{nonce}_1", foreign,
         f"x{nonce}_1", f"[PERSON_{nonce}_999999999999999999999]",
     ]  # fmt: skip
@@ -195,7 +199,8 @@ def test_records_say_who_what_and_why_and_no_value(vault: Vault) -> None:
     restored, forgotten = records(vault)
     assert (restored.kind, forgotten.kind) == (room.RESTORE, room.FORGET)
     assert restored.predicate == {
-        "vault": vault.identity, "role": "auditor", "purpose": "complaint 4", "placeholders": [f"[PERSON_{session.nonce}_1]"],
+        "vault": vault.identity, "role": "auditor", "purpose": "complaint 4",
+        "placeholders": [f"[PERSON_{session.nonce}_1]"],
     }  # fmt: skip
     for each in (restored, forgotten):
         assert b"Jane" not in each.payload
@@ -229,6 +234,7 @@ def test_a_subject_is_forgotten_in_every_session_and_others_are_not(tmp_path: Pa
     sent = [taken(one, "I am Ada", "Ada"), taken(two, "Ada Byron", "Byron"), taken(other, "I am Bob", "Bob")]
     before = (vault.folder / "vault.sqlite").read_bytes()
     assert vault.forget("ada") == 2
+    after = (vault.folder / "vault.sqlite").read_bytes()
     assert [back(vault, each) for each in sent] == [*sent[:2], "I am Bob"]
     assert Vault.open(vault.folder, [kek], SIGNER, ROLES).forget("ada") == 0
     again = taken(one, "I am Ada", "Ada")  # the session is still open: a new placeholder, under a new key
@@ -239,7 +245,6 @@ def test_a_subject_is_forgotten_in_every_session_and_others_are_not(tmp_path: Pa
         rows.deserialize(before)
         sealed = [each for (each,) in rows.execute("SELECT sealed FROM entries WHERE number = 1")]
         keys = [each for (each,) in rows.execute("SELECT wraps FROM subjects")]
-    after = (vault.folder / "vault.sqlite").read_bytes()
     assert sum(each in after for each in sealed) == 1  # overwritten, and not just unlinked
     assert sum(each in after for each in keys) == 1
 

@@ -1,13 +1,13 @@
 """Placeholders that come back: ``[PERSON_k7f3m2xq_2]``, and how they are found again in what a model made of a text.
 
-Why this form: square brackets are no markup in HTML, JSON, shells or templates, and hold the parts together in Markdown,
-where underscores inside a word mean nothing; the type in capitals tells a model what stands there, and that it is a
-name for something; the number tells two apart. Models change case, break lines, add emphasis and escape: all of that is
-read. What is not read is another nonce.
+Why this form: square brackets are no markup in HTML, JSON, shells or templates, and hold the parts together in
+Markdown, where underscores inside a word mean nothing; the type in capitals tells a model what stands there, and that
+it is a name for something; the number tells two apart. Models change case, break lines, add emphasis and escape: all of
+that is read. What is not read is another nonce.
 
-The nonce is random for each session, 8 of 28 letters and digits (38 bits) without vowels, so that it is no word. Whoever
-writes a text before it is redacted cannot know it, so a look-alike in a text is left as it is; where it is known, in the
-later turns of a talk, it is itself taken out (see ``vault.Session.reserved``).
+The nonce is random for each session, 8 of 28 letters and digits (38 bits) without vowels, so that it is no word. Who
+writes a text before it is redacted cannot know it, so a look-alike in a text is left as it is; where it is known, in
+the later turns of a talk, it is itself taken out (see ``vault.Session.reserved``).
 """
 
 from __future__ import annotations
