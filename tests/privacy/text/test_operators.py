@@ -162,3 +162,10 @@ def test_ff1_keeps_the_form_and_comes_back(text: str, type: str) -> None:
 @pytest.mark.parametrize("text", ["12345", "aB3xYz9", "１２３４５６７８"])
 def test_ff1_leaves_nothing_that_it_cannot_encrypt(text: str) -> None:
     assert FormatPreserving(KEY)(text, span(text, "PIN")) == "[PIN]"
+
+
+def test_a_text_in_pieces_is_redacted_as_in_one(fast: Analyzer) -> None:
+    text = "".join(f"word {at} a{at % 7}@example.com, or call +1 415 555 {2000 + at}. " for at in range(200))
+    one, other = (Redactor(fast, default=Numbered()).redact(text, streaming=each) for each in (False, True))
+    assert one == other
+    assert one.text.count("[EMAIL_ADDRESS_7]") == 28

@@ -75,7 +75,7 @@ class Redactor:
 
         Args:
             text: a document.
-            streaming: as a stream of it would be redacted (see `casemate.privacy.text.streaming`).
+            streaming: as a stream of it would be redacted (see `casemate.privacy.text.windows`).
 
         Raises:
             StorageError: an operator could not keep what is needed to go back.

@@ -15,6 +15,7 @@ Roles are checked in this process, so keep the key service from processes that m
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -243,7 +244,7 @@ class Vault:
                 sealed = AESGCM(key).encrypt(start, value.encode("utf-8", "surrogatepass"), self._bound(entry))
                 rows.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", (*entry[:4], start + sealed))
 
-    def _subject(self, rows: vault_file.sqlite3.Connection, tag: bytes) -> tuple[str, bytes]:
+    def _subject(self, rows: sqlite3.Connection, tag: bytes) -> tuple[str, bytes]:
         """Its id and key; new ones where it has none, or was forgotten."""
         found = vault_file.subject(rows, tag)
         if found is None:

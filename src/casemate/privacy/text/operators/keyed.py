@@ -16,7 +16,7 @@ LEAST_BITS: Final = 40
 class Pseudonym:
     """``[PERSON_4x7k2m...]``: HMAC-SHA-256 of the canonical value (see ``base.Keyed``) in base 32.
 
-    A frequent name stays a frequent pseudonym: see `casemate.privacy.text.assess.frequency` for what that tells.
+    A frequent name stays a frequent pseudonym: whoever knows how often each name occurs can guess the frequent ones.
 
     Args:
         secret: at least 16 random bytes.
