@@ -207,6 +207,18 @@ def test_records_say_who_what_and_why_and_no_value(vault: Vault) -> None:
         assert b"atient" not in each.payload
 
 
+def test_a_text_of_any_length_comes_back_and_is_on_record_whole(vault: Vault) -> None:
+    session = vault.session("ada")
+    names = [f"name {each}" for each in range(2500)]
+    sent = " ".join(session(each, Span(0, len(each), "PERSON", 0.9, "test")) for each in names)
+    session.commit()
+    assert back(vault, sent) == " ".join(names)
+    listed = [each for record in records(vault) for each in record.predicate["placeholders"]]
+    assert sorted(listed) == sorted(sent.split())
+    with pytest.raises(UsageError, match="too long"):
+        vault.restore(sent, role="auditor", purpose="x" * 501)
+
+
 def test_nothing_comes_back_before_it_is_on_record(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = taken(vault.session(), "I am Jane", "Jane")
     opened: list[object] = []

@@ -41,6 +41,10 @@ ANY: Final = "*"
 """Every purpose."""
 _FILE, _LEDGER = "vault.sqlite", "ledger"
 _NONCE: Final = 12
+_NAMES: Final = 300
+"""Placeholders in one record; a record is at most 64 KiB."""
+_WORDS: Final = 500
+"""Code points of a role or a purpose."""
 
 
 class RefusedError(CasemateError):
@@ -169,16 +173,19 @@ class Vault:
             session: nonce of the only session whose placeholders count; of all if empty.
 
         Raises:
+            UsageError: role or purpose are too long; nothing was restored.
             RefusedError: the role may not, or not for this purpose.
             TamperedError: a stored value was changed.
             StorageError: the vault or the ledger cannot be read or written; nothing was restored.
             LockedError: other processes kept the ledger too long; nothing was restored.
             KeyServiceError: a service cannot be reached, or refuses; nothing was restored.
         """
+        if max(len(role), len(purpose)) > _WORDS:
+            raise UsageError("a role or a purpose is too long", next_step=f"say it in {_WORDS} characters")
         allowed = self.roles.get(role, frozenset())
         said = {"vault": self.identity, "role": role, "purpose": purpose}
         if not purpose.strip() or not (ANY in allowed or purpose in allowed):
-            self._write(REFUSAL, said, text)
+            self._write(REFUSAL, [said], text)
             raise RefusedError(
                 f"{role[:40]!r} may not restore for this purpose",
                 cause="the vault does not allow it, and the attempt is on record",
@@ -188,7 +195,8 @@ class Vault:
         if not places:
             return text
         names = sorted({placeholders.written(entry.type, entry.nonce, entry.number) for _, _, entry, _ in places})
-        self._write(RESTORE, {**said, "placeholders": names}, text)
+        parted = [names[at : at + _NAMES] for at in range(0, len(names), _NAMES)]
+        self._write(RESTORE, [{**said, "placeholders": each} for each in parted], text)
         parts, at, values, keys = list[str](), 0, dict[tuple[str, int], str](), dict[str, bytes]()
         for start, end, entry, wraps in places:
             name = entry.nonce, entry.number
@@ -217,7 +225,7 @@ class Vault:
             each.drop(tag)
         if found:
             self._keys.pop(found[0], None)
-            self._write(FORGET, {"vault": self.identity, "subject": found[0], "values": count}, "")
+            self._write(FORGET, [{"vault": self.identity, "subject": found[0], "values": count}], "")
         return count
 
     def tag(self, subject: str) -> bytes:
@@ -286,10 +294,11 @@ class Vault:
     def _bound(self, entry: Entry) -> bytes:
         return canonical_json([FORMAT, self.identity, *entry[:4]])
 
-    def _write(self, kind: str, said: Mapping[str, object], text: str) -> None:
+    def _write(self, kind: str, said: Sequence[Mapping[str, object]], text: str) -> None:
+        """Records of what was said: all of them, durable when this returns, or an error."""
         subjects = {"text": Digest.of(text.encode("utf-8", "surrogatepass")).hex} if text else {}
         with turn(self.folder / _LEDGER, [self.signer], self.wait) as ledger:
-            ledger.append(seal(kind, said, subjects, [self.signer]))
+            ledger.append_many([seal(kind, each, subjects, [self.signer]) for each in said])
 
 
 class Session(Stateful):
