@@ -69,7 +69,8 @@ def redact(
         mode: fast (expressions and checksums), balanced (names too), accurate (a transformer reads everything).
         language: of the texts, as ISO 639-1 code (may be given several times); all if none.
         type: look only for this type, such as PERSON (may be given several times).
-        operator: what stands in the place: label, mask, redact, keep; for one type as PERSON=mask.
+        operator: what stands in the place: label, mask, redact, keep, number, generalize; or with a secret, that
+            secret_file or CASEMATE_SECRET_FILE names, pseudonym, surrogate, fpe; for one type as PERSON=mask.
         threshold: least score of what is replaced (0.5).
         recognizers: TOML file with recognizers of your own (may be given several times).
         format: of the input, where its name does not tell.

@@ -6,6 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from casemate.core.errors import UsageError
+from casemate.privacy.text.operators.format_preserving import FormatPreserving
+from casemate.privacy.text.operators.generalize import Generalize
+from casemate.privacy.text.operators.keyed import Pseudonym
+from casemate.privacy.text.operators.numbers import Numbered
+from casemate.privacy.text.operators.surrogates import Surrogate
 from casemate.privacy.text.redactor import Operator, label
 from casemate.privacy.text.spans import Span
 from casemate.privacy.text.types import types
@@ -29,45 +34,69 @@ def keep(text: str, span: Span) -> str:
     return text
 
 
-_MAKERS: Final[dict[str, Callable[[], Operator]]] = {
+_PLAIN: Final[dict[str, Callable[[], Operator]]] = {
     "label": lambda: label,
     "redact": lambda: redact,
     "mask": lambda: mask,
     "keep": lambda: keep,
+    "number": Numbered,
+    "generalize": Generalize,
+}
+_KEYED: Final[dict[str, Callable[[bytes], Operator]]] = {
+    "pseudonym": Pseudonym,
+    "surrogate": Surrogate,
+    "fpe": FormatPreserving,
 }
 
 
-def operator(name: str) -> Operator:
+def operator(name: str, secret: bytes = b"") -> Operator:
     """One operator.
 
+    Args:
+        name: "pseudonym", "surrogate" and "fpe" (format-preserving encryption) need a secret; dates moved and a vault
+            need more than that, and have no name here.
+        secret: at least 16 random bytes.
+
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or it needs a secret that was not given or is too short.
 
     Example:
         >>> operator("mask")("a-1", Span(0, 3, "ID_CARD", 1.0, "id"))
         '*-*'
     """
-    if name not in _MAKERS:
-        raise UsageError(f"there is no operator {name[:40]!r}", next_step=f"use one of: {', '.join(_MAKERS)}")
-    return _MAKERS[name]()
+    if name in _KEYED:
+        if not secret:
+            raise UsageError(
+                f"the operator {name!r} needs a secret",
+                cause="without one, anybody could try values out",
+                next_step="name a file of 32 random bytes that only you can read: CASEMATE_SECRET_FILE",
+            )
+        return _KEYED[name](secret)
+    if name not in _PLAIN:
+        raise UsageError(
+            f"there is no operator {name[:40]!r}", next_step=f"use one of: {', '.join((*_PLAIN, *_KEYED))}"
+        )
+    return _PLAIN[name]()
 
 
-def operators(words: tuple[str, ...]) -> tuple[dict[str, Operator], Operator]:
+def operators(words: tuple[str, ...], secret: bytes = b"") -> tuple[dict[str, Operator], Operator]:
     """By type, and for all other types, from words such as "mask" and "PERSON=redact".
 
     Raises:
-        UsageError: a type or an operator is unknown, or two are for all types.
+        UsageError: a type or an operator is unknown, two are for all types, or a secret is missing.
     """
+    made: dict[str, Operator] = {}  # types of one operator share it, and what it remembers
     by_type: dict[str, Operator] = {}
     default: Operator | None = None
     for word in words:
         name, equals, kind = word.rpartition("=")
-        if not equals:
-            if default is not None:
-                raise UsageError("two operators are for all types", next_step="write one as TYPE=OPERATOR")
-            default = operator(kind)
+        each = made[kind] = made[kind] if kind in made else operator(kind, secret)
+        if equals:
+            by_type[known(name)] = each
+        elif default is None:
+            default = each
         else:
-            by_type[known(name)] = operator(kind)
+            raise UsageError("two operators are for all types", next_step="write one as TYPE=OPERATOR")
     return by_type, default or label
 
 

@@ -52,7 +52,7 @@ class Editor:
     """
 
     def __init__(self, redactor: Redactor, watch: Callable[[Passage], None] | None = None) -> None:
-        self.redactor, self._watch = redactor, watch
+        self.redactor, self._watch = redactor.document(), watch
         self.counts: Counter[str] = Counter()
         self.notes: list[str] = []
         self._known: dict[tuple[str, str], tuple[Span, ...]] = {}

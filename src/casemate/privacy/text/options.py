@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from casemate.core.errors import UsageError
+from casemate.keys.files import LIMIT, open_private_file
 from casemate.privacy.text.analyzer import Analyzer, Mode
 from casemate.privacy.text.choice import known, operators
 from casemate.privacy.text.recognizer import Recognizer, built_in, parse
@@ -28,6 +29,7 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         language: of the texts, as ISO 639-1 codes; all if none.
         type: that are looked for; all if none.
         operator: what stands in the place, as "label", or as "PERSON=mask" for one type.
+        secret_file: for "pseudonym", "surrogate" and "fpe": at least 16 random bytes that only you can read (0600).
         threshold: least score of what is replaced, 0 to 1.
         recognizers: TOML files with recognizers of your own.
         workers: processes; 0 for as many as there are processors.
@@ -38,6 +40,7 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     language: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
     operator: tuple[str, ...] = ()
+    secret_file: str = ""
     threshold: float = 0.5
     recognizers: tuple[str, ...] = ()
     workers: int = 0
@@ -47,11 +50,11 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """What this section asks for.
 
         Raises:
-            UsageError: a type or an operator is unknown, or a file of recognizers cannot be read.
+            UsageError: a type or an operator is unknown, or a file of recognizers or the secret cannot be read.
         """
         mine = [each for path in self.recognizers for each in parse(_text(Path(path)))]
         types = [each if each in {one.type for one in mine} else known(each) for each in self.type]
-        by_type, default = operators(self.operator)
+        by_type, default = operators(self.operator, _secret(self.secret_file))
         recognizers = (*built_in(), *mine) if mine else None
         analyzer = _analyzer(self.mode, self.language, tuple(types), recognizers, self.threshold)
         return Redactor(analyzer, by_type, default)
@@ -114,7 +117,19 @@ def _section(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file.name}: redact is no section", next_step="write it as [redact]")
     if isinstance(found.get("recognizers"), list):
         found["recognizers"] = [str(file.parent / str(each)) for each in found["recognizers"]]
+    if isinstance(found.get("secret_file"), str) and found["secret_file"]:
+        found["secret_file"] = str(file.parent / found["secret_file"])
     return found
+
+
+def _secret(path: str) -> bytes:
+    if not path:
+        return b""
+    with os.fdopen(open_private_file(Path(path).expanduser()), "rb") as stream:
+        data = stream.read(LIMIT)
+    if not data:
+        raise UsageError(f"the secret file {path} is empty", next_step="write 32 random bytes to it")
+    return data
 
 
 def _text(file: Path) -> str:

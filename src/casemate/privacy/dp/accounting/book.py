@@ -6,27 +6,23 @@ repeated is paid for again. Processes take turns, one charge at a time, and each
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
-from casemate.core.errors import LockedError, SpentError, UsageError
+from casemate.core.errors import SpentError, UsageError
 from casemate.keys.signing import Signer
 from casemate.ledger.ledger import Ledger
 from casemate.ledger.statement import open_record, seal
+from casemate.ledger.turns import turn
 from casemate.privacy.dp.accounting.accountant import Accountant
 from casemate.privacy.dp.accounting.events import Repeated, Single
 from casemate.privacy.dp.checks import check_delta, check_epsilon
 
 GRANT, CHARGE = "privacy/budget", "privacy/charge"
 """Kinds of records."""
-PAUSE: Final = 0.01
-"""Seconds between two tries to get a turn."""
 
 
 @dataclass(frozen=True)
@@ -164,26 +160,6 @@ class Book:
         subjects = {name: digest} if digest else {}
         ledger.append(seal(kind, said, subjects, [self.signer]))
 
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[Ledger]:
+    def _turn(self) -> AbstractContextManager[Ledger]:
         """The ledger for this process alone."""
-        until = time.monotonic() + self.wait
-        while True:
-            try:
-                ledger = self._opened()
-                break
-            except LockedError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(PAUSE)
-        with ledger:
-            yield ledger
-
-    def _opened(self) -> Ledger:
-        """As it is, or a new one; who is second to make it finds it locked, and then there."""
-        try:
-            return Ledger.open(self.folder, [self.signer])
-        except UsageError:
-            with contextlib.suppress(UsageError):
-                return Ledger.create(self.folder, [self.signer])
-            return Ledger.open(self.folder, [self.signer])
+        return turn(self.folder, [self.signer], self.wait)
