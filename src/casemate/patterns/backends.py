@@ -6,27 +6,30 @@ is no search, and whoever asks is told so.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from casemate.core.errors import MissingPartError
 from casemate.core.optional import require
 from casemate.patterns.compiled import database
 from casemate.patterns.pattern import Pattern
 
-MOST_HITS = 500_000
-TOGETHER = 25
-"""Expressions in one database: compiling hundreds together takes four times as long as in parts, and a scan is no
+MOST_HITS: Final = 500_000
+TOGETHER: Final = 60
+"""Expressions in one database: compiling hundreds together takes four times as long as in parts, and a scan is hardly
 faster for it, since most of its time goes to what is found."""
 
-
-class Regex(Protocol):
-    """A compiled expression, of RE2 or of ``re``."""
-
-    def search(self, text: bytes, at: int, stop: int) -> re.Match[bytes] | None:
-        """The first match in ``text[at:stop]``; what stands before ``at`` is still seen."""
+Spans = Sequence[tuple[int, int]]
+"""Start and stop of a match, then of its group; (-1, -1) for none."""
+Search = Callable[[bytes, int, int], Spans]
+"""The first match in ``text[at:stop]``; what stands before ``at`` is still seen."""
+_NONE: Final = ((-1, -1), (-1, -1))
+Keep = Callable[[int, list[int]], list[int]]
+"""Of the places, in order, where matches of a pattern may end, those that are worth confirming."""
 
 
 class Backend(Protocol):
@@ -34,11 +37,22 @@ class Backend(Protocol):
 
     name: str
 
-    def spans(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+    def spans(self, data: bytes, keep: Keep | None = None) -> Iterator[tuple[int, int, int]]:
         """(number of the pattern, start and stop of its group), in no particular order.
+
+        Args:
+            data: the block.
+            keep: says what is not wanted before work is spent on it; it may be ignored.
 
         Raises:
             OverflowError: there are more than ``MOST_HITS``; the block is made to be slow.
+        """
+
+    def ends(self, data: bytes) -> dict[int, list[int]]:
+        """Where matches end, at least, by the number of the pattern; in any order.
+
+        Raises:
+            OverflowError: as above.
         """
 
 
@@ -49,7 +63,7 @@ def _part(name: str) -> ModuleType | None:
         return None
 
 
-def backend(patterns: tuple[Pattern, ...]) -> Backend:
+def backend(patterns: tuple[Pattern, ...], together: int = TOGETHER) -> Backend:
     """The fastest backend there is.
 
     Raises:
@@ -57,40 +71,63 @@ def backend(patterns: tuple[Pattern, ...]) -> Backend:
     """
     hyperscan, re2 = _part("hyperscan"), _part("re2")
     if hyperscan is not None:
-        return OnePass(patterns, hyperscan, re2)
+        return OnePass(patterns, hyperscan, re2, together)
     if re2 is not None:
         return ByKeyword(patterns, re2)
     require("hyperscan", extra="text")
     raise AssertionError("unreachable")
 
 
-def _compiler(re2: ModuleType | None) -> Callable[[bytes], Regex]:
+def _compiler(re2: ModuleType | None) -> Callable[[bytes], Search]:
     if re2 is None:
-        return cast("Callable[[bytes], Regex]", re.compile)
+        return lambda expression: _searching(re.compile(expression))
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.log_errors = False
-    return lambda expression: cast("Regex", re2.compile(expression, options))
+    return lambda expression: _re2(re2.compile(expression, options))
+
+
+def _searching(regex: re.Pattern[bytes]) -> Search:
+    def search(data: bytes, at: int, stop: int) -> Spans:
+        found = regex.search(data, at, stop)
+        return (found.span(), found.span(1)) if found else _NONE
+
+    return search
+
+
+def _re2(regex: Any) -> Search:
+    """RE2 without the layer that makes its answers look like those of ``re``, which takes longer than RE2 itself."""
+    try:
+        match, anywhere = regex._regexp.Match, sys.modules["re2"]._re2.RE2.Anchor.UNANCHORED
+        match(anywhere, b"", 0, 0)
+    except (AttributeError, KeyError, TypeError):  # another version of the package
+        return _searching(cast("re.Pattern[bytes]", regex))
+    return cast("Search", functools.partial(match, anywhere))
 
 
 class OnePass:
     """hyperscan reports where matches end; each is confirmed in the window before that end.
 
     A window is as long as the pattern's longest match, so confirming costs what matches cost, not what the text costs.
+    A pattern with an anchor is looked for around the places where the anchor ends.
     """
 
-    def __init__(self, patterns: tuple[Pattern, ...], hyperscan: ModuleType, re2: ModuleType | None) -> None:
+    def __init__(
+        self, patterns: tuple[Pattern, ...], hyperscan: ModuleType, re2: ModuleType | None, together: int = TOGETHER
+    ) -> None:
         self.name = "hyperscan and RE2" if re2 else "hyperscan"
         self._error = hyperscan.ScanTerminated
         self._most = [pattern.most for pattern in patterns]
-        expressions = [pattern.expression.encode() for pattern in patterns]
-        self._regex = [*map(_compiler(re2), expressions)]
+        self._anchored = [bool(pattern.anchor) for pattern in patterns]
+        compiled = _compiler(re2)
+        self._search = [compiled(pattern.expression.encode()) for pattern in patterns]
+        first = [(pattern.anchor or pattern.expression).encode() for pattern in patterns]
         self._databases = [
-            (at, database(hyperscan, expressions[at : at + TOGETHER])) for at in range(0, len(expressions), TOGETHER)
+            (at, database(hyperscan, first[at : at + together])) for at in range(0, len(first), together)
         ]
 
-    def spans(self, data: bytes) -> Iterator[tuple[int, int, int]]:
-        """See ``Backend``."""
+    def ends(self, data: bytes) -> dict[int, list[int]]:
+        """See ``Backend``; what has an anchor may end elsewhere."""
         ends: dict[int, list[int]] = {}
         left = MOST_HITS
 
@@ -105,20 +142,44 @@ class OnePass:
                 each.scan(data, match_event_handler=hit, context=first)
         except self._error as error:
             raise OverflowError("too many matches") from error
-        for number, stops in ends.items():
-            yield from self._confirmed(data, number, sorted(set(stops)))
+        return ends
+
+    def spans(self, data: bytes, keep: Keep | None = None) -> Iterator[tuple[int, int, int]]:
+        """See ``Backend``."""
+        for number, stops in self.ends(data).items():
+            places = sorted(set(stops)) if len(stops) > 1 else stops
+            if keep is not None:
+                places = keep(number, places)
+            if places:
+                yield from (self._around if self._anchored[number] else self._confirmed)(data, number, places)
 
     def _confirmed(self, data: bytes, number: int, stops: list[int]) -> Iterator[tuple[int, int, int]]:
         """Every loop moves ``at`` forward, to the end of a match or one byte past its start."""
-        regex, most, real = self._regex[number], self._most[number], set(stops)
+        search, most, real = self._search[number], self._most[number], set(stops)
         for first, last in _runs(stops, most):
             at = max(0, first - most)
-            while at < last and (match := regex.search(data, at, last)) is not None:
-                if match.end() in real:  # "$" also matches where a window ends
-                    yield number, *match.span(1)
-                    at = max(match.end(1), at + 1)
+            while at < last:
+                (begin, end), (start, stop) = search(data, at, last)
+                if end < 0:
+                    break
+                if end in real:  # "$" also matches where a window ends
+                    yield number, start, stop
+                    at = max(stop, at + 1)
                 else:
-                    at = match.start() + 1
+                    at = begin + 1
+
+    def _around(self, data: bytes, number: int, places: list[int]) -> Iterator[tuple[int, int, int]]:
+        """As above, in windows around places; what ends with a window is no match, a window holds more than one."""
+        search, most = self._search[number], self._most[number]
+        for first, last in _runs(places, 2 * most + 2):
+            at, bound = max(0, first - most), min(last + most + 2, len(data))
+            while at < bound:
+                (_, end), (start, stop) = search(data, at, bound)
+                if end < 0:
+                    break
+                if end < bound or bound == len(data):
+                    yield number, start, stop
+                at = max(stop, at + 1)
 
 
 def _runs(stops: list[int], most: int) -> Iterator[tuple[int, int]]:
@@ -138,19 +199,31 @@ class ByKeyword:
     name = "RE2"
 
     def __init__(self, patterns: tuple[Pattern, ...], re2: ModuleType) -> None:
-        self._regex = [_compiler(re2)(pattern.expression.encode()) for pattern in patterns]
+        compiled = _compiler(re2)
+        self._search = [compiled(pattern.expression.encode()) for pattern in patterns]
         self._keywords = [tuple(word.encode() for word in pattern.keywords) for pattern in patterns]
 
-    def spans(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+    def ends(self, data: bytes) -> dict[int, list[int]]:
+        """See ``Backend``."""
+        ends: dict[int, list[int]] = {}
+        for number, _, stop in self.spans(data):
+            ends.setdefault(number, []).append(stop)
+        return ends
+
+    def spans(self, data: bytes, keep: Keep | None = None) -> Iterator[tuple[int, int, int]]:
         """See ``Backend``. Every turn moves ``at`` forward."""
         folded, left = data.lower(), MOST_HITS
-        for number, (regex, words) in enumerate(zip(self._regex, self._keywords, strict=True)):
+        for number, (search, words) in enumerate(zip(self._search, self._keywords, strict=True)):
             if words and not any(word in folded for word in words):
                 continue
             at = 0
-            while at < len(data) and (match := regex.search(data, at, len(data))) is not None:
+            while at < len(data):
+                (_, end), (start, stop) = search(data, at, len(data))
+                if end < 0:
+                    break
                 left -= 1
                 if left < 0:
                     raise OverflowError("too many matches")
-                yield number, *match.span(1)
-                at = max(match.end(1), at + 1)
+                if keep is None or keep(number, [stop]):
+                    yield number, start, stop
+                at = max(stop, at + 1)

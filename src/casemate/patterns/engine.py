@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from casemate.patterns.backends import backend
+from casemate.patterns.backends import TOGETHER, Keep, backend
 from casemate.patterns.normalize import normalize
 from casemate.patterns.pattern import Pattern, pack
 from casemate.patterns.stages import Context, allowed, entropy
@@ -44,6 +44,7 @@ class Scanner:
 
     Args:
         patterns: what to look for.
+        together: how many are compiled into one database; more cost more to compile, and less in short texts.
 
     Raises:
         MissingPartError: neither hyperscan nor google-re2 is installed.
@@ -55,22 +56,34 @@ class Scanner:
         [('npm-token', 6)]
     """
 
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
+    def __init__(self, patterns: Iterable[Pattern], together: int = TOGETHER) -> None:
         self.patterns = tuple(patterns)
-        self._backend = backend(self.patterns)
+        self._backend = backend(self.patterns, together)
 
     @property
     def engine(self) -> str:
         """What runs it, for the report."""
         return self._backend.name
 
-    def places(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+    def places(self, data: bytes, keep: Keep | None = None) -> Iterator[tuple[int, int, int]]:
         """(number of the pattern, start, stop) of every match of an expression, as it is, in no particular order.
+
+        Args:
+            data: one block, held in memory.
+            keep: of the places where matches of a pattern may end, in order, those that are worth confirming.
 
         Raises:
             OverflowError: as ``judged`` does.
         """
-        return self._backend.spans(data)
+        return self._backend.spans(data, keep)
+
+    def ends(self, data: bytes) -> dict[int, list[int]]:
+        """Where matches of expressions without anchors end, by the number of the pattern, in any order.
+
+        Raises:
+            OverflowError: as ``judged`` does.
+        """
+        return self._backend.ends(data)
 
     def judged(self, data: bytes, name: str = "") -> Iterator[Match]:
         """Every match, with the reason why it does not count where it does not.

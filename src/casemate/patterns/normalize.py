@@ -12,6 +12,7 @@ import functools
 import re
 import tomllib
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
@@ -83,15 +84,42 @@ def normalize(text: str) -> Normalized:
     if text.isascii():
         numbers = tuple(range(len(text) + 1))
         return Normalized(text, numbers, numbers[1:])
-    table, made, starts, stops = confusables(), [], [], []
-    for start, stop in _clusters(text):
-        cluster = "".join(letter for letter in text[start:stop] if not invisible(letter))
-        for letter in unicodedata.normalize("NFKC", cluster):
-            for plain in table.get(ord(letter), " " if letter in _SPACES else letter):
-                made.append(plain)
-                starts.append(start)
-                stops.append(stop)
-    return Normalized("".join(made), (*starts, len(text)), tuple(stops))
+    made, starts, stops, at = list[str](), list[int](), list[int](), 0
+    for first, last in _changing(text):
+        made.append(text[at:first])
+        starts += range(at, first)
+        stops += range(at + 1, first + 1)
+        for start, stop in _clusters(text, first, last):
+            read = _read(text[start:stop])
+            made.append(read)
+            starts += [start] * len(read)
+            stops += [stop] * len(read)
+        at = last
+    made.append(text[at:])
+    starts += range(at, len(text) + 1)
+    stops += range(at + 1, len(text) + 1)
+    return Normalized("".join(made), tuple(starts), tuple(stops))
+
+
+@functools.lru_cache(4096)
+def _read(cluster: str) -> str:
+    table, seen = confusables(), "".join(letter for letter in cluster if not invisible(letter))
+    letters = unicodedata.normalize("NFKC", seen)
+    return "".join(table.get(ord(letter), " " if letter in _SPACES else letter) for letter in letters)
+
+
+def _changing(text: str) -> Iterator[tuple[int, int]]:
+    """Stretches outside of which `normalize` changes nothing: a mark goes with the letter that it stands on."""
+    start = stop = 0
+    for match in unstable().finditer(text):
+        first = match.start()
+        if first > stop or first == 0:
+            if stop > start:
+                yield start, stop
+            start = first - 1 if first and unicodedata.combining(match[0]) else first
+        stop = match.end()
+    if stop > start:
+        yield start, stop
 
 
 def invisible(letter: str) -> bool:
@@ -123,10 +151,10 @@ def unstable() -> re.Pattern[str]:
     return re.compile(f"[^{''.join(map(re.escape, kept))}]")
 
 
-def _clusters(text: str) -> list[tuple[int, int]]:
-    found, start = [], 0
-    for at in range(1, len(text) + 1):
-        if at == len(text) or not unicodedata.combining(text[at]) or at - start >= _MARKS:
+def _clusters(text: str, first: int, last: int) -> list[tuple[int, int]]:
+    found, start = [], first
+    for at in range(first + 1, last + 1):
+        if at == last or not unicodedata.combining(text[at]) or at - start >= _MARKS:
             found.append((start, at))
             start = at
     return found

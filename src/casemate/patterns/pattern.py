@@ -40,6 +40,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         kind: what its owner does with it ("provider", "private-key", "connection", "bearer", "generic").
         token, value, regex: the expression; exactly one of them.
         names: for ``value``: what is assigned, as alternatives of an expression that ignores case.
+        anchor: a part of the expression that is rare and cheap to look for ("@" and a letter), where the whole is slow.
         keywords: lower-case strings of which one is in every match; the engine without hyperscan looks for them first.
         entropy: least Shannon entropy of the match, in bits a character.
         validators: names in ``validators.VALIDATORS``.
@@ -57,6 +58,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     value: str = ""
     regex: str = ""
     names: tuple[str, ...] = ()
+    anchor: str = ""
     keywords: tuple[str, ...] = ()
     entropy: float = 0.0
     validators: tuple[str, ...] = ()

@@ -60,7 +60,7 @@ class Analyzer:
         self.mode, self.threshold, self.names = mode, threshold, min(names, threshold)
         given = built_in() if recognizers is None else recognizers
         self.types = frozenset(types)
-        self.detectors: list[Detector] = [Structured(chosen(given, languages, types))]
+        self.detectors: list[Detector] = [Structured(chosen(given, languages, types), threshold)]
         if SECRET in types or (not types and recognizers is None):
             self.detectors.append(Secrets())
         if mode != "fast":

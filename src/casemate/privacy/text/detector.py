@@ -10,6 +10,7 @@ import numpy as np
 
 from casemate.patterns.engine import Scanner
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
+from casemate.privacy.text.nearby import Nearby
 from casemate.privacy.text.readings import AROUND, SIGNS, readings
 from casemate.privacy.text.readings import around as as_it_looks
 from casemate.privacy.text.recognizer import Recognizer
@@ -17,7 +18,9 @@ from casemate.privacy.text.spans import Reach, Span
 from casemate.privacy.text.validators import judge
 
 LEAST: Final = 0.15
-"""Scores below it are not told, so that what needs a word near costs nothing where there is none."""
+"""Least score that is told where nothing else is said, so that what needs a word near costs nothing without one."""
+_BLOCK: Final = 1024
+_CONTINUED: Final = bytes(range(0x80, 0xC0))
 
 
 class Detector(Protocol):
@@ -36,12 +39,14 @@ class Structured:
 
     Args:
         recognizers: what to look for.
+        least: scores below it are not told.
 
     Raises:
         MissingPartError: neither hyperscan nor google-re2 is installed.
     """
 
-    def __init__(self, recognizers: Iterable[Recognizer]) -> None:
+    def __init__(self, recognizers: Iterable[Recognizer], least: float = LEAST) -> None:
+        self._least = least
         self.recognizers = {each.id: each for each in recognizers}
         groups: dict[tuple[str, int], list[Recognizer]] = {}
         for each in self.recognizers.values():
@@ -50,6 +55,12 @@ class Structured:
         self._scanner = Scanner([*(group[0].pattern for group in groups.values()), *SIGNS])
         self._most = max((each.most for each in self.recognizers.values()), default=0)
         self._words = {each.id: (Words(each.context), Words(each.against)) for each in self.recognizers.values()}
+        needs = {
+            number: {word for each in group for word in each.context}
+            for number, group in enumerate(groups.values())
+            if all(each.bare < least for each in group)
+        }
+        self._nearby = Nearby(needs, {number: self._scanner.patterns[number].most for number in needs})
 
     @property
     def reach(self) -> Reach:
@@ -79,11 +90,12 @@ class Structured:
     def _plain(self, text: str, signs: list[tuple[str, int, int]]) -> Iterator[Span]:
         """Spans in this very text; what asks for another reading goes to ``signs``."""
         data = text.encode("utf-8", "surrogatepass")
-        at = None if len(data) == len(text) else points(data)
+        at = None if len(data) == len(text) else Points(data)
+        places = self._scanner.places(data, self._nearby.of(text, at))
         near, seen = Around([]), (-1, -1)
         # by place: a number that a hundred recognizers know has one neighbourhood, which is read once
-        for start, stop, number in sorted((start, stop, number) for number, start, stop in self._scanner.places(data)):
-            first, last = (start, stop) if at is None else (int(at[start]), int(at[stop]))
+        for start, stop, number in sorted((start, stop, number) for number, start, stop in places):
+            first, last = (start, stop) if at is None else (at[start], at[stop])
             pattern = self._scanner.patterns[number]
             if pattern.kind == "reading":
                 signs.append((pattern.id, first, last))
@@ -98,11 +110,11 @@ class Structured:
     def _judged(self, text: str, start: int, stop: int, near: Around, by: Recognizer) -> Span | None:
         mine, others = self._words[by.id]
         word = mine.among(near)
-        if not word and (max(by.alone, by.proven) < LEAST or others.among(near)):
+        if not word and (by.bare < self._least or others.among(near)):
             return None
         proven = judge(by.validators, text[start:stop])
         score = (by.sure if word else by.proven) if proven else (by.near if word else by.alone)
-        if proven is False or score < LEAST:
+        if proven is False or score < self._least:
             return None
         why = (*(("checksum holds",) if proven else ()), *((f"near {word!r}",) if word else ()))
         return Span(start, stop, by.type, score, by.id, why)
@@ -134,8 +146,26 @@ def parted(find: Callable[[str], Iterable[Span]], reach: Reach, text: str) -> It
             yield each.moved(middle - more)
 
 
-def points(data: bytes) -> np.ndarray:
-    """(bytes + 1,) code point by offset in UTF-8."""
-    raw = np.frombuffer(data, dtype=np.uint8)
-    begins = (raw & 0xC0) != 0x80
-    return np.concatenate([np.cumsum(begins) - 1, [begins.sum()]])
+class Points:
+    """Code points by offset in UTF-8, counted where they are asked for.
+
+    Args:
+        data: UTF-8, lone surrogates too.
+
+    Example:
+        >>> at = Points("né!".encode())
+        >>> [at[0], at[1], at[2], at[3], at[4]]
+        [0, 1, 1, 2, 3]
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        full = len(data) // _BLOCK
+        begins = np.frombuffer(data, dtype=np.int8, count=full * _BLOCK) >= -64
+        self._before = [0, *np.cumsum(begins.reshape(full, _BLOCK).sum(axis=1)).tolist()] if full else [0]
+
+    def __getitem__(self, offset: int) -> int:
+        block = offset // _BLOCK
+        part = self._data[block * _BLOCK : offset + 1]
+        more = 1 if offset == len(self._data) else 0  # behind the last code point, where none begins
+        return self._before[block] + len(part.translate(None, _CONTINUED)) - 1 + more

@@ -27,6 +27,7 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         type: of the spans it finds.
         title: what it is, in a few words.
         token, regex: the expression; one of them. A token must not stand inside a longer word; a regex has one group.
+        anchor: a part of it that is rare and cheap to look for, where the whole is slow; see `Pattern`.
         languages: in whose texts it is looked for; all if none.
         countries: that issue it, as ISO 3166-1 alpha-2 codes; for selection and for people.
         most: bytes that the expression can match.
@@ -42,6 +43,7 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     title: str
     token: str = ""
     regex: str = ""
+    anchor: str = ""
     languages: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     most: int = 128
@@ -60,11 +62,16 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError(f"{self.id}: give token or regex")
 
     @property
+    def bare(self) -> float:
+        """The best score without a word near."""
+        return max(self.alone, self.proven) if self.validators else self.alone
+
+    @property
     def pattern(self) -> Pattern:
         """What the engine looks for."""
         return Pattern(
-            id=self.id, title=self.title, kind="personal", token=self.token, regex=self.regex, most=self.most,
-            allow=(), true=self.true, false=self.false,
+            id=self.id, title=self.title, kind="personal", token=self.token, regex=self.regex,
+            anchor=self.anchor, most=self.most, allow=(), true=self.true, false=self.false,
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Final
 
 from casemate.patterns.engine import GROWS, LINE, Match, Scanner, secrets_scanner
-from casemate.privacy.text.detector import parted, points
+from casemate.privacy.text.detector import Points, parted
 from casemate.privacy.text.readings import around as as_it_looks
 from casemate.privacy.text.spans import Reach, Span
 
@@ -69,13 +69,13 @@ class Secrets:
 
     def _plain(self, text: str) -> Iterator[Span]:
         data = text.encode("utf-8", "surrogatepass")
-        places = None if len(data) == len(text) else points(data)
+        places = None if len(data) == len(text) else Points(data)
         for match in self._scanner.judged(data):
             if not match.harmless:
                 start, stop = match.start, match.stop
                 if places is not None:
                     # an end by number of bytes may lie within a letter, which then belongs to the match
-                    start, stop = int(places[start]), int(places[stop - 1]) + 1
+                    start, stop = places[start], places[stop - 1] + 1
                 why = (match.pattern.title, *(("checksum holds",) if match.proven else ()))
                 yield Span(start, stop, SECRET, _score(match), match.pattern.id, why)
 

@@ -1,0 +1,147 @@
+"""Where words stand, told before anything is confirmed: most numbers in a text have no word near that makes them one.
+
+One byte stands for each code point of the text: its letter without case and accents, or a space. In that form words of
+ASCII letters are found in one pass; a match that has none of its words in reach is dropped unread. What is kept may
+still have none (`casemate.privacy.text.context` reads closely), what is dropped never has one: words with other letters
+count as near wherever the text has such letters, and texts with letters that fold to more than one (ligatures) or with
+combining marks are not filtered.
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
+from typing import Final, Protocol
+
+import numpy as np
+
+from casemate.patterns.backends import Keep
+from casemate.patterns.engine import Scanner
+from casemate.patterns.pattern import Pattern
+from casemate.privacy.text.context import AFTER, BEFORE, split
+
+_SIZE: Final = 0x10000
+_SHARP, _OTHER, _UNSURE = 2, 3, 255
+"""For "ß", for letters that are not ASCII, and for what may be a part of a letter or several of them."""
+_LETTER: Final = r"0-9a-z\x02\x03"
+_ALL: Final = 4096
+_BORDER: Final = 2
+"""Places that an end may lie behind what it ends."""
+
+
+class Counted(Protocol):
+    """Code points by byte."""
+
+    def __getitem__(self, offset: int) -> int:
+        """The code point that holds a byte."""
+
+
+class Nearby:
+    """Which matches have a word of theirs near.
+
+    Args:
+        words: by number of a pattern, one of which must be near for the pattern to count.
+        most: bytes that each pattern can match, by its number.
+    """
+
+    def __init__(self, words: Mapping[int, Iterable[str]], most: Mapping[int, int]) -> None:
+        self._most = dict(most)
+        self._elsewhere, owners = set[int](), dict[str, list[int]]()
+        for number, phrases in words.items():
+            for first in {split(each)[0] for each in phrases}:
+                if first.isascii():
+                    owners.setdefault(first, []).append(number)
+                else:
+                    self._elsewhere.add(number)
+        self._words = {number: list[int]() for number in words}
+        for place, (_, numbers) in enumerate(sorted(owners.items())):
+            for number in numbers:
+                self._words[number].append(place)
+        self._scanner = Scanner(map(_pattern, sorted(owners)), together=_ALL)
+
+    def of(self, text: str, points: Counted | None) -> Keep | None:
+        """What to keep, or None where all must be.
+
+        Args:
+            text: that is searched.
+            points: code point by byte of it; None where they are the same.
+        """
+        if points is None:
+            data, others = text.lower().encode(), False
+        else:
+            letters = folded(text)
+            if (letters == _UNSURE).any():
+                return None
+            data, others = letters.tobytes(), bool((letters == _OTHER).any())
+        ends = self._scanner.ends(data)
+        known: dict[int, list[int]] = {}
+
+        def keep(number: int, stops: list[int]) -> list[int]:
+            if number not in self._words or (others and number in self._elsewhere):
+                return stops
+            if number not in known:
+                found = [ends[word] for word in self._words[number] if word in ends]
+                known[number] = sorted(end for each in found for end in each) if len(found) != 1 else found[0]
+            near = known[number]
+            if not near:
+                return []
+            before, kept = self._most[number] + BEFORE + _BORDER, list[int]()
+            for stop in stops:
+                at = stop if points is None else points[stop]
+                first = bisect.bisect_left(near, at - before)
+                if first < len(near) and near[first] <= at + AFTER + _BORDER:
+                    kept.append(stop)
+            return kept
+
+        return keep
+
+
+def folded(text: str) -> np.ndarray:
+    """(code points,) bytes: each letter of a text as ASCII without case and accents, or a sign for what is none.
+
+    Example:
+        >>> bytes(folded("N.º Zoë"))
+        b'n o zoe'
+    """
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    letters: np.ndarray = _table()[np.minimum(codes, _SIZE)]
+    far = codes >= _SIZE
+    if far.any():
+        letters[far] = [_one(chr(code)) for code in codes[far].tolist()]
+    return letters
+
+
+@cache
+def _table() -> np.ndarray:
+    """(_SIZE + 1,) what stands for each code point."""
+    table = np.full(_SIZE + 1, _OTHER, dtype=np.uint8)
+    for code in range(_SIZE):
+        if not (0x3400 <= code < 0x4DB6 or 0x4E00 <= code < 0x9FD6 or 0xAC00 <= code < 0xD7A4):  # letters, all of them
+            table[code] = _one(chr(code))
+    return table
+
+
+@lru_cache(4096)
+def _one(letter: str) -> int:
+    read = letter.casefold()
+    if read == "ss":
+        return _SHARP
+    if unicodedata.combining(letter):
+        return _UNSURE
+    if not read.isascii():
+        read = "".join(each for each in unicodedata.normalize("NFKD", read) if not unicodedata.combining(each))
+    parts = re.findall(r"[^\W_]", read)
+    if not parts:
+        return ord(" ")
+    if len(read) > 1:
+        return _UNSURE if any(each in "abcdefghijklmnopqrstuvwxyz0123456789" for each in parts) else _OTHER
+    return ord(read) if read.isascii() else _OTHER
+
+
+def _pattern(word: str) -> Pattern:
+    inner = re.escape(word).replace("ss", r"(?:ss|\x02)")
+    regex = f"(?:^|[^{_LETTER}])({inner})(?:[^{_LETTER}]|$)"
+    return Pattern(id=word, title=word, kind="word", regex=regex, most=len(word) + 2, allow=(), true=(), false=())

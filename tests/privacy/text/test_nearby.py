@@ -1,0 +1,65 @@
+"""What is dropped unread has no word near; removing the close look makes nothing come back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from casemate.privacy.text import detector, nearby
+from casemate.privacy.text.detector import Points, Structured
+from casemate.privacy.text.recognizer import built_in
+
+WORDS = sorted({word for each in built_in() for word in each.context})
+NUMBERS = ("123456789", "12-3456789", "AB123456C", "4111 1111 1111 1111", "2125550123", "78701", "12.03.1984")
+GLUE = (" ", ": ", "é", "ß", "\u0301", "\u200b", "ﬁ", "Ｎ", "😀", "_", "\n", "x" * 59 + " ", "№ ")
+
+
+@pytest.fixture(scope="module")
+def structured() -> Structured:
+    return Structured(built_in(), 0.5)
+
+
+@given(st.lists(st.sampled_from([*WORDS, *(word.upper() for word in WORDS), *NUMBERS, *GLUE]), max_size=12))
+@example(["n.º de teléfono", " ", "2125550123"])
+@example(["grossbuchstaben", " ", "stra", "ß", "ennummer", " ", "123456789"])
+def test_nothing_is_dropped_that_counts(structured: Structured, parts: list[str]) -> None:
+    text = "".join(parts)
+    found = list(structured.find(text))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nearby.Nearby, "of", lambda *_: None)
+        assert found == list(structured.find(text))
+
+
+def test_numbers_without_words_are_dropped(structured: Structured) -> None:
+    kept = structured._nearby.of("1234 " * 50, None)
+    assert kept is not None
+    assert [number for number in structured._nearby._words if kept(number, [*range(5, 250, 5)])] == []
+
+
+@given(st.text(max_size=60))
+def test_a_letter_is_one_byte(text: str) -> None:
+    letters = nearby.folded(text)
+    assert len(letters) == len(text)
+    assert [nearby.folded(each)[0] for each in text] == letters.tolist()
+
+
+@given(st.text(alphabet="aé한😀\n", max_size=3000))
+def test_points_count_code_points(text: str) -> None:
+    data = text.encode()
+    at, begins = Points(data), np.frombuffer(data, dtype=np.uint8) & 0xC0 != 0x80
+    assert [at[offset] for offset in range(len(data) + 1)] == [*(np.cumsum(begins) - 1), begins.sum()]
+
+
+def test_the_filter_is_used(structured: Structured, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    judge = detector.judge
+    monkeypatch.setattr(detector, "judge", lambda names, text: looked.append(1) or judge(names, text))
+    list(structured.find("In 1987 and 1988 there were 123456 of them. " * 20))
+    assert not looked
+
+
+def test_the_table_says_what_each_letter_says() -> None:
+    table = nearby._table()
+    assert [code for code in range(len(table) - 1) if table[code] != nearby._one(chr(code))] == []
