@@ -28,8 +28,16 @@ Spans = Sequence[tuple[int, int]]
 Search = Callable[[bytes, int, int], Spans]
 """The first match in ``text[at:stop]``; what stands before ``at`` is still seen."""
 _NONE: Final = ((-1, -1), (-1, -1))
-Keep = Callable[[int, list[int]], list[int]]
-"""Of the places, in order, where matches of a pattern may end, those that are worth confirming."""
+
+
+class Keep(Protocol):
+    """Says what is not wanted before work is spent on it."""
+
+    def any_of(self, numbers: range) -> bool:
+        """Whether matches of any of these patterns are wanted."""
+
+    def __call__(self, number: int, stops: list[int]) -> list[int]:
+        """Of the places, in order, where matches of a pattern may end, those that are worth confirming."""
 
 
 class Backend(Protocol):
@@ -42,13 +50,13 @@ class Backend(Protocol):
 
         Args:
             data: the block.
-            keep: says what is not wanted before work is spent on it; it may be ignored.
+            keep: says what is not wanted; all is if none.
 
         Raises:
             OverflowError: there are more than ``MOST_HITS``; the block is made to be slow.
         """
 
-    def ends(self, data: bytes) -> dict[int, list[int]]:
+    def ends(self, data: bytes, keep: Keep | None = None) -> dict[int, list[int]]:
         """Where matches end, at least, by the number of the pattern; in any order.
 
         Raises:
@@ -123,10 +131,11 @@ class OnePass:
         self._search = [compiled(pattern.expression.encode()) for pattern in patterns]
         first = [(pattern.anchor or pattern.expression).encode() for pattern in patterns]
         self._databases = [
-            (at, database(hyperscan, first[at : at + together])) for at in range(0, len(first), together)
+            (range(at, min(at + together, len(first))), database(hyperscan, first[at : at + together]))
+            for at in range(0, len(first), together)
         ]
 
-    def ends(self, data: bytes) -> dict[int, list[int]]:
+    def ends(self, data: bytes, keep: Keep | None = None) -> dict[int, list[int]]:
         """See ``Backend``; what has an anchor may end elsewhere."""
         ends: dict[int, list[int]] = {}
         left = MOST_HITS
@@ -138,15 +147,16 @@ class OnePass:
             return True if left < 0 else None
 
         try:
-            for first, each in self._databases:
-                each.scan(data, match_event_handler=hit, context=first)
+            for numbers, each in self._databases:
+                if keep is None or keep.any_of(numbers):
+                    each.scan(data, match_event_handler=hit, context=numbers.start)
         except self._error as error:
             raise OverflowError("too many matches") from error
         return ends
 
     def spans(self, data: bytes, keep: Keep | None = None) -> Iterator[tuple[int, int, int]]:
         """See ``Backend``."""
-        for number, stops in self.ends(data).items():
+        for number, stops in self.ends(data, keep).items():
             places = sorted(set(stops)) if len(stops) > 1 else stops
             if keep is not None:
                 places = keep(number, places)
@@ -203,10 +213,10 @@ class ByKeyword:
         self._search = [compiled(pattern.expression.encode()) for pattern in patterns]
         self._keywords = [tuple(word.encode() for word in pattern.keywords) for pattern in patterns]
 
-    def ends(self, data: bytes) -> dict[int, list[int]]:
+    def ends(self, data: bytes, keep: Keep | None = None) -> dict[int, list[int]]:
         """See ``Backend``."""
         ends: dict[int, list[int]] = {}
-        for number, _, stop in self.spans(data):
+        for number, _, stop in self.spans(data, keep):
             ends.setdefault(number, []).append(stop)
         return ends
 
@@ -214,7 +224,8 @@ class ByKeyword:
         """See ``Backend``. Every turn moves ``at`` forward."""
         folded, left = data.lower(), MOST_HITS
         for number, (search, words) in enumerate(zip(self._search, self._keywords, strict=True)):
-            if words and not any(word in folded for word in words):
+            unwanted = keep is not None and not keep.any_of(range(number, number + 1))
+            if unwanted or (words and not any(word in folded for word in words)):
                 continue
             at = 0
             while at < len(data):

@@ -70,7 +70,7 @@ class Scanner:
 
         Args:
             data: one block, held in memory.
-            keep: of the places where matches of a pattern may end, in order, those that are worth confirming.
+            keep: says what is not wanted; all is if none.
 
         Raises:
             OverflowError: as ``judged`` does.

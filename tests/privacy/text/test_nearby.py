@@ -33,9 +33,11 @@ def test_nothing_is_dropped_that_counts(structured: Structured, parts: list[str]
 
 
 def test_numbers_without_words_are_dropped(structured: Structured) -> None:
-    kept = structured._nearby.of("1234 " * 50, None)
-    assert kept is not None
-    assert [number for number in structured._nearby._words if kept(number, [*range(5, 250, 5)])] == []
+    near = structured._nearby.of("1234 " * 50, None)
+    assert near is not None
+    numbers = range(len(structured._needy))
+    assert not near.any_of(numbers)
+    assert [number for number in numbers if near(number, [*range(5, 250, 5)])] == []
 
 
 @given(st.text(max_size=60))

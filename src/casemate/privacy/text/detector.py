@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from casemate.patterns.backends import Keep
 from casemate.patterns.engine import Scanner
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
 from casemate.privacy.text.nearby import Nearby
@@ -19,6 +20,8 @@ from casemate.privacy.text.validators import judge
 
 LEAST: Final = 0.15
 """Least score that is told where nothing else is said, so that what needs a word near costs nothing without one."""
+FEW: Final = 20
+"""Expressions that wait for words together: fewer are idle less often, and take more calls when they are not."""
 _BLOCK: Final = 1024
 _CONTINUED: Final = bytes(range(0x80, 0xC0))
 
@@ -48,19 +51,20 @@ class Structured:
     def __init__(self, recognizers: Iterable[Recognizer], least: float = LEAST) -> None:
         self._least = least
         self.recognizers = {each.id: each for each in recognizers}
-        groups: dict[tuple[str, int], list[Recognizer]] = {}
-        for each in self.recognizers.values():
-            groups.setdefault((each.pattern.expression, each.most), []).append(each)
-        self._alike = {group[0].id: group for group in groups.values()}  # many numbers look alike: one search for all
-        self._scanner = Scanner([*(group[0].pattern for group in groups.values()), *SIGNS])
         self._most = max((each.most for each in self.recognizers.values()), default=0)
-        self._words = {each.id: (Words(each.context), Words(each.against)) for each in self.recognizers.values()}
-        needs = {
-            number: {word for each in group for word in each.context}
-            for number, group in enumerate(groups.values())
-            if all(each.bare < least for each in group)
+        self._words = {
+            each.id: (Words(each.context), Words(each.against), each.bare) for each in self.recognizers.values()
         }
-        self._nearby = Nearby(needs, {number: self._scanner.patterns[number].most for number in needs})
+        alike: dict[tuple[str, int], list[Recognizer]] = {}  # many numbers look alike: one search for all
+        for each in self.recognizers.values():
+            alike.setdefault((each.pattern.expression, each.most), []).append(each)
+        needy = [group for group in alike.values() if all(each.bare < least for each in group)]
+        self._free = [group for group in alike.values() if any(each.bare >= least for each in group)]
+        self._needy = needy
+        self._scanner = Scanner([*(group[0].pattern for group in self._free), *SIGNS])
+        self._waiting = Scanner([group[0].pattern for group in needy], together=FEW)
+        words = [{word for each in group for word in each.context} for group in needy]
+        self._nearby = Nearby(words, [group[0].most for group in needy])
 
     @property
     def reach(self) -> Reach:
@@ -91,26 +95,30 @@ class Structured:
         """Spans in this very text; what asks for another reading goes to ``signs``."""
         data = text.encode("utf-8", "surrogatepass")
         at = None if len(data) == len(text) else Points(data)
-        places = self._scanner.places(data, self._nearby.of(text, at))
+        places = self._places(data, self._nearby.of(text, at))
         near, seen = Around([]), (-1, -1)
         # by place: a number that a hundred recognizers know has one neighbourhood, which is read once
-        for start, stop, number in sorted((start, stop, number) for number, start, stop in places):
+        for start, stop, number in sorted(places):
             first, last = (start, stop) if at is None else (at[start], at[stop])
-            pattern = self._scanner.patterns[number]
-            if pattern.kind == "reading":
-                signs.append((pattern.id, first, last))
+            if number >= len(self._free):
+                signs.append((self._scanner.patterns[number].id, first, last))
                 continue
             if (first, last) != seen:
                 near, seen = around(text, first, last), (first, last)
-            for by in self._alike[pattern.id]:
+            for by in self._free[number] if number >= 0 else self._needy[~number]:
                 found = self._judged(text, first, last, near, by)
                 if found is not None:
                     yield found
 
+    def _places(self, data: bytes, keep: Keep | None) -> Iterator[tuple[int, int, int]]:
+        """Start, stop and number of a group; the numbers of those that need a word are below zero."""
+        yield from ((start, stop, number) for number, start, stop in self._scanner.places(data))
+        yield from ((start, stop, ~number) for number, start, stop in self._waiting.places(data, keep))
+
     def _judged(self, text: str, start: int, stop: int, near: Around, by: Recognizer) -> Span | None:
-        mine, others = self._words[by.id]
+        mine, others, bare = self._words[by.id]
         word = mine.among(near)
-        if not word and (by.bare < self._least or others.among(near)):
+        if not word and (bare < self._least or others.among(near)):
             return None
         proven = judge(by.validators, text[start:stop])
         score = (by.sure if word else by.proven) if proven else (by.near if word else by.alone)

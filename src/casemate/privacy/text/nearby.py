@@ -12,13 +12,12 @@ from __future__ import annotations
 import bisect
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cache, lru_cache
 from typing import Final, Protocol
 
 import numpy as np
 
-from casemate.patterns.backends import Keep
 from casemate.patterns.engine import Scanner
 from casemate.patterns.pattern import Pattern
 from casemate.privacy.text.context import AFTER, BEFORE, split
@@ -43,26 +42,27 @@ class Nearby:
     """Which matches have a word of theirs near.
 
     Args:
-        words: by number of a pattern, one of which must be near for the pattern to count.
-        most: bytes that each pattern can match, by its number.
+        words: by number of a pattern, one of which must be near for it to count.
+        most: bytes that each pattern can match.
     """
 
-    def __init__(self, words: Mapping[int, Iterable[str]], most: Mapping[int, int]) -> None:
-        self._most = dict(most)
+    def __init__(self, words: Sequence[Iterable[str]], most: Sequence[int]) -> None:
+        self._most = most
         self._elsewhere, owners = set[int](), dict[str, list[int]]()
-        for number, phrases in words.items():
+        for number, phrases in enumerate(words):
             for first in {split(each)[0] for each in phrases}:
                 if first.isascii():
                     owners.setdefault(first, []).append(number)
                 else:
                     self._elsewhere.add(number)
-        self._words = {number: list[int]() for number in words}
-        for place, (_, numbers) in enumerate(sorted(owners.items())):
+        self._words: list[list[int]] = [[] for _ in words]
+        self._owners = [numbers for _, numbers in sorted(owners.items())]
+        for place, numbers in enumerate(self._owners):
             for number in numbers:
                 self._words[number].append(place)
         self._scanner = Scanner(map(_pattern, sorted(owners)), together=_ALL)
 
-    def of(self, text: str, points: Counted | None) -> Keep | None:
+    def of(self, text: str, points: Counted | None) -> Near | None:
         """What to keep, or None where all must be.
 
         Args:
@@ -77,26 +77,61 @@ class Nearby:
                 return None
             data, others = letters.tobytes(), bool((letters == _OTHER).any())
         ends = self._scanner.ends(data)
-        known: dict[int, list[int]] = {}
+        some = {number for word in ends for number in self._owners[word]}
+        everywhere = self._elsewhere if others else frozenset()
+        return Near(ends, self._words, some | everywhere, everywhere, self._most, points)
 
-        def keep(number: int, stops: list[int]) -> list[int]:
-            if number not in self._words or (others and number in self._elsewhere):
-                return stops
-            if number not in known:
-                found = [ends[word] for word in self._words[number] if word in ends]
-                known[number] = sorted(end for each in found for end in each) if len(found) != 1 else found[0]
-            near = known[number]
-            if not near:
-                return []
-            before, kept = self._most[number] + BEFORE + _BORDER, list[int]()
-            for stop in stops:
-                at = stop if points is None else points[stop]
-                first = bisect.bisect_left(near, at - before)
-                if first < len(near) and near[first] <= at + AFTER + _BORDER:
-                    kept.append(stop)
-            return kept
 
-        return keep
+class Near:
+    """What to keep in one text.
+
+    Args:
+        ends: where each word ends.
+        words: of each pattern.
+        some: patterns of which something may be kept.
+        everywhere: patterns of which everything is kept.
+        most: bytes that each pattern can match.
+        points: code point by byte; None where they are the same.
+    """
+
+    def __init__(
+        self,
+        ends: Mapping[int, list[int]],
+        words: Sequence[Sequence[int]],
+        some: Set[int],
+        everywhere: Set[int],
+        most: Sequence[int],
+        points: Counted | None,
+    ) -> None:
+        self._ends, self._words, self._some, self._everywhere = ends, words, some, everywhere
+        self._most, self._points = most, points
+        self._known: dict[int, list[int]] = {}
+
+    def any_of(self, numbers: range) -> bool:
+        """See ``Keep``."""
+        return not self._some.isdisjoint(numbers)
+
+    def __call__(self, number: int, stops: list[int]) -> list[int]:
+        """See ``Keep``."""
+        if number in self._everywhere:
+            return stops
+        near = self._places(number)
+        if not near:
+            return []
+        before, kept, points = self._most[number] + BEFORE + _BORDER, list[int](), self._points
+        for stop in stops:
+            at = stop if points is None else points[stop]
+            first = bisect.bisect_left(near, at - before)
+            if first < len(near) and near[first] <= at + AFTER + _BORDER:
+                kept.append(stop)
+        return kept
+
+    def _places(self, number: int) -> list[int]:
+        """Where words of a pattern end, in order."""
+        if number not in self._known:
+            found = [self._ends[word] for word in self._words[number] if word in self._ends]
+            self._known[number] = sorted(end for each in found for end in each) if len(found) != 1 else found[0]
+        return self._known[number]
 
 
 def folded(text: str) -> np.ndarray:

@@ -131,7 +131,8 @@ def _stdnum(name: str) -> Validator:
 
     def valid(text: str) -> bool | None:
         try:
-            return bool(module.is_valid(text) or module.is_valid(text.translate(_SIGNS)))
+            bare = text.translate(_SIGNS)
+            return bool(module.is_valid(bare) or (bare != text and module.is_valid(text)))
         except (LookupError, TypeError, ValueError):  # some modules look parts up in tables that lack them
             return False
 
