@@ -39,7 +39,8 @@ def generated(folder: Path, half: str, count: int, seed: int) -> list[dict]:
         line.strip() for line in (raw / "templates.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     ]
     wanted = 0 if half == "even" else 1
-    templates = [line for line in lines if line and int(hashlib.sha256(line.encode()).hexdigest(), 16) % 2 == wanted]
+    chosen = [line for line in lines if line and int(hashlib.sha256(line.encode()).hexdigest(), 16) % 2 == wanted]
+    templates = [line.replace("\\n", "\n") for line in chosen]  # as in their published documents
     faker = PresidioSentenceFaker("en_US", lower_case_ratio=0.05, sentence_templates=templates, random_seed=seed)
     return [
         {"text": each.full_text,

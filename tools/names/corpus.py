@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.names.wide import wide
+
 HERE = Path(__file__).parent
 FILES = {
     "wnut17_train.conll": "707d8fbadf7ab186e7998fdcbea41470d25d0a453049f531d0c8d0c810a8d8cb",
@@ -28,6 +30,8 @@ FILES = {
 }
 UNTOUCHED = 1_200
 """Sentences of wikigold that only the benchmark reads."""
+WIDE = 0.4
+"""Share of names that come from the wide lists."""
 NAMES = {
     "person": "PERSON", "per": "PERSON", "location": "LOCATION", "loc": "LOCATION",
     "group": "ORGANIZATION", "corporation": "ORGANIZATION", "org": "ORGANIZATION",
@@ -91,14 +95,37 @@ def together(parts: Sequence[Labels], between: str) -> Labels:
     return Labels(text, spans)
 
 
-def made(seed: int, rounds: int) -> Iterator[Labels]:
-    """Sentences of the templates, filled with names of the lists."""
+def made(seed: int, rounds: int) -> Iterator[tuple[str, Labels]]:
+    """Templates, and sentences of them that are filled with names of the lists."""
     rng = random.Random(seed)
     lists = tomllib.loads((HERE / "lists.toml").read_text(encoding="utf-8"))
     for language, sentences in tomllib.loads((HERE / "templates.toml").read_text(encoding="utf-8")).items():
+        if language == "known":
+            continue
         for sentence in sentences.strip().splitlines():
             for _ in range(rounds * (3 if language == "en" else 1) if "{" in sentence else max(rounds // 3, 1)):
-                yield filled(sentence, lists, language, rng)
+                yield sentence, filled(sentence.replace("\\n", "\n"), lists, language, rng)
+
+
+def known(seed: int) -> Iterator[Labels]:
+    """Every name of the wide lists at least once, in the plainest of sentences."""
+    rng = random.Random(seed)
+    firsts, lasts, places = (wide(each).copy() for each in ("first", "last", "place"))
+    for kind in (firsts, lasts, places):
+        rng.shuffle(kind)
+    frames = tomllib.loads((HERE / "templates.toml").read_text(encoding="utf-8"))["known"].strip().splitlines()
+    for at in range(max(map(len, (firsts, lasts, places)))):
+        given = {"first": firsts[at % len(firsts)], "last": lasts[at % len(lasts)], "place": places[at % len(places)]}
+        kinds = {"first": "PERSON", "last": "PERSON", "place": "LOCATION"}
+        text, spans = "", []
+        for which, part in enumerate(re.split(r"\{(\w+)\}", rng.choice(frames))):
+            value = given[part] if which % 2 else part
+            if which % 2 and spans and spans[-1][1:] == (len(text) - 1, kinds[part]) and text[-1:] == " ":
+                spans[-1] = (spans[-1][0], len(text) + len(value), kinds[part])
+            elif which % 2:
+                spans.append((len(text), len(text) + len(value), kinds[part]))
+            text += value
+        yield Labels(text, spans)
 
 
 def filled(sentence: str, lists: dict[str, dict[str, str]], language: str, rng: random.Random) -> Labels:
@@ -114,12 +141,16 @@ def filled(sentence: str, lists: dict[str, dict[str, str]], language: str, rng: 
 
 def _value(slot: str, lists: dict[str, dict[str, str]], language: str, rng: random.Random) -> tuple[str, str]:
     def one(kind: str) -> str:
+        if rng.random() < WIDE:
+            return rng.choice(wide(kind))
         where = language if rng.random() < 0.7 else rng.choice(sorted(lists[kind]))
         return rng.choice(lists[kind][where].split("|"))
 
     def fill(pattern: str) -> str:
-        pattern = pattern.replace("{last}", one("last")).replace("{place}", one("place"), 1)
-        pattern = pattern.replace("{stem}", rng.choice(lists["organization"]["stem"].split("|")))
+        pattern = re.sub(r"\{(first|last|place)2?\}", lambda found: one(found[1]), pattern)
+        for part in ("stem", "trade", "form", "state"):
+            pattern = pattern.replace(f"{{{part}}}", rng.choice(lists["organization"][part].split("|")))
+        pattern = pattern.replace("{zip}", f"{rng.randint(1000, 99999):05}")
         return re.sub(r"\{n\}", lambda _: str(rng.randint(1, 400)), pattern)
 
     if slot == "person":
@@ -134,10 +165,16 @@ def _value(slot: str, lists: dict[str, dict[str, str]], language: str, rng: rand
     if slot == "place":
         return one("place"), "LOCATION"
     if slot == "street":
-        return fill(rng.choice(lists["street"][language].split("|"))), "LOCATION"
+        where = language if rng.random() < 0.6 else "world"
+        return fill(rng.choice(lists["street"][where].split("|"))), "LOCATION"
+    if slot == "address":
+        street = fill(rng.choice(lists["street"]["world" if rng.random() < 0.3 else language].split("|")))
+        return street + fill(rng.choice(lists["street"]["rest"].split("|"))).replace("/", "\n"), "LOCATION"
     if slot == "org":
-        known = rng.random() < 0.3
-        return fill(rng.choice(lists["organization"]["known" if known else language].split("|"))), "ORGANIZATION"
+        odd = rng.random()
+        where = "known" if odd < 0.25 else language if odd < 0.6 else "world"
+        name = fill(rng.choice(lists["organization"][where].split("|")))
+        return (name.upper() if rng.random() < 0.06 else name), "ORGANIZATION"
     digits = "".join(rng.choice("0123456789") for _ in range(12))
     return {
         "n": str(rng.randint(1, 5000)), "zip": digits[:5], "phone": f"{digits[:3]}-{digits[3:6]}-{digits[6:10]}",

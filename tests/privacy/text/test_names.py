@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from casemate.core.errors import UnreadableError
 from casemate.privacy.text import rampart
@@ -224,3 +226,17 @@ def test_names_have_a_threshold_of_their_own() -> None:
     strict = Analyzer("balanced", names=1.0, threshold=0.999, types=["PERSON"])
     assert {each.type for each in analyzer.find(SENTENCES[0])} == {"PERSON"}
     assert not strict.find(SENTENCES[0])
+
+
+@given(st.lists(st.text(alphabet="AaÉ .,\n\u2028é9x", max_size=60), max_size=8))
+def test_many_texts_are_found_as_one_by_one(texts: list[str]) -> None:
+    texts = [*texts, "Ada Byron met", " Mary in Paris.", "\nParis", "Byron\n\n"]
+    names = Names("tagger")
+    assert [[*each] for each in names.find_all(texts)] == [[*names.find(each)] for each in texts]
+
+
+def test_an_analyzer_finds_in_many_texts_what_it_finds_in_each() -> None:
+    texts = ["Mail Ada Byron at ada@example.com", "", "Ada Byron came. Byron left.", "nothing"] * 3
+    for mode in ("fast", "balanced"):
+        analyzer = Analyzer(mode)
+        assert analyzer.find_all(texts) == [analyzer.find(each) for each in texts]

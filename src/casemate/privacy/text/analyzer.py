@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from casemate.core.errors import UsageError
 from casemate.privacy.text.arbiter import settled
@@ -17,7 +17,12 @@ from casemate.privacy.text.spans import Span
 
 Mode = Literal["fast", "balanced", "accurate"]
 """``fast``: expressions and checksums. ``balanced``: names too, by a linear tagger, and by a transformer where the
-tagger is unsure. ``accurate``: the transformer reads everything."""
+tagger is unsure. ``accurate``: the transformer reads wherever the tagger does not rule names out."""
+
+NAMES: Final = {"PERSON": 0.4, "LOCATION": 0.3, "ORGANIZATION": 0.3}
+"""Least scores of names."""
+_TOGETHER: Final = 256
+"""Texts that are read together."""
 
 
 class Analyzer:
@@ -29,8 +34,8 @@ class Analyzer:
         types: that are looked for; all if none.
         recognizers: instead of those that come with casemate; then secrets are looked for only if ``types`` says so.
         threshold: least score of what is told.
-        names: least score of a person, place or organization; lower, because what is missed is in the open for good,
-            while a place too many costs a word.
+        names: least score of a person, place or organization; if none is given those of ``NAMES``, which are lower,
+            because what is missed is in the open for good, while a place too many costs a word.
         model: folder of the transformer's files; the user's cache if none. Without them ``balanced`` and ``accurate``
             go on with the tagger and say so once.
 
@@ -52,12 +57,13 @@ class Analyzer:
         types: Sequence[str] = (),
         recognizers: Iterable[Recognizer] | None = None,
         threshold: float = 0.5,
-        names: float = 0.25,
+        names: float | None = None,
         model: Path | None = None,
     ) -> None:
         if mode not in get_args(Mode):
             raise UsageError(f"there is no mode {mode!r}", next_step="use fast, balanced or accurate")
-        self.mode, self.threshold, self.names = mode, threshold, min(names, threshold)
+        self.mode, self.threshold = mode, threshold
+        self.names = {each: min(least if names is None else names, threshold) for each, least in NAMES.items()}
         given = built_in() if recognizers is None else recognizers
         self.types = frozenset(types)
         self.detectors: list[Detector] = [Structured(chosen(given, languages, types), threshold)]
@@ -73,13 +79,35 @@ class Analyzer:
             text: a whole document; a name found once is found everywhere in it.
             streaming: what a stream finds: names only after they were found first.
         """
-        found = [each for one in self.detectors for each in one.find(text) if self._wanted(each)]
-        first = settled(found, 0.0)
+        return self._settled(text, [each.find(text) for each in self.detectors], streaming)
+
+    def find_all(self, texts: Sequence[str], *, streaming: bool = False) -> list[list[Span]]:
+        """What `find` finds in each of many texts; for short ones in a fraction of the time.
+
+        Args:
+            texts: documents that have nothing to do with each other.
+            streaming: as above.
+
+        Example:
+            >>> [len(each) for each in Analyzer("fast").find_all(["mail: jane@example.com", "no mail"])]
+            [1, 0]
+        """
+        made = []
+        for at in range(0, len(texts), _TOGETHER):
+            some = texts[at : at + _TOGETHER]
+            names = [each.find_all(some) for each in self.detectors if isinstance(each, Names)]
+            others = [each for each in self.detectors if not isinstance(each, Names)]
+            for text, *named in zip(some, *names, strict=True):
+                made.append(self._settled(text, [*(each.find(text) for each in others), *named], streaming))
+        return made
+
+    def _settled(self, text: str, found: Iterable[Iterable[Span]], streaming: bool) -> list[Span]:
+        first = settled((each for one in found for each in one if self._wanted(each)), 0.0)
         if self.mode == "fast":
             return first
         again = propagated(text, first, forward=streaming)
         return settled([*first, *again], 0.0) if again else first
 
     def _wanted(self, span: Span) -> bool:
-        least = self.names if span.source in SOURCES else self.threshold
+        least = self.names.get(span.type, self.names["LOCATION"]) if span.source in SOURCES else self.threshold
         return span.score >= least and (not self.types or span.type in self.types)

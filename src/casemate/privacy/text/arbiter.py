@@ -46,6 +46,8 @@ def _one(group: list[Span], kept: list[Span]) -> Span:
 
     A secret gives it before all others: whoever keeps URLs does not mean to keep the password in one.
     """
+    if len(group) == 1 and not (kept and kept[-1].end > group[0].start):
+        return group[0]
     best = max(group, key=lambda each: (each.type == "SECRET", each.end - each.start, each.score, each.source))
     start, end = group[0].start, max(each.end for each in group)
     start = max(start, kept[-1].end) if kept else start  # where a chain was cut

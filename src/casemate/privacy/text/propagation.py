@@ -19,6 +19,8 @@ LEAST: Final = 4
 MOST: Final = 10_000
 """Names that are remembered; further ones are not looked for."""
 _WORD: Final = re.compile(r"[^\W_]+")
+_CAPITAL: Final = re.compile(r"(?<![^\W_])[^\W\d_a-z][^\W_]*")
+"""Words that do not begin with a small letter of ASCII, as no name does that is looked for."""
 _FACTOR: Final = 0.9
 """Of the score of where a name was found."""
 
@@ -69,7 +71,7 @@ class Known:
         """
         if not self._names:
             return
-        for word in _WORD.finditer(text, start, len(text) if end is None else end):
+        for word in _CAPITAL.finditer(text, start, len(text) if end is None else end):
             for name, span in self._names.get(word[0], ()):
                 at, stop = word.start(), word.start() + len(name)
                 if text.startswith(name, at) and not text[stop : stop + 1].isalnum():

@@ -1,9 +1,9 @@
-"""Names as spans: the tagger everywhere, the transformer where it is unsure or wherever it may."""
+"""Names as spans: the tagger everywhere, the transformer where it is unsure, or where names are not ruled out."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -22,7 +22,7 @@ RUN: Final = 10
 SOURCES: Final = frozenset({"tagger", "transformer"})
 """Of the spans that are told of."""
 Depth = Literal["tagger", "unsure", "everywhere"]
-"""Where the transformer reads: nowhere, where the tagger is unsure, everywhere."""
+"""Where the transformer reads: nowhere, where the tagger is unsure, wherever it does not rule names out."""
 _OTHERS: Final = tuple(each for each in TYPES if each not in CLASSES)
 
 
@@ -53,19 +53,40 @@ class Names:
 
     def find(self, text: str) -> Iterator[Span]:
         """See ``Detector``."""
-        words = self._tagger.label(text)
+        yield from self._found(text, self._tagger.label(text))
+
+    def find_all(self, texts: Sequence[str]) -> Iterator[Iterator[Span]]:
+        """What `find` says of each of many texts, for less: short ones cost most for being asked about one by one."""
+        for text, words in zip(texts, self._tagger.label_all(texts), strict=True):
+            yield self._found(text, words)
+
+    def _found(self, text: str, words: Labelled) -> Iterator[Span]:
         odds, read = words.odds, np.zeros(len(words.start), dtype=bool)
         if self.transformer:
             odds = odds.copy()
-            for start, end in windows(text):
-                mine = slice(*np.searchsorted(words.start, [start, end]))
-                if not self._all and not self._tagger.weights.unsure(words.odds[mine]):
-                    continue
+            for start, end, mine in self._windows(text, words):
                 said = self.transformer.read(text[start:end])
                 odds[mine] = self._tagger.weights.mixed(words.odds[mine], aligned(words, mine, said, start))
                 read[mine] = True
                 yield from _others(text, said, start)
         yield from self._spans(text, words, odds, read)
+
+    def _windows(self, text: str, words: Labelled) -> Iterator[tuple[int, int, slice]]:
+        """Windows that the transformer reads, and the words in them."""
+        weights = self._tagger.weights
+        unsure = words.start[weights.possible(words.odds) if self._all else weights.unsure(words.odds)]
+        done = 0
+        for place in unsure.tolist():
+            if place < done:
+                continue
+            first = text.rfind("\n", 0, place) + 1  # a line is cut by what stands in it
+            last = text.find("\n", place) + 1 or len(text)
+            for begin, stop in windows(text[first:last]):
+                start, end = first + begin, first + stop
+                low, high = np.searchsorted(unsure, [start, end]).tolist()
+                if low < high:
+                    yield start, end, slice(*np.searchsorted(words.start, [start, end]).tolist())
+            done = last
 
     def _spans(self, text: str, words: Labelled, odds: NDArray[np.float64], read: NDArray[np.bool_]) -> Iterator[Span]:
         best, margin = candidates(odds)

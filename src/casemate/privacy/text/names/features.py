@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from casemate.privacy.text.names.tokens import PARAGRAPH, Hashes, Ints, Tokens
 
-BITS: Final = 18
+BITS: Final = 19
 """Rows of the table of weights, as a power of two."""
 SIDE: Final = 4
 """Words on each side that are looked at."""
