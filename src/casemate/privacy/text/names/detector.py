@@ -61,21 +61,22 @@ class Names:
             yield self._found(text, words)
 
     def _found(self, text: str, words: Labelled) -> Iterator[Span]:
-        odds, read = words.odds, np.zeros(len(words.start), dtype=bool)
-        if self.transformer:
-            odds = odds.copy()
-            for start, end, mine in self._windows(text, words):
-                said = self.transformer.read(text[start:end])
-                odds[mine] = self._tagger.weights.mixed(words.odds[mine], aligned(words, mine, said, start))
-                read[mine] = True
-                yield from _others(text, said, start)
-        yield from self._spans(text, words, odds, read)
+        best, margin, read = words.best, words.margin, None
+        model = self.transformer
+        for start, end, mine in self._windows(text, words) if model else ():
+            if read is None:
+                best, margin, read = best.copy(), margin.copy(), np.zeros(len(best), dtype=bool)
+            said = model.read(text[start:end])
+            mixed = self._tagger.weights.mixed(words.odds[mine], aligned(words, mine, said, start))
+            best[mine], margin[mine] = candidates(mixed)
+            read[mine] = True
+            yield from _others(text, said, start)
+        yield from self._spans(text, words, best, margin, read)
 
     def _windows(self, text: str, words: Labelled) -> Iterator[tuple[int, int, slice]]:
         """Windows that the transformer reads, and the words in them."""
-        weights = self._tagger.weights
-        unsure = words.start[weights.possible(words.odds) if self._all else weights.unsure(words.odds)]
-        done = 0
+        least, most = self._tagger.weights.possible if self._all else self._tagger.weights.unsure
+        unsure, done = words.start[(words.margin > least) & (words.margin < most)], 0
         for place in unsure.tolist():
             if place < done:
                 continue
@@ -88,8 +89,14 @@ class Names:
                     yield start, end, slice(*np.searchsorted(words.start, [start, end]).tolist())
             done = last
 
-    def _spans(self, text: str, words: Labelled, odds: NDArray[np.float64], read: NDArray[np.bool_]) -> Iterator[Span]:
-        best, margin = candidates(odds)
+    def _spans(
+        self,
+        text: str,
+        words: Labelled,
+        best: NDArray[np.int64],
+        margin: NDArray[np.float64],
+        read: NDArray[np.bool_] | None,
+    ) -> Iterator[Span]:
         for begin, stop in runs(best, words.gap):
             start, end = int(words.start[begin]), int(words.end[stop - 1])
             while start < end and not text[start].isalnum():
@@ -98,26 +105,25 @@ class Names:
                 end -= 1
             if start == end:
                 continue
-            kind, by = int(best[begin]), bool(read[begin])
+            kind, by = int(best[begin]), read is not None and bool(read[begin])
             score = self._tagger.weights.probability(sum(margin[begin:stop].tolist()) / (stop - begin), kind, by)
             yield Span(start, end, CLASSES[kind], score, "transformer" if by else "tagger")
 
 
 def runs(best: NDArray[np.int64], gap: NDArray[np.int64]) -> list[tuple[int, int]]:
     """First and last + 1 of the words of each span."""
-    if not best.any():
-        return []
-    new = np.ones(len(best), dtype=bool)
-    np.logical_or(best[1:] != best[:-1], gap[1:] == PARAGRAPH, out=new[1:])
-    starts = np.flatnonzero(new)
-    stops = np.append(starts[1:], len(best))
-    sizes = stops - starts
-    if sizes[best[starts] > 0].max() > RUN:
-        place = np.arange(len(best)) - np.repeat(starts, sizes)
-        starts = np.flatnonzero(new | (place >= RUN))
-        stops = np.append(starts[1:], len(best))
-    named = best[starts] > 0
-    return list(zip(starts[named].tolist(), stops[named].tolist(), strict=True))
+    found: list[tuple[int, int]] = []
+    first = stop = kind = -1
+    for at in np.flatnonzero(best).tolist():
+        mine = int(best[at])
+        if at != stop or mine != kind or gap[at] == PARAGRAPH:
+            first = at
+        if first < at < first + RUN:
+            found[-1] = (first, at + 1)
+        else:
+            found.append((at, at + 1))
+        stop, kind = at + 1, mine
+    return found
 
 
 def aligned(words: Labelled, mine: slice, said: Read, start: int) -> NDArray[np.float64]:

@@ -56,14 +56,15 @@ class Weights(NamedTuple):
     mix: NDArray[np.float64] = np.eye(8, 4)
     platt: NDArray[np.float64] = np.tile([1.0, 0.0], (2, 4, 1))
 
-    def possible(self, odds: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(n,) whether a word may be a name at all."""
-        return np.asarray(odds[:, 1:].max(axis=1, initial=-np.inf) - odds[:, 0] > _RULED_OUT)
+    @property
+    def possible(self) -> tuple[float, float]:
+        """Margins of words that may be names at all."""
+        return _RULED_OUT, math.inf
 
-    def unsure(self, odds: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(n,) whether a word that may be a name hangs in the balance."""
-        margin = odds[:, 1:].max(axis=1, initial=-np.inf) - odds[:, 0]
-        return np.asarray(np.abs(margin) < self.tau)
+    @property
+    def unsure(self) -> tuple[float, float]:
+        """Margins of words that hang in the balance."""
+        return -self.tau, self.tau
 
     def mixed(self, odds: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, 4) odds of tagger and transformer together."""
@@ -82,12 +83,15 @@ class Labelled(NamedTuple):
         start, end: code points.
         gap: what stands before each; see `casemate.privacy.text.names.tokens`.
         odds: (n, 4) logarithms, up to a constant, of the probability of each class.
+        best, margin: see `candidates`.
     """
 
     start: Ints
     end: Ints
     gap: Ints
     odds: NDArray[np.float64]
+    best: NDArray[np.int64]
+    margin: NDArray[np.float64]
 
 
 class Tagger:
@@ -113,12 +117,12 @@ class Tagger:
             low, high = max(begin - REACH, 0), begin + PIECE + REACH
             words = tokens(codes[low:high])
             if len(codes) <= PIECE:
-                return Labelled(words.start, words.end, words.gap, self._odds(words))
+                return _labelled(words.start, words.end, words.gap, self._odds(words))
             mine = (words.start + low >= begin) & (words.start + low < begin + PIECE)
             odds = self._odds(words)[mine]
             parts.append((words.start[mine] + low, words.end[mine] + low, words.gap[mine], odds))
         start, end, gap, odds = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return Labelled(start, end, gap, odds)
+        return _labelled(start, end, gap, odds)
 
     def label_all(self, texts: Sequence[str]) -> Iterator[Labelled]:
         """As `label` does each: no word sees beyond a paragraph, so texts with one between them are read together."""
@@ -127,7 +131,10 @@ class Tagger:
         edges = np.searchsorted(words.start, begins).tolist()
         for low, high, begin in zip(edges, edges[1:], begins.tolist(), strict=False):
             mine = slice(low, high)
-            yield Labelled(words.start[mine] - begin, words.end[mine] - begin, words.gap[mine], words.odds[mine])
+            yield words._replace(
+                start=words.start[mine] - begin, end=words.end[mine] - begin, gap=words.gap[mine],
+                odds=words.odds[mine], best=words.best[mine], margin=words.margin[mine],
+            )  # fmt: skip
 
     def _odds(self, words: Tokens) -> NDArray[np.float64]:
         if not len(words.start):
@@ -165,6 +172,10 @@ def _packed(weights: NDArray[np.int8]) -> NDArray[np.uint64]:
 def _summed(table: NDArray[np.uint64], which: Ints) -> NDArray[np.int64]:
     total = table[which].sum(axis=0)
     return np.asarray(((total[:, None] >> _LANES) & np.uint64(0xFFFF)).astype(np.int64) - _BIAS * len(which))
+
+
+def _labelled(start: Ints, end: Ints, gap: Ints, odds: NDArray[np.float64]) -> Labelled:
+    return Labelled(start, end, gap, odds, *candidates(odds))
 
 
 def candidates(odds: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
