@@ -1,8 +1,8 @@
 """Peers that find personal data, each in its own environment: a line of JSON in, a line of JSON out.
 
-In: a list of texts. Out: {"seconds": CPU, "found": [[[start, end, type, score], ...], ...]}, a score of 1 where there is
-none. Run as a program this file is the peer, so it imports nothing of ours. ``presidio-de`` and so on is Presidio for
-texts in that language, ``presidio-de-patterns`` the same without its model's names.
+In: a list of texts. Out: {"seconds": CPU, "found": [[[start, end, type, score], ...], ...]}, a score of 1 where there
+is none. Run as a program this file is the peer, so it imports nothing of ours. ``presidio-de`` and so on is Presidio
+for texts in that language, ``presidio-de-patterns`` the same without its model's names.
 """
 
 from __future__ import annotations
@@ -61,7 +61,11 @@ def present(*names: str) -> bool:
 def main() -> None:
     """Be a peer."""
     kind, language, only = (*sys.argv[1].split("-"), "", "")[:3]
-    find = abroad(language, bool(only)) if language else {"spacy": spacy_names, "presidio": presidio, "datafog": datafog}[kind]()
+    find = (
+        abroad(language, bool(only))
+        if language
+        else {"spacy": spacy_names, "presidio": presidio, "datafog": datafog}[kind]()
+    )
     for line in sys.stdin:
         texts = json.loads(line)
         start = time.process_time()
@@ -103,7 +107,7 @@ def presidio():
 
 
 def abroad(language, only_patterns):
-    """Presidio for another language: what it loads for it, its recognizers of the country, and the best model at hand."""
+    """Presidio for another language: what it loads for it, those of the country, and the best model at hand."""
     import inspect
     import logging
 

