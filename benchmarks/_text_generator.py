@@ -1,7 +1,8 @@
 """presidio-evaluator's own generator, over the templates of one half; runs in the environment presidio-research.
 
 Templates are halved by the parity of their SHA-256: the even half may be looked at, the odd one is only scored. The
-package's ``__init__`` would import spaCy and more, so its modules are imported without it.
+package's ``__init__`` would import spaCy and more, so its modules are imported without it. It draws before it seeds,
+and dates are told from now, so the seed is set first and now is a day that stands still: the same texts each time.
 
 Usage: python benchmarks/_text_generator.py FOLDER even|odd COUNT SEED
 """
@@ -9,11 +10,31 @@ Usage: python benchmarks/_text_generator.py FOLDER even|odd COUNT SEED
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import json
+import random
 import sys
 import types
 from pathlib import Path
+
+
+class Still(datetime.datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz=None):
+        """The same moment each time."""
+        return cls(2026, 11, 26, 12, tzinfo=tz)
+
+
+class Today(datetime.date):
+    """Its day."""
+
+    @classmethod
+    def today(cls):
+        """The same day each time."""
+        return cls(2026, 11, 26)
 
 
 class Record(types.SimpleNamespace):
@@ -33,7 +54,11 @@ def generated(folder: Path, half: str, count: int, seed: int) -> list[dict]:
         sys.modules[name] = module
     raw = folder / "presidio_evaluator" / "data_generator" / "raw_data"
     sys.modules["presidio_evaluator.data_generator"].raw_data_dir = raw
+    import faker.providers.date_time as dates
     from presidio_evaluator.data_generator.presidio_sentence_faker import PresidioSentenceFaker
+
+    dates.datetime, dates.dtdate = Still, Today
+    random.seed(seed)
 
     lines = [
         line.strip() for line in (raw / "templates.txt").read_text(encoding="utf-8", errors="replace").splitlines()

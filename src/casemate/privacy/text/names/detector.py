@@ -63,7 +63,9 @@ class Names:
     def _found(self, text: str, words: Labelled) -> Iterator[Span]:
         best, margin, read = words.best, words.margin, None
         model = self.transformer
-        for start, end, mine in self._windows(text, words) if model else ():
+        for start, end, mine in self._windows(text, words):
+            if model is None:
+                break
             if read is None:
                 best, margin, read = best.copy(), margin.copy(), np.zeros(len(best), dtype=bool)
             said = model.read(text[start:end])
