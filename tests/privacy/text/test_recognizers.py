@@ -29,3 +29,12 @@ def test_true_examples_are_found_and_false_ones_are_not(by: Recognizer) -> None:
         assert found(by, text), text
     for text in by.false:
         assert not found(by, text), text
+
+
+@pytest.mark.parametrize("text", ["BENEFICIÁRIO: BIC", "swift ÉDEUTDEFF", "BIC COSTRUZIÒNI"])
+def test_what_ends_within_a_word_of_other_letters_is_none(text: str) -> None:
+    assert [each for each in everything().find(text) if each.type == "SWIFT_CODE"] == []
+
+
+def test_scripts_without_spaces_are_no_words_around() -> None:
+    assert [each.type for each in everything().find("我的邮箱是jane@example.com谢谢")] == ["EMAIL_ADDRESS"]

@@ -103,6 +103,8 @@ class Structured:
             if number >= len(self._free):
                 signs.append((self._scanner.patterns[number].id, first, last))
                 continue
+            if at is not None and _within(text, first, last):
+                continue
             if (first, last) != seen:
                 near, seen = around(text, first, last), (first, last)
             for by in self._free[number] if number >= 0 else self._needy[~number]:
@@ -152,6 +154,17 @@ def parted(find: Callable[[str], Iterable[Span]], reach: Reach, text: str) -> It
     for each in parted(find, reach, text[middle - more :]):
         if each.start >= more:
             yield each.moved(middle - more)
+
+
+def _within(text: str, start: int, stop: int) -> bool:
+    """Whether a match ends within a word, which expressions of bytes see for letters of ASCII alone."""
+    after, before = text[stop : stop + 1], text[start - 1 : start] if start else ""
+    return (_cased(after) and text[stop - 1].isalpha()) or (_cased(before) and text[start].isalpha())
+
+
+def _cased(letter: str) -> bool:
+    """A letter of an alphabet that has capitals, and so writes spaces between words; none of ASCII."""
+    return letter > "\x7f" and letter.lower() != letter.upper()
 
 
 class Points:

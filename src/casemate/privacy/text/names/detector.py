@@ -19,6 +19,8 @@ from casemate.privacy.text.transformer import TYPES, Read, Transformer, load
 
 RUN: Final = 10
 """Words of the longest span; a longer run of names is that many words, then each word by itself."""
+SHORTEST: Final = 2
+"""Code points of the shortest: an initial that stands alone names nobody."""
 SOURCES: Final = frozenset({"tagger", "transformer"})
 """Of the spans that are told of."""
 Depth = Literal["tagger", "unsure", "everywhere"]
@@ -105,7 +107,7 @@ class Names:
                 start += 1
             while end > start and not (text[end - 1].isalnum() or (text[end - 1] == "." and text[end - 2].isupper())):
                 end -= 1
-            if start == end:
+            if end - start < SHORTEST:
                 continue
             kind, by = int(best[begin]), read is not None and bool(read[begin])
             score = self._tagger.weights.probability(sum(margin[begin:stop].tolist()) / (stop - begin), kind, by)
