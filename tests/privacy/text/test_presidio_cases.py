@@ -18,7 +18,7 @@ import ast
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ from stdnum import verhoeff
 
 from casemate.privacy.text.presidio import AnalyzerEngine
 from casemate.privacy.text.presidio.entities import choice
+from casemate.privacy.text.recognizer import Recognizer
+from casemate.privacy.text.validators import judge
 
 pytestmark = pytest.mark.slow
 DIGEST = "b187a8b45b4fb0530e76daef9bac5e3785d9b76e2854f24c679dd79e8b20f142"
@@ -47,12 +49,13 @@ class Case(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Of one file: whether each case comes out right, with and without context."""
+    """Of one file: whether each case comes out right, with and without context; which do not; which of these must not."""
 
     entity: str
     told: list[bool]
     bare: list[bool]
     failed: list[Case]
+    forged: list[Case]
 
 
 def folder() -> Path | None:
@@ -143,7 +146,8 @@ def value(node: ast.expr, named: dict[str, Any]) -> Any:
 def right(engine: AnalyzerEngine, case: Case, context: list[str]) -> bool:
     found = engine.analyze(case.text, "en", entities=[case.entity], context=context)
     places = sorted((each.start, each.end) for each in found)
-    return len(places) == case.count and places[: len(case.places)] == sorted(case.places)
+    expected = sorted(case.places[: case.count])  # some rows give places of what must not be found
+    return len(places) == case.count and places[: len(expected)] == expected
 
 
 def judged(engine: AnalyzerEngine, file: Path) -> Result | None:
@@ -154,12 +158,22 @@ def judged(engine: AnalyzerEngine, file: Path) -> Result | None:
     which = choice(held[0].entity, ())
     known = which.recognizers() if which else ()
     if not known:
-        return Result(held[0].entity, [], [], held)
+        return Result(held[0].entity, [], [], held, [])
     words = [word for each in known for word in each.context[:1]]
     told = [right(engine, each, words) for each in held]
     bare = [right(engine, each, []) for each in held]
     failed = [each for each, good in zip(held, told, strict=True) if not good]
-    return Result(held[0].entity, told, bare, failed)
+    return Result(held[0].entity, told, bare, failed, [each for each in failed if forged(known, each)])
+
+
+def forged(known: Sequence[Recognizer], case: Case) -> bool:
+    """Whether a number that must be found is refused by each of our recognizers, for its check digit or its form.
+
+    Such a number is made up, and acceptance 5 forbids to report it as that type.
+    """
+    found = [case.text[start:end] for start, end in case.places] or [case.text]
+    checked = bool(case.count) and all(each.validators for each in known)
+    return checked and any(all(judge(each.validators, text) is False for each in known) for text in found)
 
 
 def results(place: Path) -> dict[Path, Result]:
@@ -169,18 +183,20 @@ def results(place: Path) -> dict[Path, Result]:
 
 
 def printed(found: dict[Path, Result], *, failures: bool = False) -> str:
-    lines = ["| entity | half | cases | as Presidio | needs context |", "| --- | --- | --- | --- | --- |"]
+    head = ["entity", "half", "cases", "as Presidio", "only with context", "Presidio wants a wrong check digit"]
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for hidden in (False, True):
-        mine = {file: each for file, each in found.items() if only_measured(file) == hidden}
+        mine = [each for file, each in found.items() if only_measured(file) == hidden]
         half = "only counted" if hidden else "development"
-        for each in mine.values():
+        for each in mine:
             count = len(each.told) or len(each.failed)
-            good = f"{sum(each.told)}" if each.told else "not claimed"
-            lines.append(f"| {each.entity} | {half} | {count} | {good} | {context(each)} |")
-        good, count = share([*mine.values()])
-        lines.append(f"| all that are claimed | {half} | {count} | {good} ({good / count:.1%}) | |")
+            good = str(sum(each.told)) if each.told else "not claimed"
+            lines.append(f"| {each.entity} | {half} | {count} | {good} | {context(each)} | {len(each.forged)} |")
+        good, count, wrong = share(mine)
+        shares = f"{good} ({good / count:.1%}; {good / (count - wrong):.1%} without the last column)"
+        lines.append(f"| all | {half} | {count} | {shares} | {sum(map(context, mine))} | {wrong} |")
         if failures and not hidden:
-            lines += [f"    {case}" for each in mine.values() if each.told for case in each.failed]
+            lines += [f"    {case}" for each in mine if each.told for case in each.failed if case not in each.forged]
     return "\n".join(lines)
 
 
@@ -189,8 +205,10 @@ def context(result: Result) -> int:
     return sum(told and not bare for told, bare in zip(result.told, result.bare, strict=True))
 
 
-def share(found: list[Result]) -> tuple[int, int]:
-    return sum(sum(each.told) for each in found), sum(len(each.told) for each in found)
+def share(found: list[Result]) -> tuple[int, int, int]:
+    """Right, all, and those that must not come out as Presidio has them; of what is claimed."""
+    claimed = [each for each in found if each.told]
+    return tuple(map(sum, zip(*((sum(each.told), len(each.told), len(each.forged)) for each in claimed), strict=True)))  # type: ignore[return-value]
 
 
 def test_presidios_cases_come_out_as_theirs() -> None:
@@ -200,8 +218,8 @@ def test_presidios_cases_come_out_as_theirs() -> None:
     found = results(place)
     print(f"\n{printed(found)}")
     for hidden in (False, True):
-        good, count = share([each for file, each in found.items() if only_measured(file) == hidden])
-        assert good >= LEAST * count, f"{good} of {count}"
+        good, count, wrong = share([each for file, each in found.items() if only_measured(file) == hidden])
+        assert good >= LEAST * (count - wrong), f"{good} of {count}, {wrong} of which have a wrong check digit"
 
 
 if __name__ == "__main__":

@@ -209,10 +209,11 @@ def npi(text: str) -> bool | None:
     """National provider identifier of the USA: Luhn behind 80840 (45 CFR 162.406).
 
     Example:
-        >>> npi("1234567893"), npi("1234567890")
-        (True, False)
+        >>> npi("1234567893"), npi("1234567890"), npi("1111111112")
+        (True, False, False)
     """
-    return luhn("80840" + digits(text))
+    number = digits(text)
+    return len(set(number[:9])) > 1 and luhn("80840" + number)
 
 
 def ssn(text: str) -> bool | None:
