@@ -88,7 +88,11 @@ def cases(file: Path) -> list[Case]:
     body = ast.parse(file.read_text(encoding="utf-8")).body
     named: dict[str, Any] = {}
     for node in body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant | ast.BinOp):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant | ast.BinOp)
+        ):
             named[node.targets[0].id] = value(node.value, named)
     functions = [each for each in body if isinstance(each, ast.FunctionDef)]
     own = [ast.literal_eval(each.body[-1].value) for each in functions if each.name == "entities"]  # type: ignore[attr-defined]

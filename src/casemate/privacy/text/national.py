@@ -191,4 +191,3 @@ def verhoeffs(text: str) -> bool | None:
         (True, None)
     """
     return True if verhoeff.is_valid("".join(map(str, _digits(text)))) else None
-

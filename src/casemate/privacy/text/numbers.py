@@ -98,9 +98,11 @@ def phone_international(text: str) -> bool | None:
     Source: ITU-T E.164.
 
     Example:
-        >>> phone_international("+49 30 901820"), phone_international("+999 123456")
-        (True, False)
+        >>> phone_international("+49 30 901820"), phone_international("+999 123456"), phone_international("+35236450.6")
+        (True, False, False)
     """
+    if text[-2:-1] == ".":  # a decimal
+        return False
     body = re.split(r"[xX#]|ext|Durchwahl", text)[0].replace("(0)", "")
     number = digits(body)
     if not body.lstrip().startswith("+"):
@@ -130,14 +132,15 @@ def phone_north_american(text: str) -> bool | None:
 
 
 def phone_trunk(text: str) -> bool | None:
-    """Nine to twelve digits behind a trunk prefix of 0, and no date.
+    """Nine to twelve digits behind a trunk prefix of 0, no date, and no ZIP code of the USA.
 
     Example:
-        >>> phone_trunk("030 9018 2000"), phone_trunk("01-02-2020"), phone_trunk("00 11 22 33 44")
+        >>> phone_trunk("030 9018 2000"), phone_trunk("01-02-2020"), phone_trunk("02110-1301")
         (None, False, False)
     """
     number = digits(text)
-    return None if 9 <= len(number) <= 12 and number[1] != "0" and len(set(number)) > 2 else False
+    postal = len(text) == 10 and text[5] == "-"
+    return None if 9 <= len(number) <= 12 and number[1] != "0" and len(set(number)) > 2 and not postal else False
 
 
 def phone_near(text: str) -> bool | None:

@@ -44,7 +44,13 @@ def address6(text: str) -> bool | None:
     groups = [each for each in bare.split(":") if each]
     block = groups[0].lower() if groups and not bare.startswith(":") else ""
     used = len(block) == 4 and (block[0] in "23" or block[:2] in ("fc", "fd", "fe", "ff"))
-    says = bare != text and bool(block) or used or bare == "::1" or (bare.startswith("::") and (len(groups) > 1 or "." in bare))
+    says = (
+        bare != text
+        and bool(block)
+        or used
+        or bare == "::1"
+        or (bare.startswith("::") and (len(groups) > 1 or "." in bare))
+    )
     plain = any(map(str.isdigit, text)) and (len(groups) >= 3 or says)
     return plain and address(bare)
 
