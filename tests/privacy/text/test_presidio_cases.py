@@ -1,13 +1,13 @@
 """Presidio's own test cases of its recognizers, through the drop-in: the same number of spans, in the same places.
 
-The tables of ``@pytest.mark.parametrize`` are read as data (``ast``); nothing of Presidio's is imported or run. Each test
-of theirs runs one recognizer alone, at any score, down to 0.05; so here the entity is looked for alone, and its words are
-told as context (``AnalyzerEngine.analyze(entities=[...], context=[...])``): ours wants a word near where a number has no
-checksum. How many cases need that is in the table. Scores are not compared: theirs are set by hand. Tables that ask for
-another setting of the recognizer (leniency, strict checksums) and those that test a method alone are left out, and so are
-tests of models for names.
+The tables of ``@pytest.mark.parametrize`` are read as data (``ast``); nothing of Presidio's is imported or run. Each
+test of theirs runs one recognizer alone and takes what it says at any score, down to 0.05. So here the entity is looked
+for alone, and its words are told as context (``AnalyzerEngine.analyze(entities=[...], context=[...])``: the first word
+of each recognizer of that entity), since ours wants a word near where a number has no checksum. How many cases come out
+right only so is in the table. Scores are not compared: theirs are set by hand. Tables that ask for another setting of
+the recognizer (leniency, strict checksums), those that test a method alone, and tests of models for names are left out.
 
-Files whose name has an even SHA-256 were read while recognizers were written; the others were only counted.
+Files whose name has an even SHA-256 were read while recognizers were written; of the others only the table was.
 Source: github.com/microsoft/presidio (MIT), presidio-analyzer/tests/test_*_recognizer.py, in
 ``CASEMATE_BENCH_DATA/text/presidio_tests``. ``python -m tests.privacy.text.test_presidio_cases`` prints the table.
 """
@@ -49,7 +49,7 @@ class Case(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Of one file: whether each case comes out right, with and without context; which do not; which of these must not."""
+    """Of one file: whether each case comes out right with context and without; which do not, and which must not."""
 
     entity: str
     told: list[bool]
@@ -114,7 +114,7 @@ def table(function: ast.FunctionDef) -> Iterator[dict[str, Any]]:
             names = [each.strip() for each in ast.literal_eval(call.args[0]).split(",")]
             for row in getattr(call.args[1], "elts", ()):
                 cells = row.elts if isinstance(row, ast.Tuple) else [row]
-                yield {name: cell for name, cell in zip(names, cells, strict=True)}
+                yield dict(zip(names, cells, strict=True))
 
 
 def one(function: ast.FunctionDef, row: dict[str, Any], entity: str, named: dict[str, Any]) -> Iterator[Case]:
@@ -220,7 +220,7 @@ def test_presidios_cases_come_out_as_theirs() -> None:
     if place is None:
         pytest.skip("needs CASEMATE_BENCH_DATA/text/presidio_tests")
     found = results(place)
-    print(f"\n{printed(found)}")
+    sys.stdout.write(f"\n{printed(found)}\n")
     for hidden in (False, True):
         good, count, wrong = share([each for file, each in found.items() if only_measured(file) == hidden])
         assert good >= LEAST * (count - wrong), f"{good} of {count}, {wrong} of which have a wrong check digit"
@@ -228,4 +228,5 @@ def test_presidios_cases_come_out_as_theirs() -> None:
 
 if __name__ == "__main__":
     where = folder()
-    print(printed(results(where), failures="--failures" in sys.argv) if where else "SKIPPED: CASEMATE_BENCH_DATA")
+    said = printed(results(where), failures="--failures" in sys.argv) if where else "SKIPPED: CASEMATE_BENCH_DATA"
+    sys.stdout.write(f"{said}\n")

@@ -33,8 +33,8 @@ def address(text: str) -> bool | None:
 def address6(text: str) -> bool | None:
     """An IPv6 address that is no name in C++ and no slice in Python: it has three groups, or says otherwise what it is.
 
-    Otherwise: a prefix length or a zone, a block that is in use (RFC 4291, section 2.4: 2000::/3 in four digits, fc00::/7,
-    fe80::/10, ff00::/8), or the loopback address.
+    Otherwise: a prefix length or a zone, a block that is in use (RFC 4291, section 2.4: 2000::/3 in four digits,
+    fc00::/7, fe80::/10, ff00::/8), or the loopback address.
 
     Example:
         >>> address6("2001:db8::1"), address6("::1"), address6("fe80::/10"), address6("a::b"), address6("12:30:55")
@@ -45,8 +45,8 @@ def address6(text: str) -> bool | None:
     block = groups[0].lower() if groups and not bare.startswith(":") else ""
     used = len(block) == 4 and (block[0] in "23" or block[:2] in ("fc", "fd", "fe", "ff"))
     says = (
-        bare != text
-        and bool(block)
+        (bare != text
+        and bool(block))
         or used
         or bare == "::1"
         or (bare.startswith("::") and (len(groups) > 1 or "." in bare))

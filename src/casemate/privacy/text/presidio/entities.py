@@ -1,4 +1,4 @@
-"""Presidio's names of entities that casemate calls otherwise, and the recognizers that an entity and a context choose."""
+"""Presidio's names of entities that casemate calls otherwise; the recognizers that an entity and a context choose."""
 
 from __future__ import annotations
 
