@@ -2,8 +2,8 @@
 
 Values are drawn, not taken from a list: e-mail addresses, payment cards, IBANs, social security numbers and telephone
 numbers that exist by their plans and check digits. Each stands in a sentence that does not say what it is. It counts as
-found where one span of its type covers all of it; "by any" where the spans of any types together do, at any score, which
-is what a redactor would take out. Both sides read the same sentences; the fall is paired, value by value.
+found where one span of its type covers all of it; "by any" where the spans of any types together do, whatever their
+score, which is what a redactor would take out. Both sides read the same sentences; the fall is paired, value by value.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
+from tests.privacy.text.hidings import HIDINGS
+
 from benchmarks._text_peers import Peer, present
 from casemate.patterns.validators import iban, luhn
 from casemate.privacy.text.analyzer import Analyzer
 from casemate.stats.paired import paired_difference
 from casemate.stats.proportions import clopper_pearson
-from tests.privacy.text.hidings import HIDINGS
 
 SEED, EACH = 20260601, 60
 SENTENCES = ("Please use {} from now on.", "It was changed to {} yesterday.", "What they sent was {}, as agreed.")
