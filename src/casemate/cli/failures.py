@@ -29,7 +29,10 @@ def guarded(command: Callable[[], object]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _noted(message: Warning | str, *_: Any) -> None:
+def _noted(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    del category, filename, lineno, file, line
     sys.stderr.write(f"note: {' '.join(str(message).split())}\n")
 
 

@@ -6,9 +6,6 @@ import re
 from datetime import date
 from typing import Final
 
-from stdnum import verhoeff
-from stdnum.fi import hetu as _hetu
-
 _ALL_DIGITS: Final = re.compile(r"\d")
 
 
@@ -162,16 +159,6 @@ def province_th(text: str) -> bool | None:
     return None if any(low <= place <= high for low, high in ranges) else False
 
 
-def temporary_fi(text: str) -> bool | None:
-    """A personal identity code of Finland for those who have none yet: 900 and above.
-
-    Example:
-        >>> temporary_fi("010594Y9032"), temporary_fi("131052-308T")
-        (True, False)
-    """
-    return text[7] == "9" and bool(_hetu.is_valid(text, allow_temporary=True))
-
-
 def short_es(text: str) -> bool | None:
     """An identity number of Spain that is written without its leading zero.
 
@@ -181,13 +168,3 @@ def short_es(text: str) -> bool | None:
     """
     number = _solid(text)
     return number[-1] == "TRWAGMYFPDXBNJZSQVHLCKE"[int(number[:-1]) % 23]
-
-
-def verhoeffs(text: str) -> bool | None:
-    """True if Verhoeff's check digit holds; None if not, because whether the issuer has one is not published.
-
-    Example:
-        >>> verhoeffs("2363"), verhoeffs("2364")
-        (True, None)
-    """
-    return True if verhoeff.is_valid("".join(map(str, _digits(text)))) else None
