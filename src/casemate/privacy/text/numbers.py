@@ -95,11 +95,15 @@ _ASSIGNED: Final = _country_codes()
 def phone_international(text: str) -> bool | None:
     """A number with a country code that is assigned, as long as the country's numbers are.
 
+    None where two zeros stand for the plus and nothing separates: a number that was padded with zeros looks the same.
+
     Source: ITU-T E.164.
 
     Example:
         >>> phone_international("+49 30 901820"), phone_international("+999 123456"), phone_international("+35236450.6")
         (True, False, False)
+        >>> phone_international("0049 30 901820"), phone_international("004930901820")
+        (True, None)
     """
     if text[-2:-1] == ".":  # a decimal
         return False
@@ -112,7 +116,8 @@ def phone_international(text: str) -> bool | None:
     for length in (1, 2, 3):
         if number[:length] in _ASSIGNED:
             low, high = _PLANS.get(number[:length], (6, 12))
-            return low <= len(number) - length <= high
+            fits = low <= len(number) - length <= high
+            return None if fits and body.startswith("00") and body.isdigit() else fits
     return False
 
 
