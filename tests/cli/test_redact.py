@@ -6,11 +6,14 @@ import io
 import json
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import pytest
 
 from casemate.cli.app import run
+from casemate.privacy.text import options
+from casemate.privacy.text.names import detector
 
 MAIL = "jane@example.com"
 
@@ -107,3 +110,17 @@ def test_bad_words(words, told, typed, capfd, tmp_path, monkeypatch):
     typed(b"x")
     assert run(["redact", "--mode", "fast", *words]) == 3
     assert told in capfd.readouterr().err
+
+
+def test_a_missing_transformer_is_one_line_on_stderr(typed, capfdbinary, monkeypatch, tmp_path):
+    monkeypatch.setattr(detector, "_SAID", set())
+    monkeypatch.setenv("CASEMATE_RAMPART", str(tmp_path))
+    options._analyzer.cache_clear()
+    typed(b"mail jane@example.com")
+    with warnings.catch_warnings(action="default"):
+        assert run(["redact"]) == 0
+    said = capfdbinary.readouterr()
+    assert said.out == b"mail [EMAIL_ADDRESS]"
+    notes = said.err.decode().splitlines()
+    assert len(notes) == 1
+    assert notes[0].startswith("note: names are found by the tagger alone: the transformer is not here")

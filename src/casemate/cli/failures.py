@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 from casemate.core.errors import CasemateError
 
@@ -11,9 +13,11 @@ INTERRUPTED = 130
 
 
 def guarded(command: Callable[[], object]) -> int:
-    """Run a command and return its exit code; nothing a user can cause leaves as a traceback."""
+    """Run a command and return its exit code; nothing a user can cause leaves as a traceback or a raw warning."""
     try:
-        code = command()
+        with warnings.catch_warnings():
+            warnings.showwarning = _noted
+            code = command()
     except CasemateError as error:
         sys.stderr.write(describe(error))
         return error.exit_code
@@ -23,6 +27,13 @@ def guarded(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         return 0
     return code if isinstance(code, int) else 0
+
+
+def _noted(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    del category, filename, lineno, file, line
+    sys.stderr.write(f"note: {' '.join(str(message).split())}\n")
 
 
 def describe(error: CasemateError) -> str:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from stdnum.exceptions import InvalidChecksum, ValidationError
 
 from casemate.privacy.text.arbiter import settled
 from casemate.privacy.text.detector import Structured
@@ -77,6 +78,14 @@ def plain(text: str) -> str:
     return re.sub(r"[^0-9A-Za-z]", "", text)
 
 
+def wrong_checksum(module: str, number: str) -> bool:
+    try:
+        importlib.import_module(f"stdnum.{module}").validate(number)
+    except ValidationError as error:
+        return isinstance(error, InvalidChecksum)
+    return False
+
+
 def test_at_least_forty_countries() -> None:
     countries = {country for each in CHECKED for country in each.countries}
     assert len(countries) >= 40, sorted(countries)
@@ -109,7 +118,11 @@ def test_wrong_checksums_are_never_reported(module: str) -> None:
         text = f"Please note, {words(module)[0]}: {number}, as agreed."
         for each in reported(text, types(module)):
             token = text[each.start : each.end]
-            assert any(validator(name)(token) for by in built_in() if by.id == each.source for name in by.validators)
+            by = next(one for one in built_in() if one.id == each.source)
+            if not any(name.startswith("stdnum:") for name in by.validators):
+                assert not wrong_checksum(module, token)  # a form that python-stdnum does not know
+                continue
+            assert any(validator(name)(token) for name in by.validators)
             assert valid(token) or plain(token) != plain(number), (number, each)
 
 

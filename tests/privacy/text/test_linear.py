@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
 
 from casemate.privacy.text.analyzer import Analyzer
 from casemate.privacy.text.recognizer import built_in
+from tests.privacy.text.adversarial import text
 
 pytestmark = pytest.mark.slow
 SMALL = 1 << 14
@@ -16,6 +18,13 @@ MOST = 6.0
 HARD = ("1234567890", "1", "a", "@", ".", "-", " ", "\n", "1.", "a@", "1-", "1 ", "0af9", "a:", "%41", "&#64;", "QUJD",
         "http://", " at ", "[at]", "1*", "a\n@", "1\u200b", "\uff11", "a\u0301", "\u0442\u0435\u0441\u0442 ",
         "password = 'x9!aZkk3'\n", 'api_key = "', "-----BEGIN RSA PRIVATE KEY-----\n" + "A" * 41)  # fmt: skip
+BYTES = int(os.environ.get("CASEMATE_LINEAR_BYTES", "16_000"))
+"""Of the smaller of two texts made for one expression; 1_000_000 is what acceptance 12 says, and takes hours."""
+TIMES, FASTEST = 12.0, 0.5
+"""Ten times the text takes at most so many times as long, at so many MB a CPU second at least."""
+RULES: dict[str, str] = {}
+for _each in built_in():  # those that look alike are one expression
+    RULES.setdefault(_each.pattern.expression, _each.id)
 EXAMPLES = tuple(each.true[0] for each in built_in())
 UNITS = (*HARD, *(f"{each} " for each in EXAMPLES), *(each[: max(1, len(each) * 2 // 3)] for each in EXAMPLES))
 
@@ -41,3 +50,23 @@ def test_four_times_the_text_takes_about_four_times_as_long(fast: Analyzer, unit
         if ratio <= MOST:
             return
     pytest.fail(f"{ratio:.1f} times as long")
+
+
+@pytest.mark.parametrize("expression", RULES, ids=RULES.get)
+def test_what_is_made_against_a_rule_takes_time_that_grows_as_it_does(fast: Analyzer, expression: str) -> None:
+    said = ""
+    for _ in range(3):
+        took, sizes = [], []
+        for size in (BYTES, 10 * BYTES):
+            made = text(expression, size)
+            began = time.process_time()
+            fast.find(made)
+            took.append(max(time.process_time() - began, 2e-3))
+            sizes.append(len(made.encode()))
+        ratio, speed = 10 * took[1] / took[0] * sizes[0] / sizes[1], sizes[1] / 1e6 / took[1]
+        if ratio <= TIMES and speed >= FASTEST:
+            return
+        said = f"{ratio:.1f} times as long, {speed:.2f} MB/s"
+        if speed < FASTEST / 2:  # not for other programs on the machine
+            break
+    pytest.fail(said)

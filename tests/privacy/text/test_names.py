@@ -223,7 +223,7 @@ def test_a_stream_finds_names_only_after_they_were_found() -> None:
 
 def test_names_have_a_threshold_of_their_own() -> None:
     analyzer = Analyzer("balanced", names=0.0, types=["PERSON"])
-    strict = Analyzer("balanced", names=1.0, threshold=0.999, types=["PERSON"])
+    strict = Analyzer("balanced", names=1.0, threshold=0.99999, types=["PERSON"])
     assert {each.type for each in analyzer.find(SENTENCES[0])} == {"PERSON"}
     assert not strict.find(SENTENCES[0])
 

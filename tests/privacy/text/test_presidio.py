@@ -15,6 +15,7 @@ from casemate.privacy.text.presidio import (
     PatternRecognizer,
     RecognizerResult,
 )
+from casemate.privacy.text.presidio.analyzing import KEPT
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,34 @@ def test_hashes_are_salted_and_results_outside_are_refused():
         AnonymizerEngine().anonymize("Ad", found)
     with pytest.raises(UsageError, match="Invalid operator class"):
         AnonymizerEngine().anonymize("Ada", found, {"DEFAULT": OperatorConfig("nothing")})
+
+
+def test_named_entities_are_looked_for_alone(engine):
+    text = "call 943-476-5919"
+    told = engine.analyze(text, "en", entities=["UK_NHS"], context=["nhs"])
+    assert [(each.entity_type, each.start, each.end) for each in told] == [("UK_NHS", 5, 17)]
+    assert [each.entity_type for each in engine.analyze(text, "en", entities=["PHONE_NUMBER"])] == ["PHONE_NUMBER"]
+    both = engine.analyze(text, "en", entities=["UK_NHS", "PHONE_NUMBER"], context=["NHS"])
+    assert sorted(each.entity_type for each in both) == ["PHONE_NUMBER", "UK_NHS"]
+    assert engine.analyze(text, "en", entities=["TITLE", "NRP"]) == []
+
+
+def test_presidios_names_stand_for_a_country_of_ours(engine):
+    text = "the number is C01X00T47"
+    assert engine.analyze(text, "en", entities=["DE_PASSPORT"]) == []
+    found = engine.analyze(text, "en", entities=["DE_PASSPORT"], context=["Reisepass"])
+    assert [(each.entity_type, text[each.start : each.end]) for each in found] == [("DE_PASSPORT", "C01X00T47")]
+    assert engine.analyze(text, "en", entities=["UK_PASSPORT"], context=["passport"]) == []
+    assert {"DE_PASSPORT", "PASSPORT", "UK_NHS"} <= set(engine.get_supported_entities())
+
+
+def test_context_counts_for_everything_where_nothing_is_named(engine):
+    text = "it is 943-476-5919"
+    assert engine.analyze(text, "en", context=["nhs number"])[0].entity_type == "UK_NHS"
+    assert engine.analyze(text, "en", context=["phone"])[0].entity_type == "PHONE_NUMBER"
+
+
+def test_an_engine_keeps_only_so_many_analyzers(engine):
+    for at in range(KEPT + 5):
+        engine.analyze("x", "en", entities=["UK_NHS"], context=[f"word{at}"])
+    assert len(engine._analyzers) == KEPT

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import random
-import urllib.parse
 from collections.abc import Callable
 from functools import cache
 
@@ -14,8 +11,8 @@ import pytest
 from casemate.privacy.text.arbiter import settled
 from casemate.privacy.text.detector import Structured
 from casemate.privacy.text.recognizer import built_in
+from tests.privacy.text.hidings import HIDINGS
 
-LIKE = str.maketrans("aeopcxyi", "аеорсхуі")
 MAKERS: dict[str, Callable[[random.Random], str]] = {
     "EMAIL_ADDRESS": lambda draw: (
         f"{draw.choice(['jane', 'omar', 'li'])}.{draw.choice(['doe', 'roe'])}@example.{draw.choice(['com', 'org'])}"
@@ -24,40 +21,6 @@ MAKERS: dict[str, Callable[[random.Random], str]] = {
     "IBAN_CODE": lambda draw: draw.choice(["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000"]),
     "US_SSN": lambda draw: draw.choice(["219-09-9998", "536-90-4399"]),
     "PHONE_NUMBER": lambda draw: draw.choice(["+1 212-555-0123", "+44 20 7946 0018", "(212) 555-0199"]),
-}
-
-
-def full_width(text: str) -> str:
-    return "".join(chr(ord(each) + 0xFEE0) if "!" <= each <= "~" else each for each in text)
-
-
-def spelled(text: str) -> str:
-    return text.replace("@", " at ").replace(".", " dot ") if "@" in text else text
-
-
-def wrapped(text: str) -> str:
-    half = text.find("@") + 4 if "@" in text else len(text) // 2
-    return f"{text[:half]}\n{text[half:]}"
-
-
-def bold(text: str) -> str:
-    return text.replace("@", "**@**") if "@" in text else f"{text[:6]}**{text[6:8]}**{text[8:]}"
-
-
-HIDINGS: dict[str, Callable[[str], str]] = {
-    "full width": full_width,
-    "look-alikes": lambda text: text.translate(LIKE),
-    "zero width": "\u200b".join,
-    "soft hyphens": "\u00ad".join,
-    "no-break spaces": lambda text: text.replace(" ", "\u00a0"),
-    "spelled separators": spelled,
-    "brackets": lambda text: text.replace("@", " [at] ").replace(".", "[dot]") if "@" in text else text,
-    "spaced": lambda text: " ".join(text.replace(" ", "")),
-    "HTML": lambda text: "".join(f"&#{ord(each)};" if not each.isalnum() else html.escape(each) for each in text),
-    "URL": lambda text: urllib.parse.quote(text, safe=""),
-    "base64": lambda text: base64.b64encode(text.encode()).decode(),
-    "wrapped": wrapped,
-    "markdown": bold,
 }
 
 
@@ -82,6 +45,14 @@ def test_recall_falls_by_five_points_at_most(name: str) -> None:
                 found += hit and count
     assert known == 100
     assert found >= 95, (name, found)
+
+
+@pytest.mark.parametrize(
+    "text", ["sent 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1, as agreed", "(4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1)"]
+)
+def test_what_is_spaced_may_end_a_clause(text: str) -> None:
+    found = settled(detector().find(text), 0.5)
+    assert [text[each.start : each.end] for each in found] == ["4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"]
 
 
 def test_offsets_are_those_of_the_original() -> None:

@@ -95,12 +95,18 @@ _ASSIGNED: Final = _country_codes()
 def phone_international(text: str) -> bool | None:
     """A number with a country code that is assigned, as long as the country's numbers are.
 
+    None where two zeros stand for the plus and nothing separates: a number that was padded with zeros looks the same.
+
     Source: ITU-T E.164.
 
     Example:
-        >>> phone_international("+49 30 901820"), phone_international("+999 123456")
-        (True, False)
+        >>> phone_international("+49 30 901820"), phone_international("+999 123456"), phone_international("+35236450.6")
+        (True, False, False)
+        >>> phone_international("0049 30 901820"), phone_international("004930901820")
+        (True, None)
     """
+    if text[-2:-1] == ".":  # a decimal
+        return False
     body = re.split(r"[xX#]|ext|Durchwahl", text)[0].replace("(0)", "")
     number = digits(body)
     if not body.lstrip().startswith("+"):
@@ -110,7 +116,8 @@ def phone_international(text: str) -> bool | None:
     for length in (1, 2, 3):
         if number[:length] in _ASSIGNED:
             low, high = _PLANS.get(number[:length], (6, 12))
-            return low <= len(number) - length <= high
+            fits = low <= len(number) - length <= high
+            return None if fits and body.startswith("00") and body.isdigit() else fits
     return False
 
 
@@ -130,14 +137,15 @@ def phone_north_american(text: str) -> bool | None:
 
 
 def phone_trunk(text: str) -> bool | None:
-    """Nine to twelve digits behind a trunk prefix of 0, and no date.
+    """Nine to twelve digits behind a trunk prefix of 0, no date, and no ZIP code of the USA.
 
     Example:
-        >>> phone_trunk("030 9018 2000"), phone_trunk("01-02-2020"), phone_trunk("00 11 22 33 44")
+        >>> phone_trunk("030 9018 2000"), phone_trunk("01-02-2020"), phone_trunk("02110-1301")
         (None, False, False)
     """
     number = digits(text)
-    return None if 9 <= len(number) <= 12 and number[1] != "0" and len(set(number)) > 2 else False
+    postal = len(text) == 10 and text[5] == "-"
+    return None if 9 <= len(number) <= 12 and number[1] != "0" and len(set(number)) > 2 and not postal else False
 
 
 def phone_near(text: str) -> bool | None:
@@ -209,10 +217,11 @@ def npi(text: str) -> bool | None:
     """National provider identifier of the USA: Luhn behind 80840 (45 CFR 162.406).
 
     Example:
-        >>> npi("1234567893"), npi("1234567890")
-        (True, False)
+        >>> npi("1234567893"), npi("1234567890"), npi("1111111112")
+        (True, False, False)
     """
-    return luhn("80840" + digits(text))
+    number = digits(text)
+    return len(set(number[:9])) > 1 and luhn("80840" + number)
 
 
 def ssn(text: str) -> bool | None:

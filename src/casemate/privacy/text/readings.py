@@ -50,7 +50,7 @@ _SPELLED: Final = re.compile(
     rf"\s?[\[({{<]\s?(?:(?P<at>{_AT}|@)|{_DOT}|\.)\s?[\])}}>]\s?|[\s_-](?:(?P<bare>{_AT})|{_DOT})[\s_-](?!{_SMALL}\b)",
     re.IGNORECASE,
 )
-_SPACED: Final = re.compile(r"(?<!\S)(?:\S {1,3}){6,}\S(?!\S)")
+_SPACED: Final = re.compile(r"(?<![^\s(\[<\"'])(?:\S {1,3}){6,}\S(?=[.,;:!?)\]>\"']?(?!\S))")
 _WRAPPED: Final = re.compile(r"[=-]?\r?\n[ \t>]{0,8}")
 _MARKED: Final = re.compile(r"\*{1,3}|~~|`{1,3}|\\(?=[-_.@+])|(?<=[0-9@.])__?|__?(?=[0-9@])")
 _RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{15,1000}={0,2}")

@@ -12,11 +12,15 @@ import functools
 import tomllib
 from collections.abc import Iterable
 from importlib import resources
+from typing import Final
 
 import msgspec
 
 from casemate.core.errors import UsageError
 from casemate.patterns.pattern import Pattern
+
+_NO_DECIMAL: Final = r"(?:^|[^0-9A-Za-z_.]|[^0-9]\.|\\[nrt]|%[0-9A-Fa-f]{2})"
+_ENDED: Final = r"(?:[^0-9A-Za-z_.-]|\.(?:[^0-9]|$)|$)"
 
 
 class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,7 +30,8 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         id: stable, for example "de-tax-id".
         type: of the spans it finds.
         title: what it is, in a few words.
-        token, regex: the expression; one of them. A token must not stand inside a longer word; a regex has one group.
+        token, number, regex: the expression; one of them. A token must not stand inside a longer word, a number neither
+            there nor behind or before the point of a decimal; a regex has one group.
         anchor: a part of it that is rare and cheap to look for, where the whole is slow; see `Pattern`.
         languages: in whose texts it is looked for; all if none.
         countries: that issue it, as ISO 3166-1 alpha-2 codes; for selection and for people.
@@ -42,6 +47,7 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     type: str
     title: str
     token: str = ""
+    number: str = ""
     regex: str = ""
     anchor: str = ""
     languages: tuple[str, ...] = ()
@@ -58,8 +64,8 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     false: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if bool(self.token) == bool(self.regex):
-            raise ValueError(f"{self.id}: give token or regex")
+        if sum(map(bool, (self.token, self.number, self.regex))) != 1:
+            raise ValueError(f"{self.id}: give token, number or regex")
 
     @property
     def bare(self) -> float:
@@ -69,8 +75,9 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     @property
     def pattern(self) -> Pattern:
         """What the engine looks for."""
+        regex = f"{_NO_DECIMAL}({self.number}){_ENDED}" if self.number else self.regex
         return Pattern(
-            id=self.id, title=self.title, kind="personal", token=self.token, regex=self.regex,
+            id=self.id, title=self.title, kind="personal", token=self.token, regex=regex,
             anchor=self.anchor, most=self.most, allow=(), true=self.true, false=self.false,
         )  # fmt: skip
 

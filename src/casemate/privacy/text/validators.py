@@ -10,7 +10,7 @@ from typing import Any
 
 from casemate.core.errors import UsageError
 from casemate.patterns.validators import iban, luhn
-from casemate.privacy.text import numbers, wallets
+from casemate.privacy.text import national, numbers, wallets
 
 Validator = Callable[[str], bool | None]
 _SIGNS = str.maketrans("", "", " .-/")
@@ -31,18 +31,27 @@ def address(text: str) -> bool | None:
 
 
 def address6(text: str) -> bool | None:
-    """An IPv6 address that is no name in C++: a digit and three groups, or one that begins with "::" or "f".
+    """An IPv6 address that is no name in C++ and no slice in Python: it has three groups, or says otherwise what it is.
+
+    Otherwise: a prefix length or a zone, a block that is in use (RFC 4291, section 2.4: 2000::/3 in four digits,
+    fc00::/7, fe80::/10, ff00::/8), or the loopback address.
 
     Example:
-        >>> address6("2001:db8::1"), address6("::1"), address6("a::b"), address6("12:30:55")
-        (True, True, False, False)
+        >>> address6("2001:db8::1"), address6("::1"), address6("fe80::/10"), address6("a::b"), address6("12:30:55")
+        (True, True, True, False, False)
     """
     bare = text.partition("/")[0].partition("%")[0]
     groups = [each for each in bare.split(":") if each]
-    plain = any(map(str.isdigit, bare)) and (
-        len(groups) >= 3 or bare.startswith("::") or bare[:2].lower() in ("fe", "fd")
+    block = groups[0].lower() if groups and not bare.startswith(":") else ""
+    used = len(block) == 4 and (block[0] in "23" or block[:2] in ("fc", "fd", "fe", "ff"))
+    says = (
+        (bare != text and bool(block))
+        or used
+        or bare == "::1"
+        or (bare.startswith("::") and (len(groups) > 1 or "." in bare))
     )
-    return plain and address(text)
+    plain = any(map(str.isdigit, text)) and (len(groups) >= 3 or says)
+    return plain and address(bare)
 
 
 def hardware(text: str) -> bool | None:
@@ -71,19 +80,48 @@ def bic(text: str) -> bool | None:
     return None if _stdnum("bic")(text) else False
 
 
+def temporary_fi(text: str) -> bool | None:
+    """A personal identity code of Finland for those who have none yet: 900 and above.
+
+    Example:
+        >>> temporary_fi("010594Y9032"), temporary_fi("131052-308T")
+        (True, False)
+    """
+    return text[7] == "9" and bool(_module("fi.hetu").is_valid(text, allow_temporary=True))
+
+
+def verhoeff(text: str) -> bool | None:
+    """True if Verhoeff's check digit holds; None if not: for issuers who do not publish whether they have one.
+
+    Example:
+        >>> verhoeff("2363"), verhoeff("2364")
+        (True, None)
+    """
+    return True if _module("verhoeff").is_valid(numbers.digits(text)) else None
+
+
 VALIDATORS: dict[str, Validator] = {
+    "au-medicare": national.medicare_au,
     "bic": bic,
     "bitcoin": bitcoin,
     "base58check": wallets.base58check,
     "card": numbers.card,
     "card-wide": numbers.card_wide,
     "date": numbers.calendar,
+    "de-document": national.document,
+    "de-doctor": national.doctor_de,
+    "de-health": national.health_de,
+    "de-insurance": national.insurance_de,
+    "de-postal": national.postal_de,
     "dea": numbers.dea,
+    "es-short": national.short_es,
     "ethereum": wallets.ethereum,
+    "fi-temporary": temporary_fi,
     "iban": lambda text: iban(text.translate(_SIGNS)),
     "ip": address,
     "ipv6": address6,
     "itin": numbers.itin,
+    "kr-resident": national.resident_kr,
     "luhn": luhn,
     "mac": hardware,
     "nino": numbers.nino,
@@ -92,7 +130,10 @@ VALIDATORS: dict[str, Validator] = {
     "phone-near": numbers.phone_near,
     "phone-north-american": numbers.phone_north_american,
     "phone-trunk": numbers.phone_trunk,
+    "sg-registration": national.registration_sg,
     "ssn": numbers.ssn,
+    "th-province": national.province_th,
+    "verhoeff": verhoeff,
     "vin": numbers.vehicle,
 }
 """By the name that packs use; ``stdnum:de.idnr`` names a module of python-stdnum."""
@@ -122,12 +163,7 @@ def judge(names: tuple[str, ...], text: str) -> bool | None:
 
 
 def _stdnum(name: str) -> Validator:
-    try:
-        module: Any = importlib.import_module(f"stdnum.{name}")
-    except ImportError as error:
-        raise UsageError(
-            f"python-stdnum has no module {name!r}", next_step="pip install 'casemate[text]', or mend the name"
-        ) from error
+    module = _module(name)
 
     def valid(text: str) -> bool | None:
         try:
@@ -137,3 +173,12 @@ def _stdnum(name: str) -> Validator:
             return False
 
     return valid
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(f"stdnum.{name}")
+    except ImportError as error:
+        raise UsageError(
+            f"python-stdnum has no module {name!r}", next_step="pip install 'casemate[text]', or mend the name"
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -103,10 +104,14 @@ def redact_documents(
         return
     section.redactor()  # what is wrong with it is said once
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_quiet) as pool:
         waiting = [pool.submit(redact_document, each, job) for each in todo]
         for document, future in zip(todo, waiting, strict=True):
             try:
                 yield future.result()
             except BrokenProcessPool:
                 yield Outcome(document.name, error="the process that read it died: it needs more memory than there is")
+
+
+def _quiet() -> None:
+    warnings.simplefilter("ignore")  # the first process has said it

@@ -10,10 +10,13 @@ from casemate.core.errors import UsageError
 from casemate.core.optional import require
 from casemate.privacy.text.analyzer import Analyzer, Mode
 from casemate.privacy.text.context import Words, around
+from casemate.privacy.text.presidio.entities import ENTITIES, Choice, choice
 from casemate.privacy.text.types import types
 
 BOOST, FLOOR = 0.35, 0.4
 """What a context word adds to a score, and the least score with one (Presidio's LemmaContextAwareEnhancer)."""
+KEPT = 32
+"""Choices of entities and context whose analyzers an engine keeps."""
 
 
 class RecognizerResult:
@@ -177,12 +180,12 @@ class AnalyzerEngine:
         del nlp_engine
         self.registry, self.supported_languages = registry or RecognizerRegistry(), list(supported_languages or ["en"])
         self.default_score_threshold, self._mode = default_score_threshold, mode
-        self._analyzers: dict[str, Analyzer] = {}
+        self._analyzers: dict[tuple[Choice, str], Analyzer] = {}
 
     def get_supported_entities(self, language: str | None = None) -> list[str]:
-        """All types."""
+        """All types, and Presidio's own names for some of them."""
         mine = [each.supported_entities[0] for each in self._own(language)]
-        return list(dict.fromkeys([*types(), *mine]))
+        return list(dict.fromkeys([*types(), *ENTITIES, *mine]))
 
     def _own(self, language: str | None) -> list[PatternRecognizer]:
         return [each for each in self.registry.recognizers if language in (None, each.supported_language)]
@@ -203,13 +206,16 @@ class AnalyzerEngine:
     ) -> list[RecognizerResult]:
         """What is in a text; see Presidio's ``AnalyzerEngine.analyze``.
 
+        Where ``entities`` are named, nothing else is looked for, and each may overlap another. ``context`` stands for
+        words that are near although the text does not hold them.
+
         Raises:
             UsageError: ``allow_list_match`` is neither "exact" nor "regex".
         """
         del correlation_id, return_decision_process
         least = self.default_score_threshold if score_threshold is None else score_threshold
         wanted = frozenset(entities or ())
-        found = self._built_in(text, language)
+        found = self._built_in(text, language, sorted(wanted), context or ())
         for each in [*self._own(language), *(ad_hoc_recognizers or ())]:
             found += each.analyze(text, context=context or ())
         kept = [one for one in found if one.score >= least and (not wanted or one.entity_type in wanted)]
@@ -217,17 +223,29 @@ class AnalyzerEngine:
             kept = [one for one in kept if not _allowed(text[one.start : one.end], allow_list, allow_list_match)]
         return sorted(dict.fromkeys(kept), key=lambda one: (-one.score, one.start, one.end))
 
-    def _built_in(self, text: str, language: str) -> list[RecognizerResult]:
-        analyzer = self._analyzers.get(language)
-        if analyzer is None:
-            analyzer = self._analyzers.setdefault(language, Analyzer(self._mode, languages=[language]))
-        return [
-            RecognizerResult(
-                span.type, span.start, span.end, span.score, ", ".join(span.why) or None,
-                {"recognizer_name": span.source, "recognizer_identifier": span.source},
-            )
-            for span in analyzer.find(text)
-        ]  # fmt: skip
+    def _built_in(
+        self, text: str, language: str, wanted: Sequence[str], context: Sequence[str]
+    ) -> list[RecognizerResult]:
+        found: list[RecognizerResult] = []
+        for entity in wanted or [""]:
+            which = choice(entity, context)
+            if which is None:
+                continue
+            key = (which, language)
+            analyzer = self._analyzers.pop(key, None)
+            if analyzer is None:
+                analyzer = which.analyzer(self._mode, language)
+            self._analyzers[key] = analyzer  # the last that was used comes last
+            while len(self._analyzers) > KEPT:
+                del self._analyzers[next(iter(self._analyzers))]
+            found += [
+                RecognizerResult(
+                    entity or span.type, span.start, span.end, span.score, ", ".join(span.why) or None,
+                    {"recognizer_name": span.source, "recognizer_identifier": span.source},
+                )
+                for span in analyzer.find(text)
+            ]  # fmt: skip
+        return found
 
 
 def _allowed(value: str, words: Sequence[str], match: str) -> bool:
