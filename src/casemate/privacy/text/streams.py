@@ -9,12 +9,14 @@ whoever goes on feeding it gets an error again, and never the text that was held
 from __future__ import annotations
 
 import codecs
+import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import Self
 
 from casemate.core.errors import UsageError
 from casemate.privacy.text.json_text import JsonText
 from casemate.privacy.text.parts import Part, Redacting, Restoring
+from casemate.privacy.text.passing import over, over_async
 from casemate.privacy.text.redactor import Redactor
 from casemate.privacy.text.restoration import Restoration
 
@@ -71,47 +73,14 @@ class Stream:
             UsageError: the stream has ended.
             StorageError: see ``feed``.
         """
-        source, failed = iter(chunks), None
-        try:
-            while True:
-                try:
-                    chunk = next(source)
-                except StopIteration:
-                    break
-                except Exception as error:  # whatever a network raises
-                    failed = error
-                    break
-                if made := self.feed(chunk):
-                    yield made
-            if made := self.finish():
-                yield made
-            if failed is not None:
-                raise failed
-        finally:
-            self.close()
+        return filter(None, over(chunks, self))
 
     async def over_async(self, chunks: AsyncIterable[str | bytes]) -> AsyncIterator[str]:
         """The same for what arrives asynchronously; ``chunks`` is closed with it."""
-        source, failed = aiter(chunks), None
-        try:
-            while True:
-                try:
-                    chunk = await anext(source)
-                except StopAsyncIteration:
-                    break
-                except Exception as error:  # whatever a network raises
-                    failed = error
-                    break
-                if made := self.feed(chunk):
-                    yield made
-            if made := self.finish():
-                yield made
-            if failed is not None:
-                raise failed
-        finally:
-            self.close()
-            if hasattr(source, "aclose"):
-                await source.aclose()
+        async with contextlib.aclosing(over_async(chunks, self)) as made:
+            async for each in made:
+                if each:
+                    yield each
 
     def __enter__(self) -> Self:
         return self
