@@ -18,6 +18,8 @@ import json
 from collections.abc import AsyncIterable, AsyncIterator, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from casemate.core.errors import UsageError
 from casemate.privacy.text.passing import over, over_async
 from casemate.privacy.text.redactor import Redactor
@@ -37,6 +39,53 @@ KEPT: Final = frozenset({
 _MESSAGE: Final = ("message",)
 """The answer that events are about; an index of a choice is never a tuple."""
 _EVENTS: Final = frozenset({"message_start", "message_delta", "message_stop", "ping", "error", "content_block_start"})
+
+
+class _Function(msgspec.Struct):
+    arguments: str | dict[str, Any] | None = None
+
+
+class _Custom(msgspec.Struct):
+    input: str | None = None
+
+
+class _Call(msgspec.Struct):
+    index: int | None = None
+    function: _Function | None = None
+    custom: _Custom | None = None
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_Call] | None = None
+    function_call: _Function | None = None
+
+
+class _Choice(msgspec.Struct):
+    index: int | None = None
+    delta: _Delta | None = None
+    text: str | None = None
+
+
+class _Completion(msgspec.Struct):
+    choices: list[_Choice]
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    partial_json: str | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str = "error"
+    index: int | None = None
+    delta: _Block | None = None
+    content_block: dict[str, Any] | None = None
 
 
 class _Deltas(abc.ABC):
@@ -68,9 +117,9 @@ class _Deltas(abc.ABC):
         """
         with self._guarded():
             if "choices" in chunk:
-                return self._completion(chunk)
+                return self._completion(_shaped(chunk, _Completion))
             if "type" in chunk or "error" in chunk:
-                return self._event(chunk)
+                return self._event(_shaped(chunk, _Event))
             raise _unknown("it has neither choices nor a type")
 
     def finish(self) -> list[dict[str, Any]]:
@@ -105,19 +154,14 @@ class _Deltas(abc.ABC):
             )
         try:
             yield
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            self.close()
-            raise _unknown(f"{type(error).__name__} where a field was looked for") from None
         except BaseException:
             self.close()
             raise
 
-    def _text(self, text: object, *name: Hashable, json: bool = False) -> Any:
+    def _text(self, text: str | None, *name: Hashable, json: bool = False) -> Any:
         """What can be given away of one stream; nothing in the place of nothing."""
         if text is None:
             return None
-        if not isinstance(text, str):
-            raise _unknown(f"{name[-1]} is not a text")
         if name not in self._streams:
             self._streams[name] = self._begin(name[0], json=json)
         return self._streams[name].feed(text)
@@ -212,7 +256,7 @@ class _Deltas(abc.ABC):
             for field in {"function": ["arguments"], "function_call": ["arguments"], "custom": ["input"]}.get(name, []):
                 if isinstance(value, Mapping) and field in value:
                     said, place = value[field], (*where, name, field) if where else (name, name, field)
-                    if isinstance(said, str | None):
+                    if said is None or isinstance(said, str):
                         made[name][field] = self._text(said, answer, *place, json=field == "arguments")
                     else:
                         made[name][field] = json.loads(self._complete(json.dumps(said), answer, json=True))
@@ -225,7 +269,7 @@ class _Deltas(abc.ABC):
     def _event(self, event: Chunk) -> list[dict[str, Any]]:
         kind, index = event.get("type", "error"), event.get("index")
         if kind == "content_block_delta":
-            return [{**event, "delta": self._of_block(event["delta"], index)}]
+            return [{**event, "delta": self._of_block(event.get("delta") or {}, index)}]
         if kind == "content_block_stop":
             return [*self._flushed(lambda name: name[:2] == (_MESSAGE, index)), dict(event)]
         if kind not in _EVENTS:
@@ -233,7 +277,7 @@ class _Deltas(abc.ABC):
         before = self._flushed(lambda _: True) if kind in ("message_stop", "error") else []
         made = {key: self._whole(each, _MESSAGE, key) for key, each in event.items()}
         if kind == "content_block_start":
-            block = dict(event["content_block"])
+            block = event.get("content_block") or {}
             for type, field in KINDS.items():
                 if isinstance(block.get(field), str):
                     made["content_block"][field] = self._text(block[field], _MESSAGE, index, type)
@@ -247,7 +291,7 @@ class _Deltas(abc.ABC):
         if kind not in KINDS:
             return {key: self._whole(each, _MESSAGE, key) for key, each in delta.items()}
         field = KINDS[kind]
-        said = self._text(delta[field], _MESSAGE, index, kind, json=field == "partial_json")
+        said = self._text(delta.get(field), _MESSAGE, index, kind, json=field == "partial_json")
         return {**delta, field: said}
 
 
@@ -294,6 +338,14 @@ class DeltaRestorer(_Deltas):
 
     def _beside(self, tokens: Any) -> Any:
         return tokens
+
+
+def _shaped(chunk: Chunk, shape: type[msgspec.Struct]) -> Chunk:
+    try:
+        msgspec.convert(chunk, shape)
+    except msgspec.ValidationError as error:
+        raise _unknown(str(error)) from None
+    return chunk
 
 
 def _unknown(why: str) -> UsageError:

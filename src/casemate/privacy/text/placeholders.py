@@ -44,7 +44,7 @@ _UNFINISHED: Final = re.compile(
     r"|(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]{0,40}+(?:\\?_[A-Za-z0-9]{0,40}+){0,10}+\\?\Z"
 )
 _HALF_MARKUP: Final = re.compile(r"&[#A-Za-z0-9]{0,10}\Z|</?[A-Za-z]{0,10}[^<>]{0,40}\Z")
-_START: Final = re.compile(rf"\\(?:\[)?|{_OPEN}|&|(?<![A-Za-z0-9])[A-Za-z]")
+_START: Final = re.compile(rf"\\|{_OPEN}|&|(?<![A-Za-z0-9])[A-Za-z]")
 
 
 class Placeholder(NamedTuple):
@@ -169,6 +169,8 @@ class Unfinished:
             whole = _ANY.match(self._text, at)
             if whole is None and not _UNFINISHED.match(self._text, at):
                 continue
+            if match[0] == "&":
+                return at  # it may become a bracket
             said = self._text[at if match[0].isalpha() else match.end() : whole.end() if whole else None]
             half = None if whole else _HALF_MARKUP.search(said)
             if self._may(_letters(said[: half.start()] if half else said)):

@@ -37,11 +37,11 @@ FIRST: Final = 128
 """Code points of the first block; the next is twice that, until ``BLOCK`` is reached."""
 BLOCK: Final = 384
 """Code points that are given away at once, at least, once the beginning is over."""
-BEHIND: Final = 256
+BEHIND: Final = 160
 """Code points that are looked at again before them, by expressions."""
 NAMES: Final = 512
 """The same where names are looked for: a transformer reads so much at once."""
-AHEAD: Final = 256
+AHEAD: Final = 192
 """Code points that are looked at behind them."""
 RUN: Final = 4096
 """Code points without white space that are never cut."""
