@@ -1,8 +1,8 @@
 """Ten thousand documents there and back: as they were, as models change them, forged, and after keys were destroyed.
 
-In every other document the author knows the session's nonce and writes look-alikes with it. Those come back exactly, too,
-but are not changed: where a placeholder stands in the middle of somebody's brackets and loses its own, nobody can tell
-whose they are.
+In every other document the author knows the session's nonce and writes look-alikes with it. Those come back exactly,
+too, but are not changed: where a placeholder stands in the middle of somebody's brackets and loses its own, nobody can
+tell whose they are.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from casemate.stats.proportions import clopper_pearson
 TALKS, DOCUMENTS = 100, 100
 SPLIT = "\n\x1e\n"
 WORDS = (
-    "write to {mail} or {mail}", "call {phone} now", "card {card},", "{name} and {name} met", "{name}'s mail: <{mail}>", "({name})", "**{name}**",
-    "see [the page]", "a_b_c", "x < y & z", "&#91;1&#93;", "\\[a\\]", "# {name}\n", "- {phone}\n", "`code`", "[PERSON_1]", "[EMAIL_ADDRESS]", "\n\n",
+    "write to {mail} or {mail}", "call {phone} now", "card {card},", "{name} and {name} met",
+    "{name}'s mail: <{mail}>", "({name})", "**{name}**",
+    "see [the page]", "a_b_c", "x < y & z", "&#91;1&#93;", "\\[a\\]", "# {name}\n", "- {phone}\n", "`code`",
+    "[PERSON_1]", "[EMAIL_ADDRESS]", "\n\n",
     "[PERSON_{other}_1]", "PERSON_{other}_2 is nobody", "{foreign} stays",
 )  # fmt: skip
 KNOWING = ("[person {nonce} 1]?", "[EMAIL_ADDRESS_{nonce}_2].", "who is PERSON_{nonce}_3")
@@ -54,8 +56,10 @@ def document(rng: random.Random, nonce: str, foreign: str, words: tuple[str, ...
         parts = form.replace("{name}", "\x00{name}\x00").split("\x00")
         for part in parts:
             said = part.format(
-                mail=f"{rng.choice(('jane', 'bob', 'Ada.B'))}{rng.randint(0, 9)}@acme.org", phone=f"+1 415 555 26{rng.randint(10, 99)}",
-                card="4111 1111 1111 1111", name=rng.choice(NAMES), other=placeholders.nonce(), nonce=nonce, foreign=foreign,
+                mail=f"{rng.choice(('jane', 'bob', 'Ada.B'))}{rng.randint(0, 9)}@acme.org",
+                phone=f"+1 415 555 26{rng.randint(10, 99)}",
+                card="4111 1111 1111 1111", name=rng.choice(NAMES), other=placeholders.nonce(), nonce=nonce,
+                foreign=foreign,
             )  # fmt: skip
             if part == "{name}":
                 spans.append(Span(len(text), len(text) + len(said), "PERSON", 0.9, "test"))

@@ -1,4 +1,4 @@
-"""Restoring while a model writes: what the whole text would give, on record first, and nothing held that need not be."""
+"""Restoring while a model writes: what the whole would give, on record first, and nothing held that need not be."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ SIGNER = Ed25519Signer("example.org/vault", bytes(32))
 NONCE, TYPES = "k7f3m2xq", ("PERSON", "EMAIL_ADDRESS")
 PARTS = [
     "[PERSON_k7f3m2xq_1]", "[EMAIL_ADDRESS_k7f3m2xq_2]", "PERSON_k7f3m2xq_3", "\\[PERSON\\_k7f3m2xq\\_1\\]",
-    "&#91;EMAIL&#95;ADDRESS k7f3m2xq 2&#93;", "&#x5B;person_k7f3m2xq_1&rsqb;", "[**Person** K7F3 M2XQ\n 4]", "【PERSON k7f3m2xq 5】",
-    "[<em>PERSON</em>_k7f3m2xq_1]", "[PERSON_", "k7f3m2xq", "_1]", "_12", "PERSON", "person", "EMAIL_ADDRESS", "[", "]", "\\[", "\\]", "\\", "&",
-    "&#91;", "&#93;", "&#9", "&lbrack;", "&lsq", "<b>", "</b>", "<", ">", "_", "*", "`", " ", "\n", "a", "x_", "9", "0", "word ", "［", "］",
-    "[see page 3]", "[PERSON_k7f3m2xz_1]", "[LOCATION_k7f3m2xq_1]", "k7f3", "m2xq_7", "per", "&amp;", "é", "\u200b", "-" * 90, "A" * 45,
+    "&#91;EMAIL&#95;ADDRESS k7f3m2xq 2&#93;", "&#x5B;person_k7f3m2xq_1&rsqb;", "[**Person** K7F3 M2XQ\n 4]",
+    "【PERSON k7f3m2xq 5】",
+    "[<em>PERSON</em>_k7f3m2xq_1]", "[PERSON_", "k7f3m2xq", "_1]", "_12", "PERSON", "person", "EMAIL_ADDRESS",
+    "[", "]", "\\[", "\\]", "\\", "&",
+    "&#91;", "&#93;", "&#9", "&lbrack;", "&lsq", "<b>", "</b>", "<", ">", "_", "*", "`", " ", "\n", "a", "x_",
+    "9", "0", "word ", "［", "］",
+    "[see page 3]", "[PERSON_k7f3m2xz_1]", "[LOCATION_k7f3m2xq_1]", "k7f3", "m2xq_7", "per", "&amp;", "é",
+    "\u200b", "-" * 90, "A" * 45,
 ]  # fmt: skip
 
 

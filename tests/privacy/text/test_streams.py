@@ -1,4 +1,4 @@
-"""Streams: the output does not depend on the cutting, nothing is given away too early, and streams know nothing of each other."""
+"""Streams: their output does not depend on the cutting, nothing leaves too early, and none knows of another."""
 
 from __future__ import annotations
 
@@ -26,11 +26,16 @@ from casemate.privacy.text.streams import StreamRedactor
 from casemate.privacy.text.windows import AHEAD, BLOCK, RUN, pieces
 
 DENSE: Final = [
-    "mail jane.doe@example.com", "call +1 415 555 2671", "card 4111 1111 1111 1111", "4111111111111111", "IBAN DE89 3704 0044 0532 0130 00",
-    "SSN 536-90-4399", "see https://example.org/a?b=c", "host 10.1.2.3", "Jane Doe", "Mrs. Ada Byron of London", "Byron", "Müller", "François",
-    "jane&#64;example.com", "jane%40example.com", "jane at example dot com", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", "jane@exam\nple.com",
-    "amFuZUBleGFtcGxlLmNvbQ==", "password: hunter2hunter2", "ｊａｎｅ＠example.com", "j\u200bane@example.com", "born 1971-02-03", "e\u0301\u0302te\u0301",
-    "\ud83d", "\ude00", "😀👩‍👩‍👧", "\u202eenaj", "[PERSON_1]", "[EMAIL_ADDRESS]", "\x00", "\r\n", "\n\n", "\t", " ", ", ", ". ", "the", "and so on",
+    "mail jane.doe@example.com", "call +1 415 555 2671", "card 4111 1111 1111 1111", "4111111111111111",
+    "IBAN DE89 3704 0044 0532 0130 00",
+    "SSN 536-90-4399", "see https://example.org/a?b=c", "host 10.1.2.3", "Jane Doe", "Mrs. Ada Byron of London",
+    "Byron", "Müller", "François",
+    "jane&#64;example.com", "jane%40example.com", "jane at example dot com", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+    "jane@exam\nple.com",
+    "amFuZUBleGFtcGxlLmNvbQ==", "password: hunter2hunter2", "ｊａｎｅ＠example.com", "j\u200bane@example.com",
+    "born 1971-02-03", "e\u0301\u0302te\u0301",
+    "\ud83d", "\ude00", "😀👩‍👩‍👧", "\u202eenaj", "[PERSON_1]", "[EMAIL_ADDRESS]", "\x00", "\r\n", "\n\n",
+    "\t", " ", ", ", ". ", "the", "and so on",
     "It was a bright cold day in April", "x" * 300, "a1" * 200, "-" * 80, "<b>", "\\", "\"", "'", "(", ")",
     "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEow/+AbC\n" * 30 + "-----END RSA PRIVATE KEY-----",
 ]  # fmt: skip
@@ -201,11 +206,10 @@ def test_where_the_source_fails_what_came_before_is_given_away(fast: Analyzer) -
         yield "ple.com"
         raise ConnectionError("gone")
 
-    made = []
+    made = StreamRedactor(Redactor(fast)).over(chunks())
+    assert next(made) == "to [EMAIL_ADDRESS]"
     with pytest.raises(ConnectionError):
-        for each in StreamRedactor(Redactor(fast)).over(chunks()):
-            made.append(each)  # noqa: PERF402  # what was made before the error counts
-    assert made == ["to [EMAIL_ADDRESS]"]
+        next(made)
 
 
 def test_asynchronous_chunks(fast: Analyzer) -> None:
@@ -234,16 +238,20 @@ def test_asynchronous_chunks(fast: Analyzer) -> None:
 
 
 JSON: Final = [
-    r'{"to": "jane\u0040example.com", "n": 4111111111111111, "d": {"x": ["+1 415 555 2671 \ud83d\ude00 \"q\"", null, 12]}}',
+    r'{"to": "jane\u0040example.com", "n": 4111111111111111, "d": {"x": ["+1 415 555 2671 \ud83d\ude00 \"q\"", null]}}',
     r'{"args": "{\"card\": 4111111111111111, \"mail\": \"a\\u0040b.com\"}", "jane@acme.org": 1, "bob@acme.org": 2}',
     r'{"note": "[Note] call jane@acme.org", "x": "[4111 1111 1111 1111]", "y": "{Jane: jane@acme.org}"}',
     r'{"ssn": 536904399, "phone": "4155552671", "p": "line\none\n\u006aane@acme.org"}',
-    '["' + "so on " * 500 + r'jane\u0040example.com"]', r'"jane@acme.org"', "4111111111111111", "[[[]], {}, true, -1.5e3]",
+    '["' + "so on " * 500 + r'jane\u0040example.com"]', r'"jane@acme.org"', "4111111111111111",
+    "[[[]], {}, true, -1.5e3]",
 ]  # fmt: skip
 BROKEN: Final = [
-    '{"a": 4111 1111 1111 1111}', "plain jane@acme.org", '{"a": "cut jane@acme.org', r'{"a\u00', '{"a": jane@acme.org}', "{]jane@acme.org",
-    r'{"a": "\x jane@acme.org \u12"}', '{"a": "b"} jane@acme.org', "[12" + " " * 150 + "34]", "[" + "1" * 150 + "]", "[" * 600 + '"jane@acme.org',
-    '{"' + "k" * 3000 + '": "jane@acme.org"}', '{"a":"' + " " * 100 + '{\\"x\\":1}"}', '{"jane@acme.org', '{"a": "\ud800 \\ud83d',
+    '{"a": 4111 1111 1111 1111}', "plain jane@acme.org", '{"a": "cut jane@acme.org', r'{"a\u00',
+    '{"a": jane@acme.org}', "{]jane@acme.org",
+    r'{"a": "\x jane@acme.org \u12"}', '{"a": "b"} jane@acme.org', "[12" + " " * 150 + "34]",
+    "[" + "1" * 150 + "]", "[" * 600 + '"jane@acme.org',
+    '{"' + "k" * 3000 + '": "jane@acme.org"}', '{"a":"' + " " * 100 + '{\\"x\\":1}"}', '{"jane@acme.org',
+    '{"a": "\ud800 \\ud83d',
 ]  # fmt: skip
 
 
@@ -350,5 +358,3 @@ def test_work_is_linear_in_the_text(fast: Analyzer) -> None:
                 stream.finish()
             costs.append(time.process_time() - started)
         assert costs[1] < 12 * costs[0] + 0.1
-
-

@@ -1,11 +1,11 @@
 """The chunks of a chat as its API streams them: texts and the arguments of tools are redacted or restored within them.
 
-Two shapes are known: chunks of chat completions (OpenAI; also with ``reasoning_content``, and of completions) and events
-of messages (Anthropic). Each text of each choice or block, and the arguments of each call of a tool, is a stream of its
-own; those of one answer share the numbers of their pseudonyms. Where a choice or a block ends, what was held back comes
-in a chunk of its own before the one that says so. Strings in fields that are not known are whole texts. Tokens beside the
-text (``logprobs``) would tell what was taken out of it, so they are dropped where something is redacted. What has neither
-shape is refused, for who does not know where a text stands cannot redact it.
+Two shapes are known: chunks of chat completions (OpenAI; with ``reasoning_content``, and of completions) and events of
+messages (Anthropic). Each text of each choice or block, and the arguments of each call of a tool, is its own stream;
+those of one answer share the numbers of their pseudonyms. Where a choice or a block ends, what was held back comes in a
+chunk of its own before the one that says so. Strings in fields that are not known are whole texts. Tokens beside the
+text (``logprobs``) would tell what was taken out of it, so they are dropped where something is redacted. What has
+neither shape is refused, for who does not know where a text stands cannot redact it.
 
 Sources: OpenAI API reference, the chat completion chunk object; Anthropic API, streaming messages.
 """

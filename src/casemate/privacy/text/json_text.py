@@ -2,8 +2,8 @@ r"""JSON that comes in pieces: what its strings say goes through parts, and what
 
 A string is decoded before anything looks at it, so that ``\u0041`` and ``\n`` hide nothing, wherever they are cut, and
 escaped again: the result is JSON if the text was. The name of a field is read as if it stood before its value. A number
-that is somebody's becomes a string. A string that begins as JSON is read as JSON. From where a text is no JSON on, it is
-a plain text, read behind what stood before.
+that is somebody's becomes a string. A string that begins as JSON is read as JSON. From where a text is no JSON on, it
+is a plain text, read behind what stood before.
 
 What waits: a string no longer than its part lets it, a name or a number until it is whole (``NAME``, ``TOKEN``), an
 escape. Brackets are kept up to ``DEEP``. All else is given away at once.
@@ -103,7 +103,7 @@ class JsonText:
         sign, top, awaited = text[at], self._open[-1], self._next
         if sign == '"' and awaited in (NAMED, FIELD):
             return self._name(text, at, made, ended)
-        if awaited in (VALUE, ELEMENT) and sign not in "{[]\"":
+        if awaited in (VALUE, ELEMENT) and sign not in '{[]"':
             return self._token(text, at, made, ended)
         if sign == '"' and awaited in (VALUE, ELEMENT):
             self._string, self._next = _Value(self._parts, top.name, self._depth), AFTER
@@ -142,12 +142,7 @@ class JsonText:
             return None
         # it is only one if nothing but the end of a value comes behind it: "4111 1111 ..." is a text
         behind = text[found.end() : at + TOKEN][:1] if found else ""
-        if (
-            not found
-            or not _NUMBER.fullmatch(found[1])
-            or len(found[1]) == TOKEN
-            or behind not in ("", ",", "]", "}")
-        ):
+        if not found or not _NUMBER.fullmatch(found[1]) or len(found[1]) == TOKEN or behind not in ("", ",", "]", "}"):
             return self._fall(text, at, made, ended)
         said = found[1]
         new = said if sum(map(str.isdigit, said)) < DIGITS else self._behind().feed(said, ended=True)

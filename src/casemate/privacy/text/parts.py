@@ -14,7 +14,7 @@ from casemate.privacy.text.windows import Windows
 
 
 class Part(Protocol):
-    """A text on its way: see `casemate.privacy.text.streams`, which adds what must happen before anything is given away."""
+    """A text on its way; `casemate.privacy.text.streams` adds what must happen before anything is given away."""
 
     @property
     def held(self) -> int:

@@ -158,7 +158,10 @@ class Unfinished:
             self._at = match.end()
         self._at = undecided
         self._given = max(given, self._first(self._at))
-        made, kept = text[given : self._given], max(min(self._at, self._given) - 1, 0)  # what stands before a word counts
+        made, kept = (
+            text[given : self._given],
+            max(min(self._at, self._given) - 1, 0),
+        )  # what stands before a word counts
         self._text, self._at, self._given = text[kept:], self._at - kept, self._given - kept
         return made, looks
 

@@ -105,8 +105,8 @@ class Stream:
 class StreamRedactor(Stream):
     """Redacts a text that comes in chunks.
 
-    It waits for ``AHEAD`` and a block of code points (`casemate.privacy.text.windows`), and longer only where a span, or
-    a run without white space, is longer; never for ``bound``.
+    It waits for ``AHEAD`` and a block of code points (`casemate.privacy.text.windows`), and longer only where a span,
+    or a run without white space, is longer; never for ``bound``.
 
     Args:
         redactor: how.
@@ -151,6 +151,4 @@ class StreamRestorer(Stream):
     """
 
     def __init__(self, restoration: Restoration, *, json: bool = False) -> None:
-        super().__init__(
-            JsonText(Restoring(restoration)) if json else Restoring(restoration).text(), lambda: None
-        )
+        super().__init__(JsonText(Restoring(restoration)) if json else Restoring(restoration).text(), lambda: None)

@@ -183,7 +183,9 @@ class Vault:
             LockedError: other processes kept the ledger too long; nothing was restored.
             KeyServiceError: a service cannot be reached, or refuses; nothing was restored.
         """
-        return self.restoration(text, role=role, purpose=purpose, session=session).filled(text, placeholders.found(text))
+        return self.restoration(text, role=role, purpose=purpose, session=session).filled(
+            text, placeholders.found(text)
+        )
 
     def restoration(self, text: str = "", *, role: str, purpose: str, session: str = "") -> Restoration:
         """Leave to restore, piece by piece, what ``restore`` would at once; it raises the same errors.

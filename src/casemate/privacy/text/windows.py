@@ -12,8 +12,8 @@ Every step depends on nothing but the text up to the end of the window, so a str
 whatever the detectors do. They find what the whole text has wherever a span that holds white space, with the words
 around it that speak for it, is at most ``AHEAD`` long; a longer one that has no white space is never cut either.
 
-Each code point is looked at (behind + block + ahead) / block times. Most of the wait is ``AHEAD``, so a larger block costs
-little time and saves much work; the first blocks are smaller, so that a reader sees the beginning sooner.
+Each code point is looked at (behind + block + ahead) / block times; a larger block saves work and costs time. The first
+blocks are smaller, so that a reader sees the beginning sooner.
 
 `casemate.privacy.text.blocks` is for files: it waits for all that detectors can reach (20,000 code points and more) and
 reads a quarter of a million at once, so it finds exactly what the whole has at the price of a batch. Nobody who waits
@@ -35,13 +35,13 @@ from casemate.privacy.text.spans import Reach, Span
 
 FIRST: Final = 128
 """Code points of the first block; the next is twice that, until ``BLOCK`` is reached."""
-BLOCK: Final = 384
+BLOCK: Final = 512
 """Code points that are given away at once, at least, once the beginning is over."""
 BEHIND: Final = 160
 """Code points that are looked at again before them, by expressions."""
 NAMES: Final = 512
 """The same where names are looked for: a transformer reads so much at once."""
-AHEAD: Final = 192
+AHEAD: Final = 160
 """Code points that are looked at behind them."""
 RUN: Final = 4096
 """Code points without white space that are never cut."""
