@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from casemate.cli.lines import bars_if
 from casemate.cli.redact_text import as_line, creating, lines, nowhere, output, reasons, replacing, summary
@@ -167,7 +167,8 @@ def _stdin(section: RedactSection, *, quiet: bool, watched: bool) -> Outcome:
 
 
 def _streamed(section: RedactSection) -> None:
-    chunks = iter(lambda: sys.stdin.buffer.read1(_READ), b"")
+    source = cast("io.BufferedReader", sys.stdin.buffer)
+    chunks = iter(lambda: source.read1(_READ), b"")
     for made in StreamRedactor(section.redactor()).over(chunks):
         sys.stdout.buffer.write(made.encode("utf-8", "surrogateescape"))
         sys.stdout.buffer.flush()  # whoever waits for a line gets it

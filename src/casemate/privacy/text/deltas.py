@@ -197,10 +197,10 @@ class _Deltas(abc.ABC):
         if name == ("text",):
             return {**self._last, "choices": [{"index": answer, "text": text, "finish_reason": None}]}
         first, *more = name
-        delta: dict[str, Any] = {first: text}
+        delta: dict[str, Any] = {str(first): text}
         if more:
             outer, inner = more[-2:]
-            delta = {outer: {inner: text}}
+            delta = {str(outer): {inner: text}}
             if first == "tool_calls":
                 delta = {"tool_calls": [{"index": more[0], **delta}]}
         return {**self._last, "choices": [{"index": answer, "delta": delta, "finish_reason": None}]}
