@@ -17,6 +17,7 @@ import pytest
 from casemate.core.errors import StorageError, UsageError
 from casemate.privacy.text import rampart
 from casemate.privacy.text.analyzer import Analyzer, Mode
+from casemate.privacy.text.editor import spoken
 from casemate.privacy.text.json_text import NAME, TOKEN, decoded, escaped
 from casemate.privacy.text.operators.base import Stateful
 from casemate.privacy.text.operators.numbers import Numbered
@@ -279,6 +280,38 @@ def test_what_is_no_json_is_redacted_as_text(fast: Analyzer) -> None:
 
 def test_json_does_not_depend_on_the_cutting(fast: Analyzer) -> None:
     alike(fast, [*JSON, *BROKEN], 12, seed=21, json=True)
+
+
+def tree(rng: random.Random, depth: int = 0) -> object:
+    kind = rng.randint(0, 3 if depth < 4 else 1)
+    if kind == 0:
+        return "".join(rng.choices(DENSE, k=rng.randint(0, 6)))
+    if kind == 1:
+        return rng.choice((None, True, 0, -1.5, 12345, "x"))
+    if kind == 2:
+        return [tree(rng, depth + 1) for _ in range(rng.randint(0, 4))]
+    return {rng.choice(("to", "cardNumber", "a b", "ü")): tree(rng, depth + 1) for _ in range(rng.randint(0, 4))}
+
+
+def leaves(value: object, name: str, redactor: Redactor) -> object:
+    """The same with each string redacted by itself, behind its field's name."""
+    if isinstance(value, str):
+        stream = StreamRedactor(redactor, before=f"{spoken(name)}: " if name else "")
+        return stream.feed(value) + stream.finish()
+    if isinstance(value, list):
+        return [leaves(each, name, redactor) for each in value]
+    if isinstance(value, dict):
+        return {key: leaves(each, key, redactor) for key, each in value.items()}
+    return value
+
+
+def test_every_string_of_json_is_redacted_as_a_text_of_its_own(fast: Analyzer) -> None:
+    rng, redactor = random.Random(22), Redactor(fast)
+    for _ in range(40):
+        value = [tree(rng)]
+        text = json.dumps(value, ensure_ascii=rng.random() < 0.5, indent=rng.choice((None, 2)))
+        made = "".join(StreamRedactor(redactor, json=True).over(chunked(text, rng, 30)))
+        assert json.loads(made) == leaves(json.loads(text), "", redactor)
 
 
 def test_structure_and_names_of_fields_stay(names: Analyzer) -> None:
