@@ -35,6 +35,21 @@ def test_from_stdin_to_stdout(typed, capfdbinary):
     assert b"jane" not in said.err
 
 
+def test_a_stream_is_written_as_it_comes(monkeypatch, capfdbinary):
+    given = [b"mail jane@exam", b"ple.com \xff\n" + b"and so on " * 100, b"end\n"]
+    seen = []
+
+    def read1(size):
+        seen.append(capfdbinary.readouterr().out)
+        return given.pop(0) if given else b""
+
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=types.SimpleNamespace(read1=read1)))
+    assert run(["redact", "--mode", "fast", "--streaming"]) == 0
+    assert seen[2].startswith(b"mail [EMAIL_ADDRESS] \xff\nand so on")  # before the end of the input
+    assert b"".join([*seen, capfdbinary.readouterr().out]).endswith(b"and so on end\n")
+    assert run(["redact", "--streaming", "--spans"]) == 3
+
+
 def test_the_contract(typed, capfdbinary):
     texts = ["\N{GRINNING FACE} mail jane@example.com", "nothing", "lone \ud800 b@example.com"]
     typed("".join(json.dumps({"text": each}) + "\n" for each in texts).encode())

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from casemate.cli.lines import bars_if
 from casemate.cli.redact_text import as_line, creating, lines, nowhere, output, reasons, replacing, summary
@@ -17,11 +17,13 @@ from casemate.privacy.text.editor import Editor, Passage
 from casemate.privacy.text.formats import rewriter, written_as
 from casemate.privacy.text.formats.plain import decoded
 from casemate.privacy.text.options import Format, RedactSection, read_options
+from casemate.privacy.text.streams import StreamRedactor
 from casemate.privacy.text.view import colored, page
 from casemate.privacy.text.work import PASSAGES, Document, Outcome, redact_documents
 
 SKIPPED = frozenset({".git", ".hg", ".svn", "__pycache__", "node_modules"})
 TASK = "redacting (files)"
+_READ = 1 << 16
 
 
 def redact(
@@ -44,6 +46,7 @@ def redact(
     out: Path | None = None,
     in_place: bool = False,
     check: bool = False,
+    streaming: bool = False,
     workers: int | None = None,
     config: Path | None = None,
 ) -> int:
@@ -63,6 +66,7 @@ def redact(
       casemate redact app.log --diff
       casemate redact tickets/ --check --report found.html
       casemate redact --jsonl --spans < texts.jsonl > redacted.jsonl
+      tail -f app.log | casemate redact --streaming
 
     Args:
         paths: files and folders; standard input if none.
@@ -83,6 +87,7 @@ def redact(
         out: folder for the results, with the names that they have.
         in_place: replace the files; of PDF and Word, a text is written beside them.
         check: write nothing; exit code 1 if something is found.
+        streaming: redact standard input as it comes; the last few hundred letters wait for what comes next.
         workers: processes; as many as there are processors for folders, unless given.
         config: a casemate.toml whose section [redact] says how to redact.
     """
@@ -96,6 +101,11 @@ def redact(
         raise UsageError("standard input goes to standard output", next_step="give files, or leave --out out")
     if sum((in_place, out is not None, check, diff)) > 1:
         raise UsageError("one of --in-place, --out, --check and --diff", next_step="leave the others out")
+    if streaming:
+        if given != ["-"] or jsonl or spans or why or check or diff or report or section.format not in ("auto", "text"):
+            raise UsageError("--streaming reads a text from standard input", next_step="leave the other options out")
+        _streamed(section)
+        return 0
     if jsonl or spans:
         if in_place or out or check or diff or report:
             raise UsageError("--jsonl and --spans go to standard output", next_step="leave the other options out")
@@ -154,6 +164,14 @@ def _stdin(section: RedactSection, *, quiet: bool, watched: bool) -> Outcome:
     with (nowhere if quiet else output)(Path()) as goal:
         rewriter(format)(source, goal, editor)
     return Outcome("-", dict(editor.counts), tuple(editor.notes), "", tuple(passages) if watched else ())
+
+
+def _streamed(section: RedactSection) -> None:
+    source = cast("io.BufferedReader", sys.stdin.buffer)
+    chunks = iter(lambda: source.read1(_READ), b"")
+    for made in StreamRedactor(section.redactor()).over(chunks):
+        sys.stdout.buffer.write(made.encode("utf-8", "surrogateescape"))
+        sys.stdout.buffer.flush()  # whoever waits for a line gets it
 
 
 def _contract(paths: Sequence[str], section: RedactSection, *, jsonl: bool, spans: bool, why: bool) -> None:

@@ -1,18 +1,18 @@
 """Long texts in pieces, with the spans that the whole would have: memory does not grow with the text.
 
 What a detector finds depends on nothing farther away than its reach. So a piece is read with so much of what stands
-before and after it, and ends where no span is.
+before and after it, and ends where no span is. For files; who waits for a text while it comes reads it by
+`casemate.privacy.text.windows`, which says why both are there.
 """
 
 from __future__ import annotations
 
-import functools
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from casemate.privacy.text.analyzer import Analyzer
-from casemate.privacy.text.spans import Reach, Span
+from casemate.privacy.text.spans import Span
+from casemate.privacy.text.windows import reach
 
 BLOCK: Final = 1 << 18
 """Code points of a piece, about."""
@@ -30,8 +30,8 @@ def pieces(chunks: Iterable[str], analyzer: Analyzer, block: int = BLOCK) -> Ite
         >>> list(pieces(["mail: jane@exam", "ple.com"], Analyzer("fast")))[0][1][0].start
         6
     """
-    reach: Reach = functools.reduce(operator.or_, (each.reach for each in analyzer.detectors), Reach(0, 0, 0))
-    left, right = reach.before + reach.most, reach.most + reach.after
+    far = reach(analyzer)
+    left, right = far.before + far.most, far.most + far.after
     more, ended = iter(chunks), False
     buffer, done, wanted = "", 0, block
     while not ended:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Final
 
 from casemate.privacy.text.spans import Span
@@ -99,7 +100,7 @@ def propagated(text: str, spans: Iterable[Span], *, forward: bool = False) -> li
             known.learn(text, each)
         return list(known.find(text))
     given = list(spans)
-    for each, after in zip(given, [*given[1:], None], strict=True):
+    for each, after in zip_longest(given, given[1:]):
         known.learn(text, each)
         made += known.find(text, each.end, after.end if after else None)
     return made

@@ -17,7 +17,8 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import weakref
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,8 @@ from casemate.ledger.statement import seal
 from casemate.ledger.turns import turn
 from casemate.privacy.text import placeholders, vault_file
 from casemate.privacy.text.operators.base import Keyed, Stateful
+from casemate.privacy.text.placeholders import Look
+from casemate.privacy.text.restoration import Place, Restoration
 from casemate.privacy.text.spans import Span
 from casemate.privacy.text.vault_file import FORMAT, Entry, VaultFile
 
@@ -180,6 +183,19 @@ class Vault:
             LockedError: other processes kept the ledger too long; nothing was restored.
             KeyServiceError: a service cannot be reached, or refuses; nothing was restored.
         """
+        return self.restoration(text, role=role, purpose=purpose, session=session).filled(
+            text, placeholders.found(text)
+        )
+
+    def restoration(self, text: str = "", *, role: str, purpose: str, session: str = "") -> Restoration:
+        """Leave to restore, piece by piece, what ``restore`` would at once; it raises the same errors.
+
+        Args:
+            text: whose restoring is refused, for the record.
+            role: of who asks.
+            purpose: what for.
+            session: nonce of the only session whose placeholders count; of all if empty.
+        """
         if max(len(role), len(purpose)) > _WORDS:
             raise UsageError("a role or a purpose is too long", next_step=f"say it in {_WORDS} characters")
         allowed = self.roles.get(role, frozenset())
@@ -191,22 +207,9 @@ class Vault:
                 cause="the vault does not allow it, and the attempt is on record",
                 next_step="ask for a purpose that the role has, or have the role changed",
             )
-        places = self._places(text, session)
-        if not places:
-            return text
-        names = sorted({placeholders.written(entry.type, entry.nonce, entry.number) for _, _, entry, _ in places})
-        parted = [names[at : at + _NAMES] for at in range(0, len(names), _NAMES)]
-        self._write(RESTORE, [{**said, "placeholders": each} for each in parted], text)
-        parts, at, values, keys = list[str](), 0, dict[tuple[str, int], str](), dict[str, bytes]()
-        for start, end, entry, wraps in places:
-            name = entry.nonce, entry.number
-            if name not in values:
-                if entry.subject not in keys:
-                    keys[entry.subject] = _unwrapped(self.services, wraps, _context(self.identity, entry.subject))
-                values[name] = self._decrypted(entry, keys[entry.subject])
-            parts += [text[at:start], values[name]]
-            at = end
-        return "".join((*parts, text[at:]))
+        return Restoration(
+            session, partial(self._types, session), partial(self._places, session), partial(self._released, said)
+        )
 
     def forget(self, subject: str) -> int:
         """Destroy the key of a subject, and its values: a person that sessions were given, or a value.
@@ -264,13 +267,13 @@ class Vault:
             self._keys[identity] = _unwrapped(self.services, wraps, _context(self.identity, identity))
         return identity, self._keys[identity]
 
-    def _places(self, text: str, session: str) -> list[tuple[int, int, Entry, vault_file.Wraps]]:
-        looks = list(placeholders.found(text))
-        if not looks:
+    def _places(self, session: str, looks: Iterable[Look]) -> list[Place]:
+        given = list(looks)
+        if not given:
             return []
-        places, known = [], dict[tuple[str, int], tuple[Entry, vault_file.Wraps] | None]()
+        places, known = list[Place](), dict[tuple[str, int], tuple[Entry, vault_file.Wraps] | None]()
         with self._file.transaction(write=False) as rows:
-            for start, end, readings in looks:
+            for start, end, readings in given:
                 for type, nonce, number in readings:
                     if (nonce, number) not in known:
                         known[nonce, number] = vault_file.entry(rows, nonce, number)
@@ -279,6 +282,21 @@ class Vault:
                         places.append((start, end, *found))
                         break
         return places
+
+    def _types(self, session: str) -> set[str]:
+        with self._file.transaction(write=False) as rows:
+            return vault_file.types(rows, session)
+
+    def _released(self, said: Mapping[str, object], places: Sequence[Place], text: str) -> Iterator[str]:
+        """Values of places, each of another placeholder; all are on record before the first."""
+        names = sorted(placeholders.written(entry.type, entry.nonce, entry.number) for _, _, entry, _ in places)
+        parted = [names[at : at + _NAMES] for at in range(0, len(names), _NAMES)]
+        self._write(RESTORE, [{**said, "placeholders": each} for each in parted], text)
+        keys = dict[str, bytes]()
+        for _, _, entry, wraps in places:
+            if entry.subject not in keys:
+                keys[entry.subject] = _unwrapped(self.services, wraps, _context(self.identity, entry.subject))
+            yield self._decrypted(entry, keys[entry.subject])
 
     def _decrypted(self, entry: Entry, key: bytes) -> str:
         start, sealed = entry.sealed[:_NONCE], entry.sealed[_NONCE:]

@@ -131,6 +131,11 @@ def entry(rows: sqlite3.Connection, nonce: str, number: int) -> tuple[Entry, Wra
     return None if row is None else (Entry(*row[:5]), _wraps(row[5]))
 
 
+def types(rows: sqlite3.Connection, nonce: str) -> set[str]:
+    """Types of the values of a session, or of all if empty."""
+    return {each for (each,) in rows.execute("SELECT DISTINCT type FROM entries WHERE ? IN ('', nonce)", (nonce,))}
+
+
 def delete(rows: sqlite3.Connection, identity: str) -> int:
     """A subject's key and values. Returns how many values."""
     count = rows.execute("DELETE FROM entries WHERE subject = ?", (identity,)).rowcount

@@ -2,15 +2,22 @@
 
 State: ``done``, up to where the text was given away. One turn:
 
-    cut      the first white space at least ``BLOCK`` after ``done``, or ``RUN`` later where there is none
+    cut      the first white space at least a block after ``done``, or ``RUN`` later where there is none
     wait     until the text reaches ``AHEAD`` beyond the cut, or has ended
-    look     at what lies from ``BEHIND`` before ``done`` to ``AHEAD`` behind the cut
+    look     at what lies from ``behind`` before ``done`` to ``AHEAD`` behind the cut
     give     what lies before the cut, or before a span that stands across it; if nothing is left then, twice the
              block, at most ``reach.most + MOST``, and look again
 
 Every step depends on nothing but the text up to the end of the window, so a stream and a batch that go this way agree
 whatever the detectors do. They find what the whole text has wherever a span that holds white space, with the words
 around it that speak for it, is at most ``AHEAD`` long; a longer one that has no white space is never cut either.
+
+Each code point is looked at (behind + block + ahead) / block times; a larger block saves work and costs time. The first
+blocks are smaller, so that a reader sees the beginning sooner.
+
+`casemate.privacy.text.blocks` is for files: it waits for all that detectors can reach (20,000 code points and more) and
+reads a quarter of a million at once, so it finds exactly what the whole has at the price of a batch. Nobody who waits
+for an answer can wait that long, and nobody who redacts files should read each letter twice: hence both.
 """
 
 from __future__ import annotations
@@ -26,11 +33,15 @@ from casemate.privacy.text.arbiter import MOST, settled
 from casemate.privacy.text.propagation import Known
 from casemate.privacy.text.spans import Reach, Span
 
-BLOCK: Final = 256
-"""Code points that are given away at once, at least."""
-BEHIND: Final = 512
-"""Code points that are looked at again before them."""
-AHEAD: Final = 256
+FIRST: Final = 128
+"""Code points of the first block; the next is twice that, until ``BLOCK`` is reached."""
+BLOCK: Final = 512
+"""Code points that are given away at once, at least, once the beginning is over."""
+BEHIND: Final = 160
+"""Code points that are looked at again before them, by expressions."""
+NAMES: Final = 512
+"""The same where names are looked for: a transformer reads so much at once."""
+AHEAD: Final = 160
 """Code points that are looked at behind them."""
 RUN: Final = 4096
 """Code points without white space that are never cut."""
@@ -46,17 +57,25 @@ class Windows:
         analyzer: what finds.
         reserved: further spans of a stretch of the text.
         before: words that are read as if they stood before the text.
+        known: names that were found before, if the text is a part of a document; more are added.
 
     Attributes:
+        bound: code points that are never all held back at once, whatever the text.
         held: code points that have arrived and were not given away.
     """
 
-    def __init__(self, analyzer: Analyzer, reserved: Reserved | None = None, before: str = "") -> None:
+    def __init__(
+        self, analyzer: Analyzer, reserved: Reserved | None = None, before: str = "", known: Known | None = None
+    ) -> None:
         self._analyzer, self._reserved = analyzer, reserved
         self._text, self._done = before, len(before)
-        self._known = None if analyzer.mode == "fast" else Known()
+        fast = analyzer.mode == "fast"
+        self._behind = BEHIND if fast else NAMES
+        self._known = None if fast else Known() if known is None else known
         self._limit = max(reach(analyzer).most + MOST, BLOCK)
-        self._size, self._seen = BLOCK, 0
+        self._block = FIRST
+        self._size, self._seen = FIRST, 0
+        self.bound = self._limit + RUN + AHEAD
 
     @property
     def held(self) -> int:
@@ -75,8 +94,8 @@ class Windows:
             cut = self._cut(ended)
             if cut is None:
                 break
-            window = self._text[max(self._done - BEHIND, 0) : cut + AHEAD]
-            start = min(self._done, BEHIND)
+            window = self._text[max(self._done - self._behind, 0) : cut + AHEAD]
+            start = min(self._done, self._behind)
             spans = self._spans(window, start)
             stop = cut - self._done + start
             end = stop if ended and cut == len(self._text) else _free(spans, stop)
@@ -90,8 +109,9 @@ class Windows:
                     if start <= each.start and each.end <= end:
                         self._known.learn(window, each)
             self._done += end - start
-            self._size, self._seen = BLOCK, 0
-        kept = max(self._done - BEHIND, 0)
+            self._block = min(2 * self._block, BLOCK)
+            self._size, self._seen = self._block, 0
+        kept = max(self._done - self._behind, 0)
         if kept:
             self._text, self._done = self._text[kept:], self._done - kept
             self._seen = max(self._seen - kept, 0)

@@ -63,7 +63,7 @@ class _Tree(NamedTuple):
             new = self.editor(top.key, f"a name in {top.path}")
             if new == top.key:
                 return None
-            top.key = _another(new, top.given)
+            top.key = another(new, top.given)
             return written(top.key)
         where = top.here if top.kind else top.path
         hint = top.key if top.kind == "{" else _last(top.path)
@@ -139,7 +139,7 @@ def _colon(text: str, at: int) -> bool:
     return text[at : at + 1] == ":"
 
 
-def _another(name: str, given: set[str]) -> str:
+def another(name: str, given: set[str]) -> str:
     """Names of one object stay different."""
     number, made = 2, name
     while made in given:
