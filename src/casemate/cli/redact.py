@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from casemate.cli.lines import bars_if
+from casemate.cli.redact_assess import redact_assess
 from casemate.cli.redact_text import as_line, creating, lines, nowhere, output, reasons, replacing, summary
 from casemate.core.errors import UsageError
 from casemate.privacy.text.analyzer import Mode
@@ -44,6 +45,10 @@ def redact(
     out: Path | None = None,
     in_place: bool = False,
     check: bool = False,
+    assess: bool = False,
+    at_most: float | None = None,
+    evidence: Path | None = None,
+    seed: int = 0,
     workers: int | None = None,
     config: Path | None = None,
 ) -> int:
@@ -62,6 +67,7 @@ def redact(
       casemate redact chat.json --operator mask --operator PERSON=label
       casemate redact app.log --diff
       casemate redact tickets/ --check --report found.html
+      casemate redact labeled.jsonl --assess --report leaks.html --evidence proof/
       casemate redact --jsonl --spans < texts.jsonl > redacted.jsonl
 
     Args:
@@ -83,6 +89,12 @@ def redact(
         out: folder for the results, with the names that they have.
         in_place: replace the files; of PDF and Word, a text is written beside them.
         check: write nothing; exit code 1 if something is found.
+        assess: of a file with labeled texts, {"text": ..., "spans": [{"start", "end", "type"}]} a line, measure what
+            leaks, and attack the result; the report is HTML, or JSON if it is called so.
+        at_most: share of what is marked that may leak, with --assess; decided on the bound: exit code 1 if more does,
+            2 if the sample is too small to tell.
+        evidence: folder for a signed ledger of --assess.
+        seed: of the attacks of --assess.
         workers: processes; as many as there are processors for folders, unless given.
         config: a casemate.toml whose section [redact] says how to redact.
     """
@@ -92,6 +104,12 @@ def redact(
     }  # fmt: skip
     section = read_options(config, told)
     given = paths or ["-"]
+    if assess:
+        if jsonl or spans or diff or check or in_place or out:
+            raise UsageError("--assess writes no texts", next_step="leave the other options out")
+        return redact_assess(given, section, report=report, evidence=evidence, at_most=at_most, seed=seed)
+    if evidence is not None or at_most is not None:
+        raise UsageError("--evidence and --at-most are about --assess", next_step="give --assess, or leave them out")
     if "-" in given and (len(given) > 1 or in_place or out):
         raise UsageError("standard input goes to standard output", next_step="give files, or leave --out out")
     if sum((in_place, out is not None, check, diff)) > 1:

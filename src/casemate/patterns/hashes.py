@@ -77,7 +77,9 @@ def _hits(wanted: Set[str], candidates: list[str], how: tuple[str, str, str], cu
     name, form, salt = how
     made, written = getattr(hashlib, name), WRITTEN[form]
     words = {
-        written(made((salt + text).encode("utf-8", "surrogatepass"), usedforsecurity=False).digest())[:cut].lower(): text
+        written(made((salt + text).encode("utf-8", "surrogatepass"), usedforsecurity=False).digest())[
+            :cut
+        ].lower(): text
         for text in candidates
     }
     return {word: words[word] for word in words.keys() & wanted}

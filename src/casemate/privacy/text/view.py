@@ -24,7 +24,7 @@ background:var(--paper);font:16px/1.55 system-ui,sans-serif}
 h1{font-size:1.5rem;margin:0 0 .25rem}h2{font-size:1.05rem;margin:2rem 0 .5rem;overflow-wrap:anywhere}
 p{margin:.25rem 0;color:var(--soft)}table{border-collapse:collapse;margin:1rem 0}
 th,td{text-align:left;padding:.3rem 1.25rem .3rem 0;border-bottom:1px solid var(--line);font-weight:400}
-td.n{text-align:right;font-variant-numeric:tabular-nums}th{color:var(--soft)}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}th{color:var(--soft)}
 figure{margin:.5rem 0;padding:.6rem .8rem;background:var(--card);border:1px solid var(--line);border-radius:.4rem}
 figcaption{font-size:.8rem;color:var(--soft)}pre{margin:0;font:14px/1.7 ui-monospace,monospace;white-space:pre-wrap;
 overflow-wrap:anywhere;unicode-bidi:plaintext}
@@ -32,6 +32,7 @@ mark{color:inherit;border-radius:.25rem;padding:.1rem .25rem}mark small{color:in
 opacity:.8;font-size:.75em;padding-left:.4em}
 del{opacity:.75}.direct{background:var(--direct)}.quasi{background:var(--quasi)}.special{background:var(--special)}
 .secret{background:var(--secret)}
+table.wide{width:100%}td.first{width:40%}.none{background:none;padding-left:0}.back{fill:var(--line)}.bar{fill:var(--soft)}.line{fill:var(--ink)}svg{vertical-align:middle}
 @media print{body{max-width:none}figure{break-inside:avoid}}
 """
 _RELATIONS: Final = {
@@ -70,12 +71,16 @@ def page(outcomes: Iterable[Outcome], *, reveal: bool = False) -> str:
         else "<p>Nothing was found.</p>"
     )
     body = "".join(_document(each, reveal) for each in told)
+    return framed("Redaction", f"<p>{said}</p>{table}{body}")
+
+
+def framed(title: str, body: str) -> str:
+    """A page of its own, around what stands in it."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         'content="width=device-width,initial-scale=1"><meta http-equiv="Content-Security-Policy" '
-        f"content=\"default-src 'none';style-src 'unsafe-inline'\"><title>casemate redact</title>"
-        f"<style>{_STYLE}</style>"
-        f"</head><body><h1>Redaction</h1><p>{said}</p>{table}{body}</body></html>\n"
+        f"content=\"default-src 'none';style-src 'unsafe-inline'\"><title>casemate redact: {title}</title>"
+        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{body}</body></html>\n"
     )
 
 
