@@ -131,8 +131,9 @@ def _rate(each: Attacked, count: Count, texts: str, subject: str, seed: int) -> 
 
 def _found(each: Attacked, subject: str, seed: int) -> Measurement:
     return Measurement(
-        assessment=LEAKS.id, kind=SCANNED, metric="found", subject=subject, unit="things", n=each.after.n, k=each.after.k,
-        estimate=float(each.after.k), low=None, high=None, method="counted", threat_model=each.threat_model, seed=seed,
+        assessment=LEAKS.id, kind=SCANNED, metric="found", subject=subject, unit="things", n=each.after.n,
+        k=each.after.k, estimate=float(each.after.k), low=None, high=None, method="counted", seed=seed,
+        threat_model=each.threat_model,
         note=each.note,
     )  # fmt: skip
 
