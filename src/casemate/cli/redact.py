@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from casemate.cli.lines import bars_if
 from casemate.cli.redact_assess import redact_assess
-from casemate.cli.redact_text import as_line, creating, lines, nowhere, output, reasons, replacing, summary
+from casemate.cli.redact_text import as_line, creating, lines, nowhere, output, places, reasons, replacing, summary
 from casemate.core.errors import UsageError
 from casemate.privacy.text.analyzer import Mode
 from casemate.privacy.text.editor import Editor, Passage
@@ -74,7 +74,8 @@ def redact(
         paths: files and folders; standard input if none.
         mode: fast (expressions and checksums), balanced (names too), accurate (a transformer reads everything).
         language: of the texts, as ISO 639-1 code (may be given several times); all if none.
-        type: look only for this type, such as PERSON (may be given several times).
+        type: look only for this type, such as PERSON, or for all that are direct, quasi, special or secret (may be
+            given several times).
         operator: what stands in the place: label, mask, redact, keep, number, generalize; or with a secret, that
             secret_file or CASEMATE_SECRET_FILE names, pseudonym, surrogate, fpe; for one type as PERSON=mask.
         threshold: least score of what is replaced (0.5).
@@ -88,7 +89,8 @@ def redact(
         reveal: let the report show what was found, too.
         out: folder for the results, with the names that they have.
         in_place: replace the files; of PDF and Word, a text is written beside them.
-        check: write nothing; exit code 1 if something is found.
+        check: write nothing; say where something is found, FILE:LINE:COLUMN: TYPE, and exit with 1 then. A line that
+            says casemate:allow is left out.
         assess: of a file with labeled texts, {"text": ..., "spans": [{"start", "end", "type"}]} a line, measure what
             leaks, and attack the result; the report is HTML, or JSON if it is called so.
         at_most: share of what is marked that may leak, with --assess; decided on the bound: exit code 1 if more does,
@@ -119,7 +121,7 @@ def redact(
             raise UsageError("--jsonl and --spans go to standard output", next_step="leave the other options out")
         _contract(given, section, jsonl=jsonl, spans=spans, why=why)
         return 0
-    watched = why or diff or report is not None
+    watched = why or diff or check or report is not None
     if given == ["-"]:
         outcomes = [_stdin(section, quiet=check or diff, watched=watched)]
     else:
@@ -149,6 +151,8 @@ def _told(outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None
             for passage in each.passages:
                 where = ": ".join(part for part in (each.name, passage.where) if part)
                 sys.stdout.write(f"{where}\n{colored(passage, color=color)}\n")
+    left = [places(each) for each in outcomes] if check else []
+    sys.stdout.write("".join(left))
     if why:
         sys.stderr.write("".join(map(reasons, outcomes)))
     if report is not None:
@@ -159,7 +163,7 @@ def _told(outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None
         sys.stderr.write(summary(outcomes))
     if failed:
         return 3
-    return 1 if check and any(each.counts for each in outcomes) else 0
+    return 1 if any(left) else 0
 
 
 def _stdin(section: RedactSection, *, quiet: bool, watched: bool) -> Outcome:

@@ -73,7 +73,8 @@ def test_the_adult_table_with_remarks():
     frame = pd.read_csv(path, sep=";", nrows=2000)
     before = frame.copy()
     frame["remarks"] = [
-        f"{row.occupation}, call 212-555-{1000 + at} or mail p{at}@example.org" for at, row in enumerate(frame.itertuples())
+        f"{row.occupation}, call 212-555-{1000 + at} or mail p{at}@example.org"
+        for at, row in enumerate(frame.itertuples())
     ]
     made = frame.casemate.redact(mode="fast")
     assert not made["remarks"].str.contains("@|555-").any()

@@ -55,11 +55,11 @@ class FrameAccessor:
     def roles(self, redactor: Redactor | None = None, **options: Any) -> dict[str, str]:
         """Type of each column all of which is of one type, "" of the others; told by a sample, for you to mend."""
         pen = Editor(_redactor(redactor, options))
-        return {
-            name: role(map(text_of, values), name, pen) for name, values in columns_of(self._frame)
-        }
+        return {name: role(map(text_of, values), name, pen) for name, values in columns_of(self._frame)}
 
-    def find(self, redactor: Redactor | None = None, *, columns: Mapping[str, str] | None = None, **options: Any) -> Any:
+    def find(
+        self, redactor: Redactor | None = None, *, columns: Mapping[str, str] | None = None, **options: Any
+    ) -> Any:
         """What ``redact`` would replace, as a frame of the same library: where, start, end, type, score, source, why.
 
         Offsets are code points of the cell. The value itself is not in it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from casemate.core.errors import UsageError
@@ -98,6 +98,27 @@ def operators(words: tuple[str, ...], secret: bytes = b"") -> tuple[dict[str, Op
         else:
             raise UsageError("two operators are for all types", next_step="write one as TYPE=OPERATOR")
     return by_type, default or label
+
+
+def wanted(words: Iterable[str], own: Container[str] = ()) -> tuple[str, ...]:
+    """The types that words name: types, or all that are "direct", "quasi", "special" or "secret".
+
+    Args:
+        words: in any case.
+        own: types of the user's own.
+
+    Raises:
+        UsageError: there is no type of that name.
+
+    Example:
+        >>> wanted(["person", "secret"])
+        ('PERSON', 'SECRET')
+    """
+    found: list[str] = []
+    for word in words:
+        alike = [each.name for each in types().values() if each.relation == word.lower()]
+        found += alike or [word if word in own else known(word)]
+    return tuple(dict.fromkeys(found))
 
 
 def known(name: str) -> str:

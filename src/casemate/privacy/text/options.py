@@ -14,7 +14,7 @@ import msgspec
 from casemate.core.errors import UsageError
 from casemate.keys.files import LIMIT, open_private_file
 from casemate.privacy.text.analyzer import Analyzer, Mode
-from casemate.privacy.text.choice import known, operators
+from casemate.privacy.text.choice import operators, wanted
 from casemate.privacy.text.recognizer import Recognizer, built_in, parse
 from casemate.privacy.text.redactor import Redactor
 
@@ -27,7 +27,7 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         mode: how hard to look: "fast", "balanced" or "accurate".
         language: of the texts, as ISO 639-1 codes; all if none.
-        type: that are looked for; all if none.
+        type: that are looked for, or all that are "direct", "quasi", "special" or "secret"; all if none.
         operator: what stands in the place, as "label", or as "PERSON=mask" for one type.
         secret_file: for "pseudonym", "surrogate" and "fpe": at least 16 random bytes that only you can read (0600).
         threshold: least score of what is replaced, 0 to 1.
@@ -53,10 +53,10 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             UsageError: a type or an operator is unknown, or a file of recognizers or the secret cannot be read.
         """
         mine = [each for path in self.recognizers for each in parse(_text(Path(path)))]
-        types = [each if each in {one.type for one in mine} else known(each) for each in self.type]
+        types = wanted(self.type, {one.type for one in mine})
         by_type, default = operators(self.operator, _secret(self.secret_file))
         recognizers = (*built_in(), *mine) if mine else None
-        analyzer = _analyzer(self.mode, self.language, tuple(types), recognizers, self.threshold)
+        analyzer = _analyzer(self.mode, self.language, types, recognizers, self.threshold)
         return Redactor(analyzer, by_type, default)
 
 
