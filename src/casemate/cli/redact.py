@@ -35,6 +35,7 @@ def redact(
     operator: list[str] | None = None,
     threshold: float | None = None,
     recognizers: list[str] | None = None,
+    corrections: list[str] | None = None,
     format: Format | None = None,
     jsonl: bool = False,
     spans: bool = False,
@@ -80,6 +81,8 @@ def redact(
             secret_file or CASEMATE_SECRET_FILE names, pseudonym, surrogate, fpe; for one type as PERSON=mask.
         threshold: least score of what is replaced (0.5).
         recognizers: TOML file with recognizers of your own (may be given several times).
+        corrections: TOML file of what you know better: words that are nobody's, and words that are somebody's (may be
+            given several times).
         format: of the input, where its name does not tell.
         jsonl: read {"text": ...} a line and write {"text": redacted} a line.
         spans: with the spans, as code points of the original; without --jsonl, the whole text is one line.
@@ -102,7 +105,7 @@ def redact(
     """
     told: dict[str, Any] = {
         "mode": mode, "language": language, "type": type, "operator": operator, "threshold": threshold,
-        "recognizers": recognizers, "workers": workers, "format": format,
+        "recognizers": recognizers, "corrections": corrections, "workers": workers, "format": format,
     }  # fmt: skip
     section = read_options(config, told)
     given = paths or ["-"]

@@ -79,8 +79,15 @@ def operator(name: str, secret: bytes = b"") -> Operator:
     return _PLAIN[name]()
 
 
-def operators(words: tuple[str, ...], secret: bytes = b"") -> tuple[dict[str, Operator], Operator]:
+def operators(
+    words: tuple[str, ...], secret: bytes = b"", own: Container[str] = ()
+) -> tuple[dict[str, Operator], Operator]:
     """By type, and for all other types, from words such as "mask" and "PERSON=redact".
+
+    Args:
+        words: as given.
+        secret: for operators with a key.
+        own: types of the user's own.
 
     Raises:
         UsageError: a type or an operator is unknown, two are for all types, or a secret is missing.
@@ -92,7 +99,7 @@ def operators(words: tuple[str, ...], secret: bytes = b"") -> tuple[dict[str, Op
         name, equals, kind = word.rpartition("=")
         each = made[kind] = made[kind] if kind in made else operator(kind, secret)
         if equals:
-            by_type[known(name)] = each
+            by_type[name if name in own else known(name)] = each
         elif default is None:
             default = each
         else:
