@@ -63,8 +63,9 @@ def full() -> bytes:
     document.add_paragraph("kept")._p.append(parse_xml(
         f"<w:del {W} w:id='1'><w:r><w:delText>gone@example.com</w:delText></w:r></w:del>"
     ))  # fmt: skip
-    notes = f"<w:footnotes {W}><w:footnote w:id='2'><w:p><w:r><w:t>note n@example.com</w:t></w:r></w:p></w:footnote></w:footnotes>"
-    part = Part(PackURI("/word/footnotes.xml"), KIND, notes.encode(), document.part.package)
+    note = "<w:footnote w:id='2'><w:p><w:r><w:t>note n@example.com</w:t></w:r></w:p></w:footnote>"
+    notes = f"<w:footnotes {W}>{note}</w:footnotes>".encode()
+    part = Part(PackURI("/word/footnotes.xml"), KIND, notes, document.part.package)
     document.part.relate_to(part, NOTES)
     return saved(document)
 

@@ -68,7 +68,7 @@ class Assessed:
         for attack in self.attacks:
             if attack.attack == "search" and not attack.skipped:
                 found.append(_found(attack, subject, self.seed))
-            found += [each for pair in self.pairs(subject, [attack]) for each in (pair.before, pair.after)]
+            found += [pair.after for pair in self.pairs(subject, [attack])]
         return found
 
     def pairs(self, subject: str, attacks: Iterable[Attacked] | None = None) -> Iterator[Pair]:
@@ -123,9 +123,9 @@ def _rate(each: Attacked, count: Count, texts: str, subject: str, seed: int) -> 
     rate = count.rate
     return Measurement(
         assessment=LEAKS.id, kind=LINKED, metric="reidentification", subject=subject,
-        at={"attacker": each.attack, "texts": texts}, estimate=rate.value, low=rate.low, high=rate.high, n=rate.n,
+        at={"attacker": each.attack}, estimate=rate.value, low=rate.low, high=rate.high, n=rate.n,
         k=count.k if rate.clusters is None else None, clusters=rate.clusters, method=rate.method,
-        threat_model=each.threat_model, seed=seed, note=each.note,
+        threat_model=each.threat_model, seed=seed, note=f"{texts}; {each.note}",
     ), rate  # fmt: skip
 
 

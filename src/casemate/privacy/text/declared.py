@@ -39,11 +39,11 @@ LEAKS: Final = AssessmentSpec(
         ),
         MetricSpec(
             name="reidentification", unit="proportion", direction="lower", least_n=50,
-            doc="how often the attacker named in `attacker` is right, in `texts` as they are and redacted",
+            doc="how often the attacker named in `attacker` is right about the redacted texts",
         ),
     ),
     access=Access.LABELS,
-    factory="casemate.privacy.text.assess:assess",
+    factory="casemate.privacy.text.audited:Leaked",
     rule=Rule(
         id="CM-TXT-001",
         title="Redacted texts still say whom they are about",

@@ -67,7 +67,7 @@ class Count:
             return Estimate(self.k / self.n, clopper_pearson(self.k, self.n), n=self.n)
         if len(self.by) < 2:
             return Estimate(self.k / self.n, Interval(0.0, 1.0, 0.95, "one document"), n=self.n)
-        return clustered_proportion(*zip(*self.by.values(), strict=True))
+        return clustered_proportion([k for k, _ in self.by.values()], [n for _, n in self.by.values()])
 
 
 @dataclass(frozen=True)

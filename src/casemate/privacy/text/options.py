@@ -36,6 +36,7 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         corrections: TOML files of what a tenant knows better: words that are nobody's, and words that are somebody's.
         workers: processes; 0 for as many as there are processors.
         format: of the input: "auto" tells it by the file's name.
+        sample: labeled texts on which an audit measures what leaks (see `casemate.privacy.text.labeled`).
     """
 
     mode: Mode = "balanced"
@@ -48,6 +49,18 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     corrections: tuple[str, ...] = ()
     workers: int = 0
     format: Format = "auto"
+    sample: str = ""
+
+    def beside(self, folder: Path) -> RedactSection:
+        """The same with paths that start at a folder."""
+
+        def there(path: str) -> str:
+            return str(folder / Path(path).expanduser()) if path else ""
+
+        return msgspec.structs.replace(
+            self, recognizers=tuple(map(there, self.recognizers)), corrections=tuple(map(there, self.corrections)),
+            secret_file=there(self.secret_file), sample=there(self.sample),
+        )  # fmt: skip
 
     def redactor(self) -> Redactor:
         """What this section asks for.
@@ -57,7 +70,7 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """
         mine = [each for path in self.recognizers for each in parse(_text(Path(path)))]
         corrections = tuple(each for path in self.corrections for each in read_corrections(Path(path)))
-        own = {one.type for one in (*mine, *corrections)}
+        own = {one.type for one in mine} | {one.type for one in corrections}
         types = wanted(self.type, own)
         by_type, default = operators(self.operator, _secret(self.secret_file), own)
         recognizers = (*built_in(), *mine) if mine else None
@@ -123,12 +136,12 @@ def _section(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file.name} cannot be read", cause=str(error)[:300], next_step="mend the file") from error
     if not isinstance(found, dict):
         raise UsageError(f"{file.name}: redact is no section", next_step="write it as [redact]")
-    for name in ("recognizers", "corrections"):
-        if isinstance(found.get(name), list):
-            found[name] = [str(file.parent / str(each)) for each in found[name]]
-    if isinstance(found.get("secret_file"), str) and found["secret_file"]:
-        found["secret_file"] = str(file.parent / found["secret_file"])
-    return found
+    try:
+        section = msgspec.convert(found, RedactSection)
+    except msgspec.ValidationError:
+        return found  # what is wrong with it is said with the options
+    there = msgspec.to_builtins(section.beside(file.parent))
+    return {name: there[name] for name in found}
 
 
 def _secret(path: str) -> bytes:

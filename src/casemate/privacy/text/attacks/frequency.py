@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from scipy.optimize import quadratic_assignment
@@ -64,7 +64,10 @@ def frequency(sample: Sequence[Labeled], made: Sequence[Redacted], *, seed: int 
 
 
 def _matched(
-    said: Any, known: Mapping[str, Seen], attacked: Mapping[str, list[tuple[int, str, str]]], rng: np.random.Generator
+    said: tuple[str, str, tuple[str, ...], str],
+    known: Mapping[str, Seen],
+    attacked: Mapping[str, list[tuple[int, str, str]]],
+    rng: np.random.Generator,
 ) -> Attacked:
     before, after, blind, group = Count(), Count(), 0, 0
     for type, mentions in sorted(attacked.items()):

@@ -141,7 +141,7 @@ def _text(paragraph: Any) -> str:
     """What a paragraph says, without its text boxes."""
     parts = []
     for each in paragraph.iter():
-        if each.tag == f"{_W}t" or each.tag in _SIGNS:
-            if next(each.iterancestors(f"{_W}p"), None) is paragraph:
-                parts.append(each.text or "" if each.tag == f"{_W}t" else _SIGNS[each.tag])
+        says = each.tag == f"{_W}t" or each.tag in _SIGNS
+        if says and next(each.iterancestors(f"{_W}p"), None) is paragraph:
+            parts.append(_SIGNS.get(each.tag) or each.text or "")
     return "".join(parts)
