@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
+
 from casemate.cli.lines import bars_if
 from casemate.cli.redact_assess import redact_assess
 from casemate.cli.redact_text import as_line, creating, lines, nowhere, output, places, reasons, replacing, summary
@@ -124,9 +126,19 @@ def redact(
             raise UsageError("--jsonl and --spans go to standard output", next_step="leave the other options out")
         _contract(given, section, jsonl=jsonl, spans=spans, why=why)
         return 0
-    watched = why or diff or check or report is not None
+    shown = why or diff or report is not None
+    found = False
+
+    def told(outcome: Outcome) -> Outcome:
+        """List what is found at once, and keep texts only for what is shown at the end."""
+        nonlocal found
+        if check and (listed := places(outcome)):
+            found = True
+            sys.stdout.write(listed)
+        return outcome if shown else msgspec.structs.replace(outcome, passages=())
+
     if given == ["-"]:
-        outcomes = [_stdin(section, quiet=check or diff, watched=watched)]
+        outcomes = [told(_stdin(section, quiet=check or diff, watched=shown or check))]
     else:
         documents = _documents(given, out, in_place=in_place)
         if len(documents) > 1 and not (in_place or out or check or diff or report):
@@ -140,22 +152,21 @@ def redact(
         with bars_if(len(documents) > 8) as observer:
             observer.begin(TASK, len(documents))
             outcomes = []
-            for each in redact_documents(documents, section, write, workers=count, watched=watched):
-                outcomes.append(each)
+            for each in redact_documents(documents, section, write, workers=count, watched=shown or check):
+                outcomes.append(told(each))
                 observer.advance(TASK)
             observer.end(TASK)
-    return _told(outcomes, diff=diff, why=why, report=report, reveal=reveal, check=check)
+    code = _shown(outcomes, diff=diff, why=why, report=report, reveal=reveal, check=check)
+    return code or int(found)
 
 
-def _told(outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None, reveal: bool, check: bool) -> int:
+def _shown(outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None, reveal: bool, check: bool) -> int:
     if diff:
         color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         for each in outcomes:
             for passage in each.passages:
                 where = ": ".join(part for part in (each.name, passage.where) if part)
                 sys.stdout.write(f"{where}\n{colored(passage, color=color)}\n")
-    left = [places(each) for each in outcomes] if check else []
-    sys.stdout.write("".join(left))
     if why:
         sys.stderr.write("".join(map(reasons, outcomes)))
     if report is not None:
@@ -164,9 +175,7 @@ def _told(outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None
     failed = any(each.error for each in outcomes)
     if failed or len(outcomes) > 1 or check or sys.stderr.isatty() or any(each.notes for each in outcomes):
         sys.stderr.write(summary(outcomes))
-    if failed:
-        return 3
-    return 1 if any(left) else 0
+    return 3 if failed else 0
 
 
 def _stdin(section: RedactSection, *, quiet: bool, watched: bool) -> Outcome:

@@ -26,6 +26,14 @@ WRITTEN: Final[dict[str, Callable[[bytes], str]]] = {
     "base64url": lambda digest: base64.urlsafe_b64encode(digest).decode(),
     "base32": lambda digest: base64.b32encode(digest).decode().lower(),
 }
+_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+ALPHABETS: Final = {
+    "hex": frozenset("0123456789abcdef"),
+    "base64": _LETTERS | {"+", "/"},
+    "base64url": _LETTERS | {"-", "_"},
+    "base32": _LETTERS - {"0", "1", "8", "9"},
+}
+"""Of what is written, in small letters."""
 
 
 class Found(NamedTuple):
@@ -58,7 +66,11 @@ def turned_back(wanted: Set[str], candidates: Iterable[str], salts: Iterable[str
     if len(lengths) != 1 or (cut := lengths.pop()) < SHORTEST:
         return Found({}, "", 0)
     source = iter(islice(candidates, MOST))
-    forms = [(name, form, salt) for salt in salts for name in PLAIN for form in WRITTEN]
+    letters = frozenset("".join(wanted))
+    able = [
+        (name, form) for name in PLAIN for form in WRITTEN if letters <= ALPHABETS[form] and _long(name, form) >= cut
+    ]
+    forms = [(name, form, salt) for salt in salts for name, form in able]
     found: dict[str, str] = {}
     tried = 0
     while len(found) < len(wanted) and (ahead := list(islice(source, TRIALS))):  # takes of what is there each time
@@ -72,14 +84,19 @@ def turned_back(wanted: Set[str], candidates: Iterable[str], salts: Iterable[str
     return Found(found, f"{name}, {form}" + (", salted" if salt else "") if found else "", tried)
 
 
+def _long(name: str, form: str) -> int:
+    """Characters of a whole hash, without padding."""
+    return len(WRITTEN[form](hashlib.new(name, usedforsecurity=False).digest()).rstrip("="))
+
+
 def _hits(wanted: Set[str], candidates: list[str], how: tuple[str, str, str], cut: int) -> dict[str, str]:
     """The hashes that some candidate has, and that candidate."""
     name, form, salt = how
     made, written = getattr(hashlib, name), WRITTEN[form]
-    words = {
-        written(made((salt + text).encode("utf-8", "surrogatepass"), usedforsecurity=False).digest())[
-            :cut
-        ].lower(): text
-        for text in candidates
-    }
-    return {word: words[word] for word in words.keys() & wanted}
+    found: dict[str, str] = {}
+    for text in candidates:
+        digest = made((salt + text).encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+        word = written(digest)[:cut].lower()
+        if word in wanted:
+            found[word] = text
+    return found
