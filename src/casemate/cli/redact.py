@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 import msgspec
 
 from casemate.cli.lines import bars_if
-from casemate.cli.redact_assess import redact_assess
 from casemate.cli.redact_text import as_line, creating, lines, nowhere, output, places, reasons, replacing, summary
 from casemate.core.errors import UsageError
 from casemate.privacy.text.analyzer import Mode
@@ -114,6 +113,8 @@ def redact(
     if assess:
         if jsonl or spans or diff or check or in_place or out:
             raise UsageError("--assess writes no texts", next_step="leave the other options out")
+        from casemate.cli.redact_assess import redact_assess  # noqa: PLC0415  # statistics are slow to load
+
         return redact_assess(given, section, report=report, evidence=evidence, at_most=at_most, seed=seed)
     if evidence is not None or at_most is not None:
         raise UsageError("--evidence and --at-most are about --assess", next_step="give --assess, or leave them out")
