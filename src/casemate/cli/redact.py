@@ -87,7 +87,8 @@ def redact(
         format: of the input, where its name does not tell.
         jsonl: read {"text": ...} a line and write {"text": redacted} a line.
         spans: with the spans, as code points of the original; without --jsonl, the whole text is one line.
-        why: say for each span what found it and what spoke for it: to stderr, or in the spans.
+        why: say for each span what found it and what spoke for it: to stderr, or in the spans; with --assess, which
+            mentions of the sample can still be seen.
         diff: show what was and what is instead of writing the result.
         report: HTML file that shows where something was found.
         reveal: let the report show what was found, too.
@@ -115,7 +116,7 @@ def redact(
             raise UsageError("--assess writes no texts", next_step="leave the other options out")
         from casemate.cli.redact_assess import redact_assess  # noqa: PLC0415  # statistics are slow to load
 
-        return redact_assess(given, section, report=report, evidence=evidence, at_most=at_most, seed=seed)
+        return redact_assess(given, section, report=report, evidence=evidence, at_most=at_most, seed=seed, why=why)
     if evidence is not None or at_most is not None:
         raise UsageError("--evidence and --at-most are about --assess", next_step="give --assess, or leave them out")
     if "-" in given and (len(given) > 1 or in_place or out):

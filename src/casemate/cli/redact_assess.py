@@ -11,16 +11,16 @@ import msgspec
 from casemate.cli.redact_text import replacing
 from casemate.core.errors import UsageError
 from casemate.privacy.text.assess import Assessed, assess, document
-from casemate.privacy.text.labeled import read_labeled
+from casemate.privacy.text.labeled import NEITHER, Labeled, read_labeled
 from casemate.privacy.text.leak_page import leak_page
-from casemate.privacy.text.leaks import Count
+from casemate.privacy.text.leaks import Count, exposed
 from casemate.privacy.text.options import RedactSection
 from casemate.stats import trials_needed
 
 
 def redact_assess(
     paths: list[str], section: RedactSection, *, report: Path | None, evidence: Path | None, at_most: float | None,
-    seed: int,
+    seed: int, why: bool = False,
 ) -> int:  # fmt: skip
     """Assess the redactor of a section on one file; the exit code."""
     if len(paths) != 1 or paths[0] == "-":
@@ -46,9 +46,23 @@ def redact_assess(
                 stream.write(msgspec.json.format(msgspec.json.encode(document(made, path.name))) + b"\n")
             else:
                 stream.write(leak_page(made, path.name).encode("utf-8", "replace"))
+    if why:
+        sys.stderr.write(missed(sample, made))
     code, verdict = judged(made, at_most)
     sys.stdout.write(shown(made) + (f"\n{verdict}\n" if verdict else "") + (f"proof  {proof}\n" if proof else ""))
     return code
+
+
+def missed(sample: Sequence[Labeled], made: Assessed) -> str:
+    """A line for each mention of which something can be seen: where it is in the sample; never the value."""
+    asked = made.leaks.asked
+    lines = [
+        f"document {number}: {one.start}-{one.end} {one.type} is seen\n"
+        for number, (each, done) in enumerate(zip(sample, made.made, strict=True), 1)
+        for one in (each.spans[at] for at in exposed(each, done))
+        if one.type not in NEITHER and (not asked or one.type in asked)
+    ]
+    return "".join(lines)
 
 
 def judged(made: Assessed, at_most: float | None) -> tuple[int, str]:

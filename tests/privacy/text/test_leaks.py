@@ -167,7 +167,10 @@ def test_from_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(verify) == 0
     assert run([*words, "0.01"]) == 2  # too few to tell
-    assert run([*words, "0.01", "--operator", "keep"]) == 1
+    capsys.readouterr()
+    assert run([*words, "0.01", "--operator", "keep", "--why"]) == 1
+    said = capsys.readouterr().err
+    assert (said.count("\n"), said.splitlines()[79]) == (80, "document 80: 5-20 EMAIL_ADDRESS is seen")
     assert run(["redact", str(sample), "--evidence", str(proof)]) == 3
     assert run([*words[:-1], "--in-place"]) == 3
     report = tmp_path / "r.html"
