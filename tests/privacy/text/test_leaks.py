@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 
 import jsonschema
 import numpy as np
@@ -14,6 +15,7 @@ from casemate.core.errors import UsageError
 from casemate.privacy.text.analyzer import Analyzer
 from casemate.privacy.text.assess import assess, leaks_schema
 from casemate.privacy.text.attacks import dictionary, frequency, readable, remaining
+from casemate.privacy.text.attacks.frequency import guess
 from casemate.privacy.text.choice import keep
 from casemate.privacy.text.labeled import Labeled, Mention, read_labeled
 from casemate.privacy.text.leaks import leaks
@@ -110,6 +112,27 @@ def test_frequencies_tell_what_pseudonyms_stand_for_unless_they_begin_anew():
     assert anew.after.rate.value < 0.5
     assert "not tried" not in same.note
     assert frequency(sample[:5], by_hand(sample[:5])).skipped
+
+
+def test_company_tells_what_frequency_does_not():
+    rng = np.random.default_rng(0)
+    weight = np.triu(rng.pareto(1.0, (20, 20)), 1)
+    pairs, weight = np.argwhere(weight), weight[weight > 0] / weight.sum()
+
+    def documents(letter):
+        return [Counter(f"{letter}{each}" for each in pairs[at]) for at in rng.choice(len(pairs), 1500, p=weight)]
+
+    seen, known = documents("p"), documents("v")
+    found = guess(seen, known, np.random.default_rng(1))
+    right = sum(found[f"p{each}"] == f"v{each}" for each in range(20))
+    alone = guess(_alone(seen), _alone(known), np.random.default_rng(1))
+    by_rank = sum(alone.get(f"p{each}") == f"v{each}" for each in range(20))
+    assert right > by_rank + 4
+
+
+def _alone(documents):
+    """The same words, each in a document of its own: only frequencies are left."""
+    return [Counter([word]) for each in documents for word in each]
 
 
 def test_what_was_missed_is_read_in_every_spelling():
