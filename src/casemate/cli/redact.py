@@ -131,7 +131,7 @@ def redact(
     shown = why or diff or report is not None
     found = False
 
-    def told(outcome: Outcome) -> Outcome:
+    def seen(outcome: Outcome) -> Outcome:
         """List what is found at once, and keep texts only for what is shown at the end."""
         nonlocal found
         if check and (listed := places(outcome)):
@@ -140,7 +140,7 @@ def redact(
         return outcome if shown else msgspec.structs.replace(outcome, passages=())
 
     if given == ["-"]:
-        outcomes = [told(_stdin(section, quiet=check or diff, watched=shown or check))]
+        outcomes = [seen(_stdin(section, quiet=check or diff, watched=shown or check))]
     else:
         documents = _documents(given, out, in_place=in_place)
         if len(documents) > 1 and not (in_place or out or check or diff or report):
@@ -155,7 +155,7 @@ def redact(
             observer.begin(TASK, len(documents))
             outcomes = []
             for each in redact_documents(documents, section, write, workers=count, watched=shown or check):
-                outcomes.append(told(each))
+                outcomes.append(seen(each))
                 observer.advance(TASK)
             observer.end(TASK)
     code = _shown(outcomes, diff=diff, why=why, report=report, reveal=reveal, check=check)

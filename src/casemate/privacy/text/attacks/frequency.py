@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from scipy.optimize import quadratic_assignment
@@ -126,22 +126,20 @@ def _aligned(theirs: np.ndarray, ours: np.ndarray, rng: np.random.Generator) -> 
     """
     roots = np.sqrt(theirs), np.sqrt(ours)
     ranks = np.arange(len(ours))
-    smooth = {"P0": 0.5 * np.eye(len(ours)) + 0.5 / len(ours), "maxiter": 30}
-    led = _assigned(*roots, "faq", smooth, rng)
+    smooth = 0.5 * np.eye(len(ours)) + 0.5 / len(ours)
+    led = quadratic_assignment(
+        *roots, method="faq", options={"maximize": True, "P0": smooth, "maxiter": 30, "rng": rng}
+    ).col_ind
     starts = _exchanged(theirs, ours, ranks, rng), led
     ends = [_exchanged(*roots, start, rng) for start in starts]
     return max(ends, key=lambda end: float((roots[0] * roots[1][np.ix_(end, end)]).sum()))
 
 
 def _exchanged(theirs: np.ndarray, ours: np.ndarray, start: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    guess = np.column_stack([np.arange(len(start)), start])
-    return _assigned(theirs, ours, "2opt", {"partial_guess": guess}, rng)
-
-
-def _assigned(
-    theirs: np.ndarray, ours: np.ndarray, method: str, options: Mapping[str, Any], rng: np.random.Generator
-) -> np.ndarray:
-    made = quadratic_assignment(theirs, ours, method=method, options={"maximize": True, "rng": rng, **options})
+    pairs = np.column_stack([np.arange(len(start)), start])
+    made = quadratic_assignment(
+        theirs, ours, method="2opt", options={"maximize": True, "partial_guess": pairs, "rng": rng}
+    )
     return np.asarray(made.col_ind)
 
 
