@@ -21,6 +21,8 @@ from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
 from casemate.privacy.tables.document import anonymize_schema
 from casemate.privacy.tables.options import AnonymizeSection
+from casemate.privacy.text.assess import leaks_schema
+from casemate.privacy.text.options import RedactSection
 from casemate.threats.supply_chain.options import ScanSection
 from casemate.threats.supply_chain.output.schemas import diff_schema, scan_schema
 
@@ -37,6 +39,7 @@ SECTIONS = (
     ("[[defense]]", config.DefenseSection),
     ("[scan]", ScanSection),
     ("[anonymize]", AnonymizeSection),
+    ("[redact]", RedactSection),
 )
 
 
@@ -50,6 +53,7 @@ def pages() -> dict[str, str]:
         "results.schema.json": msgspec.json.format(results_schema()).decode() + "\n",
         "scan.schema.json": msgspec.json.format(scan_schema()).decode() + "\n",
         "anonymize.schema.json": msgspec.json.format(anonymize_schema()).decode() + "\n",
+        "leaks.schema.json": msgspec.json.format(leaks_schema()).decode() + "\n",
         "synthetic.schema.json": msgspec.json.format(synthetic_schema()).decode() + "\n",
         "scan-diff.schema.json": msgspec.json.format(diff_schema()).decode() + "\n",
     }

@@ -16,6 +16,7 @@ from casemate.core.policy import Policy, Tolerance
 from casemate.data.schema import Column
 from casemate.privacy.tables.options import AnonymizeSection
 from casemate.privacy.tables.purpose.section import PurposeSection
+from casemate.privacy.text.options import RedactSection
 from casemate.threats.supply_chain.options import ScanSection
 
 
@@ -120,6 +121,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     defense: tuple[DefenseSection, ...] = ()
     scan: ScanSection = ScanSection()
     anonymize: AnonymizeSection = AnonymizeSection()
+    redact: RedactSection = RedactSection()
     purpose: PurposeSection = PurposeSection()
     folder: str = "."
 
@@ -207,6 +209,7 @@ def _sections() -> tuple[type[msgspec.Struct], ...]:
         DefenseSection,
         ScanSection,
         AnonymizeSection,
+        RedactSection,
         PurposeSection,
         Policy,
         Tolerance,

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
@@ -28,6 +29,7 @@ from casemate.privacy.erasure.sharded import ShardedClassifier
 from casemate.privacy.erasure.subjects import SIZE, SubjectKey
 from casemate.privacy.tables.audited import handed_out
 from casemate.privacy.tables.declared import LINKAGE
+from casemate.privacy.text.declared import LEAKS
 from casemate.targets.answers import AnswerPolicy
 from casemate.targets.checks import check_determinism
 from casemate.targets.network import Network, network_classifier
@@ -98,6 +100,7 @@ def open_engagements(config: Config, observer: Observer, home: Path | None = Non
             options={
                 **config.assess,
                 LINKAGE.id: tables,
+                LEAKS.id: {"redact": msgspec.to_builtins(config.redact.beside(Path(config.folder)))},
                 "casemate": {"sha256": _identity(loads[model.name], networks.get(model.name))},
             },
             handed_out=released,

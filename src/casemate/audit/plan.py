@@ -20,6 +20,7 @@ from casemate.audit.registry import registry
 from casemate.core.declarations import AssessmentSpec
 from casemate.core.digests import Digest
 from casemate.core.policy import Policy, Tolerance
+from casemate.privacy.text.declared import LEAKS
 from casemate.training.engagement import Assessment, Engagement
 
 IDENTITY = "casemate"
@@ -173,13 +174,20 @@ def make_plan(config: Config, engagements: Mapping[str, Engagement], scopes: Seq
         policy=with_promises(config.policy, scopes),
         subjects={name: identity(engagement) for name, engagement in engagements.items()},
         data={data.name: data.digest.hex for e in engagements.values() for data in (e.members, e.nonmembers)}
-        | {e.handed_out.path.name: e.handed_out.sha256 for e in engagements.values() if e.handed_out},
+        | {e.handed_out.path.name: e.handed_out.sha256 for e in engagements.values() if e.handed_out}
+        | _texts(config, scopes),
         assessments=tuple(each.item for each in scopes),
         options=dict(config.assess),
         seed=config.audit.seed,
         effort=config.audit.effort,
         environment=environment(),
     )
+
+
+def _texts(config: Config, scopes: Sequence[Scope]) -> dict[str, str]:
+    """The labeled texts that some assessment reads, by name."""
+    read = any(each.spec.id == LEAKS.id and not each.not_applicable for each in scopes)
+    return {config.redact.sample: Digest.of_file(config.path(config.redact.sample)).hex} if read else {}
 
 
 def with_promises(policy: Policy, scopes: Sequence[Scope]) -> Policy:

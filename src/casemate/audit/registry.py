@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import casemate.privacy.dp.declarations as private
 import casemate.privacy.tables.declarations as tables
+import casemate.privacy.text.declarations as text
 import casemate.quality.declarations as quality
 import casemate.threats.evasion.declarations as evasion
 import casemate.threats.extraction.declarations as extraction
@@ -33,6 +34,7 @@ BUILT_IN: tuple[ModuleType, ...] = (
     supply_chain,
     private,
     tables,
+    text,
 )
 
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import msgspec
+
 from casemate.cli.lines import bars_if
-from casemate.cli.redact_text import as_line, creating, lines, nowhere, output, reasons, replacing, summary
+from casemate.cli.redact_text import as_line, creating, lines, nowhere, output, places, reasons, replacing, summary
 from casemate.core.errors import UsageError
 from casemate.privacy.text.analyzer import Mode
 from casemate.privacy.text.editor import Editor, Passage
@@ -36,6 +38,7 @@ def redact(
     operator: list[str] | None = None,
     threshold: float | None = None,
     recognizers: list[str] | None = None,
+    corrections: list[str] | None = None,
     format: Format | None = None,
     jsonl: bool = False,
     spans: bool = False,
@@ -47,6 +50,10 @@ def redact(
     in_place: bool = False,
     check: bool = False,
     streaming: bool = False,
+    assess: bool = False,
+    at_most: float | None = None,
+    evidence: Path | None = None,
+    seed: int = 0,
     workers: int | None = None,
     config: Path | None = None,
 ) -> int:
@@ -65,6 +72,7 @@ def redact(
       casemate redact chat.json --operator mask --operator PERSON=label
       casemate redact app.log --diff
       casemate redact tickets/ --check --report found.html
+      casemate redact labeled.jsonl --assess --report leaks.html --evidence proof/
       casemate redact --jsonl --spans < texts.jsonl > redacted.jsonl
       tail -f app.log | casemate redact --streaming
 
@@ -72,31 +80,50 @@ def redact(
         paths: files and folders; standard input if none.
         mode: fast (expressions and checksums), balanced (names too), accurate (a transformer reads everything).
         language: of the texts, as ISO 639-1 code (may be given several times); all if none.
-        type: look only for this type, such as PERSON (may be given several times).
+        type: look only for this type, such as PERSON, or for all that are direct, quasi, special or secret (may be
+            given several times).
         operator: what stands in the place: label, mask, redact, keep, number, generalize; or with a secret, that
             secret_file or CASEMATE_SECRET_FILE names, pseudonym, surrogate, fpe; for one type as PERSON=mask.
         threshold: least score of what is replaced (0.5).
         recognizers: TOML file with recognizers of your own (may be given several times).
+        corrections: TOML file of what you know better: words that are nobody's, and words that are somebody's (may be
+            given several times).
         format: of the input, where its name does not tell.
         jsonl: read {"text": ...} a line and write {"text": redacted} a line.
         spans: with the spans, as code points of the original; without --jsonl, the whole text is one line.
-        why: say for each span what found it and what spoke for it: to stderr, or in the spans.
+        why: say for each span what found it and what spoke for it: to stderr, or in the spans; with --assess, which
+            mentions of the sample can still be seen.
         diff: show what was and what is instead of writing the result.
         report: HTML file that shows where something was found.
         reveal: let the report show what was found, too.
         out: folder for the results, with the names that they have.
         in_place: replace the files; of PDF and Word, a text is written beside them.
-        check: write nothing; exit code 1 if something is found.
+        check: write nothing; say where something is found, FILE:LINE:COLUMN: TYPE, and exit with 1 then. A line that
+            says casemate:allow is left out.
+        assess: of a file with labeled texts, {"text": ..., "spans": [{"start", "end", "type"}]} a line, measure what
+            leaks, and attack the result; the report is HTML, or JSON if it is called so.
+        at_most: share of what is marked that may leak, with --assess; decided on the bound: exit code 1 if more does,
+            2 if the sample is too small to tell.
+        evidence: folder for a signed ledger of --assess.
+        seed: of the attacks of --assess.
         streaming: redact standard input as it comes; the last few hundred letters wait for what comes next.
         workers: processes; as many as there are processors for folders, unless given.
         config: a casemate.toml whose section [redact] says how to redact.
     """
     told: dict[str, Any] = {
         "mode": mode, "language": language, "type": type, "operator": operator, "threshold": threshold,
-        "recognizers": recognizers, "workers": workers, "format": format,
+        "recognizers": recognizers, "corrections": corrections, "workers": workers, "format": format,
     }  # fmt: skip
     section = read_options(config, told)
     given = paths or ["-"]
+    if assess:
+        if jsonl or spans or diff or check or in_place or out:
+            raise UsageError("--assess writes no texts", next_step="leave the other options out")
+        from casemate.cli.redact_assess import redact_assess  # noqa: PLC0415  # statistics are slow to load
+
+        return redact_assess(given, section, report=report, evidence=evidence, at_most=at_most, seed=seed, why=why)
+    if evidence is not None or at_most is not None:
+        raise UsageError("--evidence and --at-most are about --assess", next_step="give --assess, or leave them out")
     if "-" in given and (len(given) > 1 or in_place or out):
         raise UsageError("standard input goes to standard output", next_step="give files, or leave --out out")
     if sum((in_place, out is not None, check, diff)) > 1:
@@ -111,9 +138,19 @@ def redact(
             raise UsageError("--jsonl and --spans go to standard output", next_step="leave the other options out")
         _contract(given, section, jsonl=jsonl, spans=spans, why=why)
         return 0
-    watched = why or diff or report is not None
+    shown = why or diff or report is not None
+    found = False
+
+    def seen(outcome: Outcome) -> Outcome:
+        """List what is found at once, and keep texts only for what is shown at the end."""
+        nonlocal found
+        if check and (listed := places(outcome)):
+            found = True
+            sys.stdout.write(listed)
+        return outcome if shown else msgspec.structs.replace(outcome, passages=())
+
     if given == ["-"]:
-        outcomes = [_stdin(section, quiet=check or diff, watched=watched)]
+        outcomes = [seen(_stdin(section, quiet=check or diff, watched=shown or check))]
     else:
         documents = _documents(given, out, in_place=in_place)
         if len(documents) > 1 and not (in_place or out or check or diff or report):
@@ -127,14 +164,15 @@ def redact(
         with bars_if(len(documents) > 8) as observer:
             observer.begin(TASK, len(documents))
             outcomes = []
-            for each in redact_documents(documents, section, write, workers=count, watched=watched):
-                outcomes.append(each)
+            for each in redact_documents(documents, section, write, workers=count, watched=shown or check):
+                outcomes.append(seen(each))
                 observer.advance(TASK)
             observer.end(TASK)
-    return _told(outcomes, diff=diff, why=why, report=report, reveal=reveal, check=check)
+    code = _shown(outcomes, diff=diff, why=why, report=report, reveal=reveal, check=check)
+    return code or int(found)
 
 
-def _told(outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None, reveal: bool, check: bool) -> int:
+def _shown(outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None, reveal: bool, check: bool) -> int:
     if diff:
         color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         for each in outcomes:
@@ -149,9 +187,7 @@ def _told(outcomes: list[Outcome], *, diff: bool, why: bool, report: Path | None
     failed = any(each.error for each in outcomes)
     if failed or len(outcomes) > 1 or check or sys.stderr.isatty() or any(each.notes for each in outcomes):
         sys.stderr.write(summary(outcomes))
-    if failed:
-        return 3
-    return 1 if check and any(each.counts for each in outcomes) else 0
+    return 3 if failed else 0
 
 
 def _stdin(section: RedactSection, *, quiet: bool, watched: bool) -> Outcome:

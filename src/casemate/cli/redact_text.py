@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from casemate.core.errors import StorageError, UsageError
 from casemate.custody.envelope.publish import Draft
@@ -97,6 +97,29 @@ def as_line(made: Redacted, *, spans: bool, why: bool) -> bytes:
 def _span(span: Span, why: bool) -> dict[str, Any]:
     told: dict[str, Any] = {"start": span.start, "end": span.end, "type": span.type, "score": round(span.score, 4)}
     return {**told, "source": span.source, "why": list(span.why)} if why else told
+
+
+ALLOWED: Final = "casemate:allow"
+"""What is on its line is meant to be there."""
+
+
+def places(outcome: Outcome) -> str:
+    """A line a span for editors and hooks: where, of what type, by what; never the value.
+
+    What stands on a line with ``ALLOWED`` is left out.
+    """
+    parts = []
+    for each in outcome.passages:
+        for span in each.made.spans:
+            start, end = each.text.rfind("\n", 0, span.start) + 1, each.text.find("\n", span.start)
+            if ALLOWED in each.text[start : end if end >= 0 else len(each.text)]:
+                continue
+            line = each.line + each.text.count("\n", 0, span.start) if each.line else 0
+            where = f"{line}:{span.start - start + 1}" if line else each.where or "text"
+            parts.append(f"{outcome.name}:{where}: {span.type} ({span.source})\n")
+    kept = sum(len(each.made.spans) for each in outcome.passages)
+    more = sum(outcome.counts.values()) - kept
+    return "".join(parts) + (f"{outcome.name}: and {more} more\n" if more > 0 else "")
 
 
 def reasons(outcome: Outcome) -> str:

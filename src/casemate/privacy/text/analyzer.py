@@ -8,12 +8,15 @@ from typing import Final, Literal, get_args
 
 from casemate.core.errors import UsageError
 from casemate.privacy.text.arbiter import settled
+from casemate.privacy.text.corrections import SOURCE as CORRECTED
+from casemate.privacy.text.corrections import Correction, Corrections
 from casemate.privacy.text.detector import Detector, Structured
 from casemate.privacy.text.names.detector import SOURCES, Names
 from casemate.privacy.text.propagation import propagated
 from casemate.privacy.text.recognizer import Recognizer, built_in, chosen
 from casemate.privacy.text.secrets import SECRET, Secrets
 from casemate.privacy.text.spans import Span
+from casemate.privacy.text.special import Special, special_types
 
 Mode = Literal["fast", "balanced", "accurate"]
 """``fast``: expressions and checksums. ``balanced``: names too, by a linear tagger, and by a transformer where the
@@ -38,6 +41,7 @@ class Analyzer:
             because what is missed is in the open for good, while a place too many costs a word.
         model: folder of the transformer's files; the user's cache if none. Without them ``balanced`` and ``accurate``
             go on with the tagger and say so once.
+        corrections: what a tenant knows better; their types are looked for too.
 
     Raises:
         UsageError: there is no such mode.
@@ -59,6 +63,7 @@ class Analyzer:
         threshold: float = 0.5,
         names: float | None = None,
         model: Path | None = None,
+        corrections: Iterable[Correction] = (),
     ) -> None:
         if mode not in get_args(Mode):
             raise UsageError(f"there is no mode {mode!r}", next_step="use fast, balanced or accurate")
@@ -69,6 +74,11 @@ class Analyzer:
         self.detectors: list[Detector] = [Structured(chosen(given, languages, types), threshold)]
         if SECRET in types or (not types and recognizers is None):
             self.detectors.append(Secrets())
+        if special_types() & self.types:
+            self.detectors.append(Special(self.types, languages))
+        self._corrections = Corrections(corrections)
+        if self._corrections.types:
+            self.detectors.append(self._corrections)
         if mode != "fast":
             self.detectors.append(Names("everywhere" if mode == "accurate" else "unsure", model))
 
@@ -102,12 +112,17 @@ class Analyzer:
         return made
 
     def _settled(self, text: str, found: Iterable[Iterable[Span]], streaming: bool) -> list[Span]:
-        first = settled((each for one in found for each in one if self._wanted(each)), 0.0)
+        first = settled((each for one in found for each in one if self._wanted(each) and self.keeps(text, each)), 0.0)
         if self.mode == "fast":
             return first
-        again = propagated(text, first, forward=streaming)
+        again = [each for each in propagated(text, first, forward=streaming) if self.keeps(text, each)]
         return settled([*first, *again], 0.0) if again else first
+
+    def keeps(self, text: str, span: Span) -> bool:
+        """Whether no correction says that a span is nobody's."""
+        return not self._corrections.lets_go(text, span)
 
     def _wanted(self, span: Span) -> bool:
         least = self.names.get(span.type, self.names["LOCATION"]) if span.source in SOURCES else self.threshold
-        return span.score >= least and (not self.types or span.type in self.types)
+        asked = not self.types or span.type in self.types or span.source == CORRECTED
+        return asked and span.score >= least

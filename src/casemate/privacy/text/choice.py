@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from casemate.core.errors import UsageError
@@ -79,8 +79,15 @@ def operator(name: str, secret: bytes = b"") -> Operator:
     return _PLAIN[name]()
 
 
-def operators(words: tuple[str, ...], secret: bytes = b"") -> tuple[dict[str, Operator], Operator]:
+def operators(
+    words: tuple[str, ...], secret: bytes = b"", own: Container[str] = ()
+) -> tuple[dict[str, Operator], Operator]:
     """By type, and for all other types, from words such as "mask" and "PERSON=redact".
+
+    Args:
+        words: as given.
+        secret: for operators with a key.
+        own: types of the user's own.
 
     Raises:
         UsageError: a type or an operator is unknown, two are for all types, or a secret is missing.
@@ -92,12 +99,33 @@ def operators(words: tuple[str, ...], secret: bytes = b"") -> tuple[dict[str, Op
         name, equals, kind = word.rpartition("=")
         each = made[kind] = made[kind] if kind in made else operator(kind, secret)
         if equals:
-            by_type[known(name)] = each
+            by_type[name if name in own else known(name)] = each
         elif default is None:
             default = each
         else:
             raise UsageError("two operators are for all types", next_step="write one as TYPE=OPERATOR")
     return by_type, default or label
+
+
+def wanted(words: Iterable[str], own: Container[str] = ()) -> tuple[str, ...]:
+    """The types that words name: types, or all that are "direct", "quasi", "special" or "secret".
+
+    Args:
+        words: in any case.
+        own: types of the user's own.
+
+    Raises:
+        UsageError: there is no type of that name.
+
+    Example:
+        >>> wanted(["person", "secret"])
+        ('PERSON', 'SECRET')
+    """
+    found: list[str] = []
+    for word in words:
+        alike = [each.name for each in types().values() if each.relation == word.lower()]
+        found += alike or [word if word in own else known(word)]
+    return tuple(dict.fromkeys(found))
 
 
 def known(name: str) -> str:

@@ -26,11 +26,13 @@ class Passage(msgspec.Struct, frozen=True):
         where: it stands: "$.user.email", "row 3, column email", or "".
         text: as it was.
         made: what became of it.
+        line: of the document in which it begins, from 1; 0 where that is not known.
     """
 
     where: str
     text: str
     made: Redacted
+    line: int = 0
 
 
 class Editor:
@@ -89,19 +91,21 @@ class Editor:
         spans = (each.moved(-len(before)) for each in self.redactor.analyzer.find(before + text))
         return tuple(msgspec.structs.replace(each, start=max(each.start, 0)) for each in spans if each.end > 0)
 
-    def made(self, text: str, spans: Sequence[Span], where: str = "") -> Redacted:
+    def made(self, text: str, spans: Sequence[Span], where: str = "", line: int = 0) -> Redacted:
         """Replace what was found already."""
         made = self.redactor.replace(text, spans)
         if spans:
             self.counts.update(each.type for each in spans)
             if self._watch is not None:
-                self._watch(Passage(where, text, made))
+                self._watch(Passage(where, text, made, line))
         return made
 
     def stream(self, chunks: Iterable[str]) -> Iterator[str]:
         """A text of any length, in pieces; memory does not grow with it."""
+        line = 1
         for text, spans in pieces(chunks, self.redactor.analyzer):
-            yield self.made(text, spans).text
+            yield self.made(text, spans, "", line).text
+            line += text.count("\n")
 
 
 def spoken(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from casemate.core.errors import UsageError
@@ -44,31 +44,57 @@ def redact_frame(
         'mail [EMAIL_ADDRESS]'
     """
     pen = editor or Editor(redactor or Redactor(Analyzer()))
-    library = type(frame).__module__.partition(".")[0]
-    if library not in ("pandas", "polars", "pyarrow") or not hasattr(frame, "columns"):
-        raise UsageError(
-            f"{type(frame).__name__} is no table", next_step="give a frame of pandas or polars, or a table of arrow"
-        )
-    there: list[str] = list(frame.column_names if library == "pyarrow" else frame.columns)
+    library = _library(frame)
     roles = dict(columns or {})
-    missing = [each for each in roles if each not in there]
+    missing = [each for each in roles if each not in _names(frame)]
     if missing:
         raise UsageError(f"there is no column {missing[0][:80]!r}", next_step="name one that is there")
     made = frame.copy(deep=False) if library == "pandas" else frame
-    for at, name in enumerate(there):
+    for at, name in enumerate(_names(frame)):
         if roles.get(name) == KEEP:
             continue
-        old = frame.iloc[:, at] if library == "pandas" else frame[name]
-        values = old.tolist() if library == "pandas" else old.to_list() if library == "polars" else old.to_pylist()
-        new = redacted_column(values, str(name), pen, roles.get(name, ""))
+        old = _column(frame, at)
+        new = redacted_column(_values(old), str(name), pen, roles.get(name, ""))
         if new is not None:
             made = _PUT[library](made, at, name, old, new)
     return made
 
 
+def columns_of(frame: Any) -> Iterator[tuple[str, list[Any]]]:
+    """Names and values of the columns of a table.
+
+    Raises:
+        UsageError: this is no table.
+    """
+    for at, name in enumerate(_names(frame)):
+        yield str(name), _values(_column(frame, at))
+
+
+def _library(frame: Any) -> str:
+    library = type(frame).__module__.partition(".")[0]
+    if library not in ("pandas", "polars", "pyarrow") or not hasattr(frame, "columns"):
+        raise UsageError(
+            f"{type(frame).__name__} is no table", next_step="give a frame of pandas or polars, or a table of arrow"
+        )
+    return library
+
+
+def _names(frame: Any) -> list[Any]:
+    return list(frame.column_names if _library(frame) == "pyarrow" else frame.columns)
+
+
+def _column(frame: Any, at: int) -> Any:
+    return frame.iloc[:, at] if _library(frame) == "pandas" else frame[_names(frame)[at]]
+
+
+def _values(column: Any) -> list[Any]:
+    way = next(each for each in ("to_pylist", "to_list") if hasattr(column, each))
+    return list(getattr(column, way)())
+
+
 def redacted_column(values: Sequence[Any], name: str, editor: Editor, type: str = "") -> list[Any] | None:
     """The values of a column, or None if nothing was found in it."""
-    kind = type or role((_text(each) for each in values), name, editor)
+    kind = type or role((text_of(each) for each in values), name, editor)
     made = [_value(each, f"row {row}, column {name}", name, editor, kind) for row, each in enumerate(values, 1)]
     if all(new is old for new, old in zip(made, values, strict=True)):
         return None
@@ -77,7 +103,8 @@ def redacted_column(values: Sequence[Any], name: str, editor: Editor, type: str 
     return made
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """What a cell says, if it is text or a whole number; "" otherwise."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 

@@ -14,7 +14,8 @@ import msgspec
 from casemate.core.errors import UsageError
 from casemate.keys.files import LIMIT, open_private_file
 from casemate.privacy.text.analyzer import Analyzer, Mode
-from casemate.privacy.text.choice import known, operators
+from casemate.privacy.text.choice import operators, wanted
+from casemate.privacy.text.corrections import Correction, read_corrections
 from casemate.privacy.text.recognizer import Recognizer, built_in, parse
 from casemate.privacy.text.redactor import Redactor
 
@@ -27,13 +28,15 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         mode: how hard to look: "fast", "balanced" or "accurate".
         language: of the texts, as ISO 639-1 codes; all if none.
-        type: that are looked for; all if none.
+        type: that are looked for, or all that are "direct", "quasi", "special" or "secret"; all if none.
         operator: what stands in the place, as "label", or as "PERSON=mask" for one type.
         secret_file: for "pseudonym", "surrogate" and "fpe": at least 16 random bytes that only you can read (0600).
         threshold: least score of what is replaced, 0 to 1.
         recognizers: TOML files with recognizers of your own.
+        corrections: TOML files of what a tenant knows better: words that are nobody's, and words that are somebody's.
         workers: processes; 0 for as many as there are processors.
         format: of the input: "auto" tells it by the file's name.
+        sample: labeled texts on which an audit measures what leaks (see `casemate.privacy.text.labeled`).
     """
 
     mode: Mode = "balanced"
@@ -43,8 +46,21 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     secret_file: str = ""
     threshold: float = 0.5
     recognizers: tuple[str, ...] = ()
+    corrections: tuple[str, ...] = ()
     workers: int = 0
     format: Format = "auto"
+    sample: str = ""
+
+    def beside(self, folder: Path) -> RedactSection:
+        """The same with paths that start at a folder."""
+
+        def there(path: str) -> str:
+            return str(folder / Path(path).expanduser()) if path else ""
+
+        return msgspec.structs.replace(
+            self, recognizers=tuple(map(there, self.recognizers)), corrections=tuple(map(there, self.corrections)),
+            secret_file=there(self.secret_file), sample=there(self.sample),
+        )  # fmt: skip
 
     def redactor(self) -> Redactor:
         """What this section asks for.
@@ -53,10 +69,12 @@ class RedactSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             UsageError: a type or an operator is unknown, or a file of recognizers or the secret cannot be read.
         """
         mine = [each for path in self.recognizers for each in parse(_text(Path(path)))]
-        types = [each if each in {one.type for one in mine} else known(each) for each in self.type]
-        by_type, default = operators(self.operator, _secret(self.secret_file))
+        corrections = tuple(each for path in self.corrections for each in read_corrections(Path(path)))
+        own = {one.type for one in mine} | {one.type for one in corrections}
+        types = wanted(self.type, own)
+        by_type, default = operators(self.operator, _secret(self.secret_file), own)
         recognizers = (*built_in(), *mine) if mine else None
-        analyzer = _analyzer(self.mode, self.language, tuple(types), recognizers, self.threshold)
+        analyzer = _analyzer(self.mode, self.language, types, recognizers, self.threshold, corrections)
         return Redactor(analyzer, by_type, default)
 
 
@@ -67,9 +85,12 @@ def _analyzer(
     types: tuple[str, ...],
     recognizers: tuple[Recognizer, ...] | None,
     threshold: float,
+    corrections: tuple[Correction, ...],
 ) -> Analyzer:
     """One for all documents of a process: compiling its expressions takes seconds."""
-    return Analyzer(mode, languages=languages, types=types, recognizers=recognizers, threshold=threshold)
+    return Analyzer(
+        mode, languages=languages, types=types, recognizers=recognizers, threshold=threshold, corrections=corrections
+    )
 
 
 def read_options(
@@ -115,11 +136,12 @@ def _section(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file.name} cannot be read", cause=str(error)[:300], next_step="mend the file") from error
     if not isinstance(found, dict):
         raise UsageError(f"{file.name}: redact is no section", next_step="write it as [redact]")
-    if isinstance(found.get("recognizers"), list):
-        found["recognizers"] = [str(file.parent / str(each)) for each in found["recognizers"]]
-    if isinstance(found.get("secret_file"), str) and found["secret_file"]:
-        found["secret_file"] = str(file.parent / found["secret_file"])
-    return found
+    try:
+        section = msgspec.convert(found, RedactSection)
+    except msgspec.ValidationError:
+        return found  # what is wrong with it is said with the options
+    there = msgspec.to_builtins(section.beside(file.parent))
+    return {name: there[name] for name in found}
 
 
 def _secret(path: str) -> bytes:

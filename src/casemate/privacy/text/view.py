@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from casemate.privacy.text.editor import Passage
@@ -24,14 +26,16 @@ background:var(--paper);font:16px/1.55 system-ui,sans-serif}
 h1{font-size:1.5rem;margin:0 0 .25rem}h2{font-size:1.05rem;margin:2rem 0 .5rem;overflow-wrap:anywhere}
 p{margin:.25rem 0;color:var(--soft)}table{border-collapse:collapse;margin:1rem 0}
 th,td{text-align:left;padding:.3rem 1.25rem .3rem 0;border-bottom:1px solid var(--line);font-weight:400}
-td.n{text-align:right;font-variant-numeric:tabular-nums}th{color:var(--soft)}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}th{color:var(--soft)}
 figure{margin:.5rem 0;padding:.6rem .8rem;background:var(--card);border:1px solid var(--line);border-radius:.4rem}
-figcaption{font-size:.8rem;color:var(--soft)}pre{margin:0;font:14px/1.7 ui-monospace,monospace;white-space:pre-wrap;
+figure table{margin:0}figure tr:last-child>*{border-bottom:0}figure th{font-size:.85rem;width:14rem;
+vertical-align:top;overflow-wrap:anywhere}pre{margin:0;font:14px/1.7 ui-monospace,monospace;white-space:pre-wrap;
 overflow-wrap:anywhere;unicode-bidi:plaintext}
 mark{color:inherit;border-radius:.25rem;padding:.1rem .25rem}mark small{color:inherit;
 opacity:.8;font-size:.75em;padding-left:.4em}
 del{opacity:.75}.direct{background:var(--direct)}.quasi{background:var(--quasi)}.special{background:var(--special)}
 .secret{background:var(--secret)}
+table.wide{width:100%}td.first{width:40%}.none{background:none;padding-left:0}.back{fill:var(--line)}.bar{fill:var(--soft)}.line{fill:var(--ink)}svg{vertical-align:middle}
 @media print{body{max-width:none}figure{break-inside:avoid}}
 """
 _RELATIONS: Final = {
@@ -49,33 +53,47 @@ def page(outcomes: Iterable[Outcome], *, reveal: bool = False) -> str:
         outcomes: of documents, with their passages.
         reveal: whether what was found is shown too; without, the page holds nothing that the result does not.
     """
-    told = [each for each in outcomes if each.counts or each.notes or each.error]
-    counts: dict[str, int] = {}
-    for each in told:
-        for name, count in each.counts.items():
-            counts[name] = counts.get(name, 0) + count
+    given = list(outcomes)
+    counts = sum((Counter(each.counts) for each in given), Counter[str]())
     rows = "".join(
-        f'<tr><td><mark class="{relation(name)}">{name}</mark></td><td class="n">{count}</td>'
+        f'<tr><td><mark class="{relation(name)}">{html.escape(name)}</mark></td><td class="n">{count:,}</td>'
         f"<td>{html.escape(_RELATIONS[relation(name)])}</td></tr>"
-        for name, count in sorted(counts.items(), key=lambda pair: -pair[1])
+        for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     )
     said = (
         "This page shows what was found: it is as confidential as the documents."
         if reveal
         else "What was found is not on this page; what stands in its place is."
     )
-    table = (
-        f"<table><tr><th>type</th><th>found</th><th>which</th></tr>{rows}</table>"
-        if rows
-        else "<p>Nothing was found.</p>"
+    table = f"<table><tr><th>type</th><th class=n>found</th><th>which</th></tr>{rows}</table>" if rows else ""
+    body = "".join(_document(each, reveal) for each in given if each.counts)
+    return framed("Redaction", f"<p>{_summary(given)} {said}</p>{table}{_unread(given)}{body}")
+
+
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    unread, found = sum(bool(each.error) for each in outcomes), sum(bool(each.counts) for each in outcomes)
+    many = f"{len(outcomes):,} documents" if len(outcomes) != 1 else "1 document"
+    return f"{many}: something was found in {found:,}, {unread:,} could not be read."
+
+
+def _unread(outcomes: Sequence[Outcome]) -> str:
+    """What was not read, or not all of it, and why."""
+    rows = "".join(
+        f"<tr><td>{_safe(each.name)}</td><td>{'<b>not read</b>: ' if each.error else ''}{_safe(said)}</td></tr>"
+        for each in outcomes
+        for said in (each.error, *each.notes)
+        if said
     )
-    body = "".join(_document(each, reveal) for each in told)
+    return f"<h2>What was not read, and why</h2><table class=wide>{rows}</table>" if rows else ""
+
+
+def framed(title: str, body: str) -> str:
+    """A page of its own, around what stands in it."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         'content="width=device-width,initial-scale=1"><meta http-equiv="Content-Security-Policy" '
-        f"content=\"default-src 'none';style-src 'unsafe-inline'\"><title>casemate redact</title>"
-        f"<style>{_STYLE}</style>"
-        f"</head><body><h1>Redaction</h1><p>{said}</p>{table}{body}</body></html>\n"
+        f"content=\"default-src 'none';style-src 'unsafe-inline'\"><title>casemate redact: {title}</title>"
+        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{body}</body></html>\n"
     )
 
 
@@ -85,16 +103,20 @@ def relation(name: str) -> str:
 
 
 def _document(outcome: Outcome, reveal: bool) -> str:
-    notes = "".join(f"<p>{html.escape(each)}</p>" for each in (outcome.error, *outcome.notes) if each)
-    shown = "".join(
-        f"<figure>{f'<figcaption>{_safe(each.where)}</figcaption>' if each.where else ''}"
-        f"<pre>{_passage(each, reveal)}</pre></figure>"
-        for each in outcome.passages
-    )
+    shown = ""
+    for placed, some in itertools.groupby(outcome.passages, lambda each: bool(each.where)):
+        if placed:
+            cells = (
+                f"<tr><th>{_safe(each.where)}</th><td><pre>{_passage(each, reveal)}</pre></td></tr>" for each in some
+            )
+            shown += f"<figure><table class=wide>{''.join(cells)}</table></figure>"
+        else:
+            shown += "".join(f"<figure><pre>{_passage(each, reveal)}</pre></figure>" for each in some)
     kept = sum(len(each.made.spans) for each in outcome.passages)
     more = sum(outcome.counts.values()) - kept
-    rest = f"<p>and {more} more</p>" if outcome.passages and more > 0 else ""
-    return f"<h2>{_safe(outcome.name)}</h2>{notes}{shown}{rest}"
+    rest = f"<p>and {more:,} more</p>" if outcome.passages and more > 0 else ""
+    kinds = ", ".join(f"{count:,} {name}" for name, count in Counter(outcome.counts).most_common())
+    return f"<h2>{_safe(outcome.name)}</h2><p>{html.escape(kinds)}</p>{shown}{rest}"
 
 
 def _passage(passage: Passage, reveal: bool) -> str:

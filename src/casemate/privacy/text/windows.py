@@ -133,7 +133,8 @@ class Windows:
 
     def _spans(self, window: str, start: int) -> list[Span]:
         found = self._analyzer.find(window, streaming=True)
-        more = list(self._known.find(window, start)) if self._known is not None else []
+        again = self._known.find(window, start) if self._known is not None else ()
+        more = [each for each in again if self._analyzer.keeps(window, each)]
         if self._reserved is not None:
             more += self._reserved(window)
         return settled([*found, *more], 0.0) if more else found

@@ -1,13 +1,24 @@
-"""PDF and Word: their text, redacted; what is written is text, because layers below a black box can be read."""
+"""PDF and Word: their text, redacted; what is written is text, because layers below a black box can be read.
+
+Whatever is not text on a page (deleted words, targets of links, properties, pictures) is not written at all.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from casemate.core.errors import CasemateError, UnreadableError
 from casemate.core.optional import require
 from casemate.privacy.text.editor import Editor
+from casemate.privacy.text.formats.word import word_texts
+
+MOST_PAGES: Final = 20_000
+MOST_TEXT: Final = 1 << 28
+"""Code points of one document."""
+SAME_LINE: Final = 2.0
+"""Points by which the base lines of two fragments of one line differ at most."""
 
 
 def rewrite_pdf(source: BinaryIO, goal: BinaryIO, editor: Editor) -> None:
@@ -16,25 +27,30 @@ def rewrite_pdf(source: BinaryIO, goal: BinaryIO, editor: Editor) -> None:
 
 
 def rewrite_docx(source: BinaryIO, goal: BinaryIO, editor: Editor) -> None:
-    """The redacted text of a Word document: paragraphs, tables, headers and footers."""
-    _write(docx_texts(source), goal, editor)
+    """The redacted text of a Word document: see `casemate.privacy.text.formats.word`."""
+    _write(word_texts(source, editor), goal, editor)
 
 
 def pdf_pages(source: BinaryIO, editor: Editor) -> Iterator[str]:
-    """The text of each page.
+    """The text of each page, with its annotations and the values of its forms.
 
     Raises:
-        UnreadableError: it is no PDF, or encrypted.
+        UnreadableError: it is no PDF, encrypted, or far larger than documents are.
         MissingPartError: pypdf is not installed.
     """
     reader: Any = require("pypdf", extra="documents")
     try:
         pages = reader.PdfReader(source).pages
+        if len(pages) > MOST_PAGES:
+            raise UnreadableError(
+                f"{len(pages):,} pages are too many", cause=f"at most {MOST_PAGES:,} are read", next_step="split it"
+            )
         for number in range(len(pages)):
-            text = pages[number].extract_text()
+            text = _page(pages[number])
             if not text.strip():
                 editor.notes.append(f"page {number + 1} has no text: what a picture shows is not seen")
             yield text + "\n"
+            yield from (each + "\n" for each in _annotations(pages[number]))
     except CasemateError:
         raise
     except Exception as error:  # pypdf raises whatever its parsers run into
@@ -43,34 +59,45 @@ def pdf_pages(source: BinaryIO, editor: Editor) -> Iterator[str]:
         ) from error
 
 
-def docx_texts(source: BinaryIO) -> Iterator[str]:
-    """The text of each paragraph and row.
+def _page(page: Any) -> str:
+    """Text in the order in which it was drawn, which is that of reading; or else in the order of places on the page.
 
-    Raises:
-        UnreadableError: it is no Word document.
-        MissingPartError: python-docx is not installed.
+    What is drawn to the left of what was drawn before, on one line, was not drawn in the order of reading: the parts of
+    a number would stand apart.
     """
-    docx: Any = require("docx", extra="documents")
-    try:
-        yield from _paragraphs(docx.Document(source))
-    except CasemateError:
-        raise
-    except Exception as error:  # zip, XML and key errors, whatever is wrong with it
-        raise UnreadableError("this is no Word document", cause=type(error).__name__, next_step="check it") from error
+    reached: dict[int, float] = {}
+    jumbled = False
+
+    def see(text: str, _: Any, matrix: list[float], *__: Any) -> None:
+        nonlocal jumbled
+        if text.strip() and not _right_to_left(text):
+            line, at = round(matrix[5] / SAME_LINE), float(matrix[4])
+            jumbled |= any(at < reached.get(each, at) - SAME_LINE for each in (line - 1, line, line + 1))
+            reached[line] = max(reached.get(line, at), at)
+
+    text = str(page.extract_text(visitor_text=see))
+    return str(page.extract_text(extraction_mode="layout")) if jumbled else text
 
 
-def _paragraphs(document: Any) -> Iterator[str]:
-    margins = [each for section in document.sections for each in (section.header, section.footer)]
-    for holder in (document, *margins):
-        for each in holder.iter_inner_content():
-            rows = getattr(each, "rows", None)
-            if rows is None:
-                yield each.text + "\n"
-            else:
-                for row in rows:
-                    yield "\t".join(cell.text for cell in row.cells) + "\n"
+def _right_to_left(text: str) -> bool:
+    return any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+
+
+def _annotations(page: Any) -> Iterator[str]:
+    for each in page.get("/Annots") or ():
+        note = each.get_object()
+        yield from (str(note[key]) for key in ("/Contents", "/V") if isinstance(note.get(key), str))
 
 
 def _write(texts: Iterator[str], goal: BinaryIO, editor: Editor) -> None:
-    for piece in editor.stream(texts):
+    for piece in editor.stream(_bounded(texts)):
         goal.write(piece.encode("utf-8", "replace"))
+
+
+def _bounded(texts: Iterator[str]) -> Iterator[str]:
+    total = 0
+    for each in texts:
+        total += len(each)
+        if total > MOST_TEXT:
+            raise UnreadableError("this document is too long", cause="it may be made to be", next_step="split it")
+        yield each
