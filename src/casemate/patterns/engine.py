@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from casemate.patterns.backends import backend
+from casemate.patterns.backends import TOGETHER, backend
 from casemate.patterns.normalize import normalize
 from casemate.patterns.pattern import Pattern, pack
 from casemate.patterns.stages import Context, allowed, entropy
@@ -44,6 +44,7 @@ class Scanner:
 
     Args:
         patterns: what to look for.
+        together: expressions that are compiled into one database; see ``backends.TOGETHER``.
 
     Raises:
         MissingPartError: neither hyperscan nor google-re2 is installed.
@@ -55,22 +56,24 @@ class Scanner:
         [('npm-token', 6)]
     """
 
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
+    def __init__(self, patterns: Iterable[Pattern], *, together: int = TOGETHER) -> None:
         self.patterns = tuple(patterns)
-        self._backend = backend(self.patterns)
+        self._backend = backend(self.patterns, together)
 
     @property
     def engine(self) -> str:
         """What runs it, for the report."""
         return self._backend.name
 
-    def places(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+    def places(self, data: bytes, name: str = "") -> Iterator[tuple[int, int, int]]:
         """(number of the pattern, start, stop) of every match of an expression, as it is, in no particular order.
+
+        Patterns that are not for files of this name may be left out.
 
         Raises:
             OverflowError: as ``judged`` does.
         """
-        return self._backend.spans(data)
+        return self._backend.spans(data, name)
 
     def judged(self, data: bytes, name: str = "") -> Iterator[Match]:
         """Every match, with the reason why it does not count where it does not.
@@ -82,7 +85,7 @@ class Scanner:
         Raises:
             OverflowError: the block has far more matches than any text, and is made to be slow.
         """
-        for number, start, stop in self.places(data):
+        for number, start, stop in self.places(data, name):
             pattern = self.patterns[number]
             if pattern.files and name and not name.lower().endswith(pattern.files):
                 continue
@@ -117,7 +120,8 @@ class Scanner:
 @functools.cache
 def secrets_scanner() -> Scanner:
     """The scanner of the pack ``secrets``, compiled at first use (a second or less)."""
-    return Scanner(pack("secrets"))
+    patterns = pack("secrets")
+    return Scanner(patterns, together=len(patterns))
 
 
 def _apart(matches: Iterable[Match]) -> list[Match]:

@@ -45,7 +45,7 @@ _ABOUT = re.compile(
 )
 _DOTTED = re.compile(r"^[A-Za-z_]\w{0,39}(?:(?:\.|::|->)[A-Za-z_]\w{0,39})+$")
 _CODE = re.compile(r"[(){}\[\]<>|]|=>|==|\\[wdsb]|\s")
-_WORDLIKE = re.compile(r"^[^\W\d_]+(?:\d[^\W\d_]+)?(?:[_\-.:/ ][^\W\d_]+(?:\d[^\W\d_]+)?)*\d{0,2}$")
+_WORDLIKE = re.compile(r"^[^\W\d_]+(?:[_\-.:/ ](?:[^\W\d_]+|[A-Za-z]\d[A-Za-z]))*\d{0,2}$")
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _LOCKS = re.compile(
     r"(?:^|/)(?:[\w.-]*\.lock|[\w-]*lock\.(?:json|yaml|yml|toml)|pnpm-lock\.yaml|go\.sum|npm-shrinkwrap\.json|RECORD"

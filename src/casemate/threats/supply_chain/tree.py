@@ -10,27 +10,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 from casemate.core.errors import UnreadableError
 
 MOST_FILES = 500_000
 DEEPEST = 64
+LEAST = 4096
+"""Bytes that are asked for at once at least: a file may have grown since it was listed."""
 _UNSEEN = frozenset({"objects", "lfs", "logs", "index", "hooks", "refs"})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A regular file.
 
     Attributes:
-        path: where it is.
+        place: where it is.
         name: relative to what was given, with slashes; the file's own name where a file was given.
         size: bytes, when it was listed.
     """
 
-    path: Path
+    place: str
     name: str
     size: int
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,43 +72,54 @@ class Walk:
                 next_step="check the path",
             ) from error
         if stat.S_ISREG(about.st_mode):
-            yield Entry(self.root, self.root.name, about.st_size)
+            yield Entry(str(self.root), self.root.name, about.st_size)
             return
         if not stat.S_ISDIR(about.st_mode):
             self.skipped.append(Skipped(self.root.name, "it is no regular file"))
             return
         left = MOST_FILES
-        for entry in self._folder(self.root, "", 0):
+        for entry in self._folder(str(self.root)):
             left -= 1
             if left < 0:
                 self.skipped.append(Skipped(self.root.name, f"there are more than {MOST_FILES} files"))
                 return
             yield entry
 
-    def _folder(self, folder: Path, prefix: str, depth: int) -> Iterator[Entry]:
-        if depth > DEEPEST:
-            self.skipped.append(Skipped(prefix, f"it lies more than {DEEPEST} folders deep"))
-            return
-        try:
-            with os.scandir(folder) as listing:
-                found = sorted(listing, key=lambda each: each.name)
-        except OSError as error:
-            self.skipped.append(Skipped(prefix or folder.name, os.strerror(error.errno or errno.EIO)))
-            return
-        for each in found:
-            name = f"{prefix}{each.name}"
+    def _folder(self, folder: str) -> Iterator[Entry]:
+        """Folder by folder without recursion: trees are deep, and every level of a generator costs every file below it."""
+        stack = [(folder, "", 0, iter(self._listing(folder, "")))]
+        while stack:
+            place, prefix, depth, listing = stack[-1]
+            each = next(listing, None)
+            if each is None:
+                stack.pop()
+                continue
+            name = prefix + each.name
+            in_git = place.endswith("/.git") or place == ".git"
             try:
                 if each.is_symlink():
                     self.skipped.append(Skipped(name, "it is a symbolic link"))
                 elif each.is_dir():
-                    if not (folder.name == ".git" and each.name in _UNSEEN):
-                        yield from self._folder(Path(each.path), f"{name}/", depth + 1)
+                    if in_git and each.name in _UNSEEN:
+                        continue
+                    if depth == DEEPEST:
+                        self.skipped.append(Skipped(f"{name}/", f"it lies more than {DEEPEST} folders deep"))
+                    else:
+                        stack.append((each.path, f"{name}/", depth + 1, iter(self._listing(each.path, f"{name}/"))))
                 elif not each.is_file():
                     self.skipped.append(Skipped(name, "it is no regular file"))
-                elif not (folder.name == ".git" and each.name != "config"):
-                    yield Entry(Path(each.path), name, each.stat().st_size)
+                elif not (in_git and each.name != "config"):
+                    yield Entry(each.path, name, each.stat().st_size)
             except OSError as error:
                 self.skipped.append(Skipped(name, os.strerror(error.errno or errno.EIO)))
+
+    def _listing(self, folder: str, prefix: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as listing:
+                return sorted(listing, key=lambda each: each.name)
+        except OSError as error:
+            self.skipped.append(Skipped(prefix or Path(folder).name, os.strerror(error.errno or errno.EIO)))
+            return []
 
 
 def read(entry: Entry, most: int) -> bytes:
@@ -110,8 +128,15 @@ def read(entry: Entry, most: int) -> bytes:
     Raises:
         OSError: it cannot be opened, or is no regular file any more.
     """
-    with opened(entry) as stream:
-        return stream.read(most)
+    number = _descriptor(entry)
+    try:
+        parts, left = [], most
+        while left > 0 and (part := os.read(number, min(left, max(entry.size + 1, LEAST)))):
+            parts.append(part)
+            left -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+    finally:
+        os.close(number)
 
 
 def digest(entry: Entry, algorithm: str) -> bytes:
@@ -130,8 +155,12 @@ def opened(entry: Entry) -> BufferedReader:
     Raises:
         OSError: it cannot be opened, or is no regular file any more.
     """
-    stream = os.fdopen(os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
+    return os.fdopen(_descriptor(entry), "rb")
+
+
+def _descriptor(entry: Entry) -> int:
+    number = os.open(entry.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    return stream
+    return number
