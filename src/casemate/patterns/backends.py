@@ -89,7 +89,8 @@ class OnePass:
         self._error = hyperscan.ScanTerminated
         self._most = [pattern.most for pattern in patterns]
         expressions = [pattern.expression.encode() for pattern in patterns]
-        self._regex = [*map(_compiler(re2), expressions)]
+        self._expressions, self._compiler = expressions, _compiler(re2)
+        self._regex: dict[int, Regex] = {}
         everywhere = [number for number, pattern in enumerate(patterns) if not pattern.files]
         somewhere = [number for number, pattern in enumerate(patterns) if pattern.files]
         self._databases = [
@@ -121,7 +122,10 @@ class OnePass:
 
     def _confirmed(self, data: bytes, number: int, stops: list[int]) -> Iterator[tuple[int, int, int]]:
         """Every loop moves ``at`` forward, to the end of a match or one byte past its start."""
-        regex, most, real = self._regex[number], self._most[number], set(stops)
+        regex = self._regex.get(number)
+        if regex is None:  # most expressions never match anything, and compiling them all takes longer than a small scan
+            regex = self._regex[number] = self._compiler(self._expressions[number])
+        most, real = self._most[number], set(stops)
         for first, last in _runs(stops, most):
             at = max(0, first - most)
             while at < last and (match := regex.search(data, at, last)) is not None:

@@ -100,7 +100,8 @@ class Scanner:
 
     def bytes(self, data: bytes, name: str = "") -> list[Match]:
         """The matches that count, in order, none overlapping another; offsets are bytes."""
-        return _apart(match for match in self.judged(data, name) if not match.harmless)
+        found = [match for match in self.judged(data, name) if not match.harmless]
+        return _apart(found) if len(found) > 1 else found
 
     def text(self, text: str, name: str = "") -> list[Match]:
         """The matches that count in a text, as it stands and as it reads; offsets are code points of the original.

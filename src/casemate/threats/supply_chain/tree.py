@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +17,8 @@ from casemate.core.errors import UnreadableError
 
 MOST_FILES = 500_000
 DEEPEST = 64
-LEAST = 4096
-"""Bytes that are asked for at once at least: a file may have grown since it was listed."""
+LEAST, READ = 4096, 1 << 20
+"""Bytes that are asked for at once: at least, and when a file is not as long as it was when it was listed."""
 _UNSEEN = frozenset({"objects", "lfs", "logs", "index", "hooks", "refs"})
 
 
@@ -87,39 +88,39 @@ class Walk:
 
     def _folder(self, folder: str) -> Iterator[Entry]:
         """Folder by folder without recursion: trees are deep, and every level of a generator costs every file below it."""
-        stack = [(folder, "", 0, iter(self._listing(folder, "")))]
+        stack = [self._listing(folder, "")]
         while stack:
-            place, prefix, depth, listing = stack[-1]
+            listing, prefix, in_git = stack[-1]
             each = next(listing, None)
             if each is None:
                 stack.pop()
                 continue
             name = prefix + each.name
-            in_git = place.endswith("/.git") or place == ".git"
             try:
-                if each.is_symlink():
+                if each.is_file(follow_symlinks=False):
+                    if not in_git or each.name == "config":
+                        yield Entry(each.path, name, each.stat(follow_symlinks=False).st_size)
+                elif each.is_symlink():
                     self.skipped.append(Skipped(name, "it is a symbolic link"))
                 elif each.is_dir():
-                    if in_git and each.name in _UNSEEN:
-                        continue
-                    if depth == DEEPEST:
+                    if len(stack) > DEEPEST:
                         self.skipped.append(Skipped(f"{name}/", f"it lies more than {DEEPEST} folders deep"))
-                    else:
-                        stack.append((each.path, f"{name}/", depth + 1, iter(self._listing(each.path, f"{name}/"))))
-                elif not each.is_file():
+                    elif not (in_git and each.name in _UNSEEN):
+                        stack.append(self._listing(each.path, f"{name}/"))
+                else:
                     self.skipped.append(Skipped(name, "it is no regular file"))
-                elif not (in_git and each.name != "config"):
-                    yield Entry(each.path, name, each.stat().st_size)
             except OSError as error:
                 self.skipped.append(Skipped(name, os.strerror(error.errno or errno.EIO)))
 
-    def _listing(self, folder: str, prefix: str) -> list[os.DirEntry[str]]:
+    def _listing(self, folder: str, prefix: str) -> tuple[Iterator[os.DirEntry[str]], str, bool]:
+        """What lies in a folder, what its name is from the root on, and whether it is ``.git``."""
+        found: list[os.DirEntry[str]] = []
         try:
             with os.scandir(folder) as listing:
-                return sorted(listing, key=lambda each: each.name)
+                found = sorted(listing, key=attrgetter("name"))
         except OSError as error:
             self.skipped.append(Skipped(prefix or Path(folder).name, os.strerror(error.errno or errno.EIO)))
-            return []
+        return iter(found), prefix, Path(folder).name == ".git"
 
 
 def read(entry: Entry, most: int) -> bytes:
@@ -130,11 +131,14 @@ def read(entry: Entry, most: int) -> bytes:
     """
     number = _descriptor(entry)
     try:
-        parts, left = [], most
-        while left > 0 and (part := os.read(number, min(left, max(entry.size + 1, LEAST)))):
+        data = os.read(number, min(most, max(entry.size + 1, LEAST)))
+        if len(data) == entry.size:
+            return data
+        parts, left = [data], most - len(data)
+        while left > 0 and (part := os.read(number, min(left, READ))):
             parts.append(part)
             left -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
     finally:
         os.close(number)
 
