@@ -1,9 +1,9 @@
 """gitleaks' own true and false examples, read from its Go rule files: never committed, never compiled, never run.
 
-The files lie in ``CASEMATE_BENCH_DATA/secrets/gitleaks`` (``git archive HEAD cmd/generate`` of github.com/gitleaks/gitleaks,
-MIT). Of each rule function only ``tps`` and ``fps`` are evaluated: string literals, ``+``, ``append``, ``fmt.Sprintf`` and
-gitleaks' helpers that draw a string for an expression or put one into the lines of several languages. Rules themselves
-are not read. What is beyond this (loops) is counted as not read.
+The files lie in ``CASEMATE_BENCH_DATA/secrets/gitleaks`` (``git archive HEAD cmd/generate`` of gitleaks' repository,
+MIT). Of each rule function only ``tps`` and ``fps`` are evaluated: string literals, ``+``, ``append``,
+``fmt.Sprintf`` and gitleaks' helpers that draw a string for an expression or put one into the lines of several
+languages. Rules themselves are not read. What is beyond this (loops) is counted as not read.
 """
 
 from __future__ import annotations

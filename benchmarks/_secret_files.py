@@ -1,4 +1,5 @@
-"""Files that secrets lie in, and files that only look like it. Everything is drawn from a seed; nothing was ever issued.
+# ruff: noqa: E501 - files are shown as they are written
+"""Files that secrets lie in, and files that only look like it. Drawn from a seed; nothing was ever issued.
 
 A file with a secret is written as people write it (settings, code, shell history, logs), with other settings around.
 A file without one holds what scanners stumble over: placeholders, references, UUIDs, hashes, lock files, minified code,
@@ -45,7 +46,7 @@ def _env(name: str, secret: str) -> tuple[str, str]:
 
 
 def _yaml(name: str, secret: str) -> tuple[str, str]:
-    body = f"service:\n  name: orders\n  replicas: 3\n  {name.lower()}: \"{secret}\"\n  region: eu-west-1\n"
+    body = f'service:\n  name: orders\n  replicas: 3\n  {name.lower()}: "{secret}"\n  region: eu-west-1\n'
     return "deploy/values.yaml", body
 
 
@@ -73,7 +74,10 @@ def _history(name: str, secret: str) -> tuple[str, str]:
 
 
 def _docker(name: str, secret: str) -> tuple[str, str]:
-    return "Dockerfile", f'FROM python:3.12-slim\nWORKDIR /app\nENV {name}="{secret}"\nCOPY . .\nCMD ["python", "-m", "app"]\n'
+    return (
+        "Dockerfile",
+        f'FROM python:3.12-slim\nWORKDIR /app\nENV {name}="{secret}"\nCOPY . .\nCMD ["python", "-m", "app"]\n',
+    )
 
 
 def _ini(name: str, secret: str) -> tuple[str, str]:

@@ -38,9 +38,10 @@ SEED, DRAWS = 2026, 5
 TREE_BYTES = 220_000_000
 PEER_BYTES = 1_500_000
 REPEATS = 3
-TEXT = frozenset(
-    ".py .pyi .pyx .txt .md .rst .json .js .ts .css .html .h .hpp .c .cpp .cu .toml .cfg .ini .yaml .yml .xml .csv "
-    ".ipynb .sh .r .map .cmake .svg".split()
+TEXT = (
+    ".py", ".pyi", ".pyx", ".txt", ".md", ".rst", ".json", ".js", ".ts", ".css", ".html", ".h", ".hpp", ".c", ".cpp",
+    ".cu", ".toml", ".cfg", ".ini", ".yaml", ".yml", ".xml", ".csv", ".ipynb", ".sh", ".r", ".map", ".cmake", ".svg",
+)  # fmt: skip
 )
 OURS = (
     "import sys; from casemate.threats.supply_chain.secrets.scan import scan_secrets; from collections import Counter; "
@@ -180,8 +181,8 @@ def agreement(mine: dict[str, tuple[int, int]], peer: dict[str, tuple[int, int]]
     more = {kind: (found, peer[kind][0], there) for kind, (found, there) in mine.items() if found != peer[kind][0]}
     better = sum(here > other for here, other, _ in more.values())
     print(
-        f"\nOf {len(mine)} kinds, both sides found equally many secrets of {len(mine) - len(more)}, casemate more of {better}, "
-        f"gitleaks more of {len(more) - better}. Where they differ (casemate, gitleaks, there): "
+        f"\nOf {len(mine)} kinds, both sides found equally many secrets of {len(mine) - len(more)}, casemate more of "
+        f"{better}, gitleaks more of {len(more) - better}. Where they differ (casemate, gitleaks, there): "
         + "; ".join(f"{kind} {here}, {other}, {there}" for kind, (here, other, there) in sorted(more.items()))
         + "."
     )
@@ -204,7 +205,7 @@ def listed(files: Sequence[tuple[str, Written]], told: dict[str, Lines]) -> None
 
 
 def own(binary: Path | None, *, only_development: bool) -> None:
-    """gitleaks' own examples."""
+    """Recall and precision on the examples in gitleaks' rule files."""
     folder = _tables.folder() / "secrets" / "gitleaks"
     if not folder.is_dir():
         print("\nSKIPPED: gitleaks' rule files are not in CASEMATE_BENCH_DATA/secrets/gitleaks.")
@@ -217,9 +218,8 @@ def own(binary: Path | None, *, only_development: bool) -> None:
         if binary is not None:
             told["gitleaks"] = theirs(binary, Path(scratch))
     true = sum(each.true for each in found)
-    print(
-        f"\n### gitleaks' own examples: {true} true, {len(found) - true} false, of {len({each.rule for each in found})} rules\n"
-    )
+    rules = len({each.rule for each in found})
+    print(f"\n### gitleaks' own examples: {true} true, {len(found) - true} false, of {rules} rules\n")
     print("| who | recall (interval over rules) | precision | alarms in false examples |\n|---|---|---|---|")
     by: dict[str, dict[str, tuple[int, int]]] = {}
     for side, lines in told.items():
@@ -324,9 +324,10 @@ def speed(binary: Path | None) -> None:
     print(
         f"\n### Speed and false alarms: {count} text files, {size / 1e6:.1f} MB, of installed packages\n\n"
         f"Distinct files, digest {digest[:16]}; every process starts from nothing; median of {REPEATS}, in turns; "
-        f"detect-secrets once, on {sampled / 1e6:.2f} MB, every so-manieth file.\n"
+        f"detect-secrets once, on {sampled / 1e6:.2f} MB, files at equal distances.\n"
     )
-    print("| who | MB | CPU s | wall s | MB/s of CPU | casemate is | alarms | alarms / MB |\n|---|---|---|---|---|---|---|---|")
+    head = ["who", "MB", "CPU s", "wall s", "MB/s of CPU", "casemate is", "alarms", "alarms / MB"]
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     rates = {}
     for side, runs in spent.items():
         read = sampled if side == "detect-secrets" else size
@@ -340,7 +341,7 @@ def speed(binary: Path | None) -> None:
 
 
 def _sampled(root: Path, goal: Path) -> int:
-    """Every so-manieth file of a tree, about ``PEER_BYTES`` in all; returns the bytes."""
+    """Files of a tree at equal distances, about ``PEER_BYTES`` in all; returns the bytes."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
     every = max(1, sum(path.stat().st_size for path in files) // PEER_BYTES)
     chosen = files[:: int(every)]

@@ -123,7 +123,9 @@ class OnePass:
     def _confirmed(self, data: bytes, number: int, stops: list[int]) -> Iterator[tuple[int, int, int]]:
         """Every loop moves ``at`` forward, to the end of a match or one byte past its start."""
         regex = self._regex.get(number)
-        if regex is None:  # most expressions never match anything, and compiling them all takes longer than a small scan
+        if (
+            regex is None
+        ):  # most expressions never match anything, and compiling them all takes longer than a small scan
             regex = self._regex[number] = self._compiler(self._expressions[number])
         most, real = self._most[number], set(stops)
         for first, last in _runs(stops, most):

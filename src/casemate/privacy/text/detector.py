@@ -10,6 +10,7 @@ import numpy as np
 
 from casemate.patterns.engine import Scanner
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
+from casemate.privacy.text.figures import figure
 from casemate.privacy.text.readings import AROUND, SIGNS, readings
 from casemate.privacy.text.readings import around as as_it_looks
 from casemate.privacy.text.recognizer import Recognizer
@@ -80,7 +81,7 @@ class Structured:
         """Spans in this very text; what asks for another reading goes to ``signs``."""
         data = text.encode("utf-8", "surrogatepass")
         at = None if len(data) == len(text) else points(data)
-        near, seen = Around([]), (-1, -1)
+        near, seen, counted = Around([]), (-1, -1), False
         # by place: a number that a hundred recognizers know has one neighbourhood, which is read once
         for start, stop, number in sorted((start, stop, number) for number, start, stop in self._scanner.places(data)):
             first, last = (start, stop) if at is None else (int(at[start]), int(at[stop]))
@@ -89,10 +90,10 @@ class Structured:
                 signs.append((pattern.id, first, last))
                 continue
             if (first, last) != seen:
-                near, seen = around(text, first, last), (first, last)
+                near, seen, counted = around(text, first, last), (first, last), figure(text, first, last)
             for by in self._alike[pattern.id]:
                 found = self._judged(text, first, last, near, by)
-                if found is not None:
+                if found is not None and (not counted or any(each.startswith("near") for each in found.why)):
                     yield found
 
     def _judged(self, text: str, start: int, stop: int, near: Around, by: Recognizer) -> Span | None:

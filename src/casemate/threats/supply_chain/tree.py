@@ -87,7 +87,7 @@ class Walk:
             yield entry
 
     def _folder(self, folder: str) -> Iterator[Entry]:
-        """Folder by folder without recursion: trees are deep, and every level of a generator costs every file below it."""
+        """Folder by folder without recursion: every level of a generator would cost every file below it."""
         stack = [self._listing(folder, "")]
         while stack:
             listing, prefix, in_git = stack[-1]
