@@ -42,7 +42,6 @@ TEXT = (
     ".py", ".pyi", ".pyx", ".txt", ".md", ".rst", ".json", ".js", ".ts", ".css", ".html", ".h", ".hpp", ".c", ".cpp",
     ".cu", ".toml", ".cfg", ".ini", ".yaml", ".yml", ".xml", ".csv", ".ipynb", ".sh", ".r", ".map", ".cmake", ".svg",
 )  # fmt: skip
-)
 OURS = (
     "import sys; from casemate.threats.supply_chain.secrets.scan import scan_secrets; from collections import Counter; "
     "import json; report = scan_secrets(sys.argv[1]); "
