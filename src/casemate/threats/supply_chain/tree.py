@@ -17,6 +17,7 @@ from casemate.core.errors import UnreadableError
 
 MOST_FILES = 500_000
 DEEPEST = 64
+UNASKED = -1
 LEAST, READ = 4096, 1 << 20
 """Bytes that are asked for at once: at least, and when a file is not as long as it was when it was listed."""
 _UNSEEN = frozenset({"objects", "lfs", "logs", "index", "hooks", "refs"})
@@ -28,7 +29,7 @@ class Entry(NamedTuple):
     Attributes:
         place: where it is.
         name: relative to what was given, with slashes; the file's own name where a file was given.
-        size: bytes, when it was listed.
+        size: bytes, when it was listed; ``UNASKED`` where sizes were not asked for.
     """
 
     place: str
@@ -56,12 +57,18 @@ class Walk:
     Symbolic links, devices, pipes and sockets are skipped and said so. Of a ``.git`` folder only its configuration is
     listed. The walk ends: folders are entered once, to a depth of ``DEEPEST``, and files are counted.
 
+    Args:
+        root: a file or a folder.
+        skipped: what was left out, so far.
+        sizes: whether files are asked for their sizes, which costs as much as the rest of the walk.
+
     Raises:
         UnreadableError: there is nothing at ``root``.
     """
 
     root: Path
     skipped: list[Skipped] = field(default_factory=list)
+    sizes: bool = True
 
     def __iter__(self) -> Iterator[Entry]:
         try:
@@ -99,7 +106,8 @@ class Walk:
             try:
                 if each.is_file(follow_symlinks=False):
                     if not in_git or each.name == "config":
-                        yield Entry(each.path, name, each.stat(follow_symlinks=False).st_size)
+                        size = each.stat(follow_symlinks=False).st_size if self.sizes else UNASKED
+                        yield Entry(each.path, name, size)
                 elif each.is_symlink():
                     self.skipped.append(Skipped(name, "it is a symbolic link"))
                 elif each.is_dir():
@@ -129,10 +137,10 @@ def read(entry: Entry, most: int) -> bytes:
     Raises:
         OSError: it cannot be opened, or is no regular file any more.
     """
-    number = _descriptor(entry)
+    number, size = _descriptor(entry)
     try:
-        data = os.read(number, min(most, max(entry.size + 1, LEAST)))
-        if len(data) == entry.size:
+        data = os.read(number, min(most, max(size + 1, LEAST)))
+        if len(data) == size:
             return data
         parts, left = [data], most - len(data)
         while left > 0 and (part := os.read(number, min(left, READ))):
@@ -159,12 +167,14 @@ def opened(entry: Entry) -> BufferedReader:
     Raises:
         OSError: it cannot be opened, or is no regular file any more.
     """
-    return os.fdopen(_descriptor(entry), "rb")
+    return os.fdopen(_descriptor(entry)[0], "rb")
 
 
-def _descriptor(entry: Entry) -> int:
+def _descriptor(entry: Entry) -> tuple[int, int]:
+    """A number to read from, and how many bytes there are."""
     number = os.open(entry.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(number).st_mode):
+    about = os.fstat(number)
+    if not stat.S_ISREG(about.st_mode):
         os.close(number)
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    return number
+    return number, about.st_size
