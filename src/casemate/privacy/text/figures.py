@@ -14,11 +14,12 @@ _PARTED: Final = re.compile(r"-?\d{1,4}(?:[ \n]+-?\d{1,4})+")
 _BEFORE: Final = re.compile(r"(?:^|[^\d./:-])(?:\d{1,4}[ \n]+-?){2,8}$|[ \n]-?\d{1,4}[ \n]+-?\d{1,4}[ \n]+-?$")
 _AFTER: Final = re.compile(r"(?:[ \n]+-?\d{1,4}(?![\d/:.-])){2}")
 _DIGITS: Final = re.compile(r"\d+(?:[ \n-]+\d+)*")
+_DECIMAL: Final = re.compile(r"\d\.\d{7}")
 _FRACTION: Final = re.compile(r"\d\.$")
 
 
 def figure(text: str, start: int, stop: int) -> bool:
-    """Whether ``text[start:stop]`` is the fraction of a number, or groups of digits out of a longer row of such groups.
+    """Whether ``text[start:stop]`` is (in) a number with a fraction, or groups of digits out of a longer row of such groups.
 
     Args:
         text: it and what is around it.
@@ -35,6 +36,8 @@ def figure(text: str, start: int, stop: int) -> bool:
     found = text[start:stop]
     if not found[:1].isdigit() and found[:1] != "-":
         return False
+    if _DECIMAL.match(found) is not None:
+        return True
     before = text[max(0, start - NEAR) : start]
     if _FRACTION.search(before) is not None and _DIGITS.fullmatch(found) is not None:
         return True
