@@ -19,7 +19,7 @@ _FRACTION: Final = re.compile(r"\d\.$")
 
 
 def figure(text: str, start: int, stop: int) -> bool:
-    """Whether ``text[start:stop]`` is (in) a number with a fraction, or groups of digits out of a longer row of such groups.
+    """Whether ``text[start:stop]`` is of a number with a fraction, or groups of digits out of a longer row of groups.
 
     Args:
         text: it and what is around it.
