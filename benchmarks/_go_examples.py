@@ -9,6 +9,7 @@ languages. Rules themselves are not read. What is beyond this (loops) is counted
 from __future__ import annotations
 
 import base64
+import hashlib
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -31,6 +32,8 @@ _SAFE = {
 }  # fmt: skip
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ENDLESS = 20
+KNOWN = "868fbb5fe7fc4e1a8f131f3f4a07ee10a986724f3b02f99c2838e77c474a464b"
+"""SHA-256 of the files, one after the other: gitleaks at its commit b58d3f1 of 2026-07-22."""
 
 
 class Example(NamedTuple):
@@ -63,8 +66,13 @@ def examples(folder: Path, seed: int) -> tuple[list[Example], list[str]]:
     """All examples of the rule files in ``folder``, and the functions whose examples could not be read."""
     found: list[Example] = []
     beyond: list[str] = []
-    reader = _Reader(_templates(folder / "cmd/generate/config/utils/generate.go"), random.Random(seed))
-    for path in sorted((folder / "cmd/generate/config/rules").glob("*.go")):
+    helpers = folder / "cmd/generate/config/utils/generate.go"
+    paths = sorted((folder / "cmd/generate/config/rules").glob("*.go"))
+    whole = hashlib.sha256(b"".join(path.read_bytes() for path in (helpers, *paths)))
+    if whole.hexdigest() != KNOWN:
+        raise ValueError("the files in CASEMATE_BENCH_DATA/secrets/gitleaks are not those that the figures are about")
+    reader = _Reader(_templates(helpers), random.Random(seed))
+    for path in paths:
         source = path.read_text(encoding="utf-8")
         bodies = re.split(r"^func ", source, flags=re.MULTILINE)
         constants = reader.variables(bodies[0], {})
