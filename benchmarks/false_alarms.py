@@ -27,8 +27,8 @@ from casemate.privacy.text.analyzer import Analyzer
 from casemate.privacy.text.secrets import SECRET
 
 PIECE = 20_000
-OURS_BYTES = 1_000_000
-PEER_BYTES = 60_000
+OURS_BYTES = 4_000_000
+PEER_BYTES = 600_000
 LEAST = 0.5
 OFTEN_TRUE = ("EMAIL_ADDRESS", "URL")
 PROGRAMS = (

@@ -144,3 +144,19 @@ def test_a_token_between_any_bytes_is_found(before: bytes, after: bytes) -> None
 def test_places_in_any_text_are_its_own(text: str) -> None:
     for match in secrets_scanner().text(f"{text} {TOKEN} {text}"):
         assert 0 <= match.start < match.stop <= 2 * len(text) + len(TOKEN) + 2
+
+
+def test_patterns_for_some_files_are_looked_for_in_those_and_in_text_without_a_name() -> None:
+    data = sample("  db.password: <alnum:7>!<alnum:7>").encode()
+    scanner = secrets_scanner()
+    assert [match.pattern.id for match in scanner.bytes(data)] == ["generic-password-plain"]
+    assert [match.pattern.id for match in scanner.bytes(data, "deploy/values.YAML")] == ["generic-password-plain"]
+    assert scanner.bytes(data, "src/app.py") == []
+
+
+def test_together_or_in_parts_finds_the_same() -> None:
+    patterns = secrets_scanner().patterns
+    some = [each for each in patterns if each.id.startswith(("a", "generic"))]
+    text = "\n".join(sample(template, each.id) for each in some for template in each.true).encode()
+    one, many = Scanner(some, together=len(some)), Scanner(some, together=7)
+    assert sorted(one.places(text)) == sorted(many.places(text)) != []

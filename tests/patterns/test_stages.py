@@ -32,6 +32,12 @@ RANDOM = sample("<alnum:32>", "stages")
         ("lock-file", RANDOM, "", "package-lock.json"),
         ("path", "/var/run/secrets/token", "", ""),
         ("path", "module.settings.TOKEN", "", ""),
+        ("path", "op://Engineering/service/credential", "", ""),
+        ("path", "io-jsonwebtoken-0.11.2", "", ""),
+        ("placeholder", "password123", "", ""),
+        ("label", RANDOM, f'"tokenId": "{RANDOM}"', ""),
+        ("label", RANDOM, f"SECRET_NAME = '{RANDOM}'", ""),
+        ("label", RANDOM, f'public_token: str = "{RANDOM}"', ""),
         ("code", "get_token(name)", "", ""),
         ("words", "correct-horse-battery-staple", "", ""),
         ("words", "a%20secret", "", ""),
@@ -41,6 +47,16 @@ RANDOM = sample("<alnum:32>", "stages")
 )
 def test_harmless(stage: str, match: str, line: str, name: str) -> None:
     assert STAGES[stage](Context(match, line, name))
+
+
+def test_a_label_is_what_stands_right_before_the_match() -> None:
+    for line in (f'token_url = "/x", token = "{RANDOM}"', f'valid = "{RANDOM}"', f'api_key="{RANDOM}"'):
+        assert not STAGES["label"](Context(RANDOM, line, ""))
+
+
+def test_identifiers_in_code_have_few_digits() -> None:
+    assert VALIDATORS["numbered"]("TokenOfTheSecondKind2") is False
+    assert VALIDATORS["numbered"](sample("<alnum:30>42", "numbered")) is None
 
 
 @pytest.mark.parametrize("stage", sorted(STAGES))

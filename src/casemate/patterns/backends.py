@@ -20,8 +20,8 @@ from casemate.patterns.pattern import Pattern
 
 MOST_HITS: Final = 500_000
 TOGETHER: Final = 60
-"""Expressions in one database: compiling hundreds together takes four times as long as in parts, and a scan is hardly
-faster for it, since most of its time goes to what is found."""
+"""Expressions in one database unless said otherwise: compiling hundreds of numbers and dates together takes four times
+as long as in parts, and a scan is hardly faster for it, since most of its time goes to what is found."""
 
 Spans = Sequence[tuple[int, int]]
 """Start and stop of a match, then of its group; (-1, -1) for none."""
@@ -127,8 +127,8 @@ class OnePass:
         self._error = hyperscan.ScanTerminated
         self._most = [pattern.most for pattern in patterns]
         self._anchored = [bool(pattern.anchor) for pattern in patterns]
-        compiled = _compiler(re2)
-        self._search = [compiled(pattern.expression.encode()) for pattern in patterns]
+        self._expressions = [pattern.expression.encode() for pattern in patterns]
+        self._compiler, self._searches = _compiler(re2), dict[int, Search]()
         first = [(pattern.anchor or pattern.expression).encode() for pattern in patterns]
         self._databases = [
             (range(at, min(at + together, len(first))), database(hyperscan, first[at : at + together]))
@@ -163,9 +163,16 @@ class OnePass:
             if places:
                 yield from (self._around if self._anchored[number] else self._confirmed)(data, number, places)
 
+    def _search(self, number: int) -> Search:
+        """Most expressions never match anything, and compiling them all takes longer than a small scan."""
+        found = self._searches.get(number)
+        if found is None:
+            found = self._searches[number] = self._compiler(self._expressions[number])
+        return found
+
     def _confirmed(self, data: bytes, number: int, stops: list[int]) -> Iterator[tuple[int, int, int]]:
         """Every loop moves ``at`` forward, to the end of a match or one byte past its start."""
-        search, most, real = self._search[number], self._most[number], set(stops)
+        search, most, real = self._search(number), self._most[number], set(stops)
         for first, last in _runs(stops, most):
             at = max(0, first - most)
             while at < last:
@@ -180,7 +187,7 @@ class OnePass:
 
     def _around(self, data: bytes, number: int, places: list[int]) -> Iterator[tuple[int, int, int]]:
         """As above, in windows around places; what ends with a window is no match, a window holds more than one."""
-        search, most = self._search[number], self._most[number]
+        search, most = self._search(number), self._most[number]
         for first, last in _runs(places, 2 * most + 2):
             at, bound = max(0, first - most), min(last + most + 2, len(data))
             while at < bound:

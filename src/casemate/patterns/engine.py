@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from casemate.patterns.backends import TOGETHER, Keep, backend
@@ -37,6 +37,25 @@ class Match:
     def strength(self) -> tuple[bool, bool, int]:
         """Which of two overlapping matches is kept: the proven, the specific, the longer."""
         return self.proven, self.pattern.kind != "generic", self.stop - self.start
+
+
+class Named:
+    """Leaves out patterns that are not for a file of this name; see `casemate.patterns.backends.Keep`."""
+
+    def __init__(self, patterns: Sequence[Pattern], name: str) -> None:
+        self._patterns, self._name = patterns, name.lower()
+
+    def any_of(self, numbers: range) -> bool:
+        """See ``Keep``."""
+        return any(map(self._fits, numbers))
+
+    def __call__(self, number: int, stops: list[int]) -> list[int]:
+        """See ``Keep``."""
+        return stops if self._fits(number) else []
+
+    def _fits(self, number: int) -> bool:
+        files = self._patterns[number].files
+        return not files or self._name.endswith(files)
 
 
 class Scanner:
@@ -95,10 +114,8 @@ class Scanner:
         Raises:
             OverflowError: the block has far more matches than any text, and is made to be slow.
         """
-        for number, start, stop in self.places(data):
+        for number, start, stop in self.places(data, Named(self.patterns, name) if name else None):
             pattern = self.patterns[number]
-            if pattern.files and name and not name.lower().endswith(pattern.files):
-                continue
             token = data[start:stop].decode("utf-8", "replace")
             proven = judge(pattern.validators, token)
             harmless = "validator" if proven is False else ""
@@ -110,7 +127,8 @@ class Scanner:
 
     def bytes(self, data: bytes, name: str = "") -> list[Match]:
         """The matches that count, in order, none overlapping another; offsets are bytes."""
-        return _apart(match for match in self.judged(data, name) if not match.harmless)
+        found = [match for match in self.judged(data, name) if not match.harmless]
+        return _apart(found) if len(found) > 1 else found
 
     def text(self, text: str, name: str = "") -> list[Match]:
         """The matches that count in a text, as it stands and as it reads; offsets are code points of the original.
@@ -129,8 +147,13 @@ class Scanner:
 
 @functools.cache
 def secrets_scanner() -> Scanner:
-    """The scanner of the pack ``secrets``, compiled at first use (a second or less)."""
-    return Scanner(pack("secrets"))
+    """The scanner of the pack ``secrets``, compiled at first use (a second or less).
+
+    Next to nothing is found of them, so they compile as fast together, and one pass takes a third of the time of many.
+    Those for some files come last, in a database that other files never run.
+    """
+    patterns = sorted(pack("secrets"), key=lambda each: bool(each.files))
+    return Scanner(patterns, together=sum(not each.files for each in patterns))
 
 
 def _apart(matches: Iterable[Match]) -> list[Match]:

@@ -17,11 +17,12 @@ from urllib.parse import unquote
 _WORDS = re.compile(
     r"example|placeholder|change.?me|change.?this|your[_\-. ]?|dummy|\bfake|fake\b|sample|redacted|insert|replace|todo"
     r"|not.?a?.?real|invalid|foobar|foo.?bar|deadbeef|xxxx|\.\.\.|some[_-]?(?:key|secret|token|password)|my[_-]?(?:key|secret|"
-    r"token|password|api)|abc123|asdf|qwerty|lorem|hunter2|letmein|enter.?here|here>|hidden|masked|t0p.?s3cret|top.?secret",
+    r"token|password|api)|abc123|asdf|qwerty|lorem|hunter2|letmein|enter.?here|here>|hidden|masked|t0p.?s3cret|top.?secret"
+    r"|^pass(?:w(?:or)?d)?[\W_]?\d{0,4}\W?$",
     re.IGNORECASE,
 )
 _VARIABLE = re.compile(
-    r"^\$|\$\{|\$\(|\{\{|\}\}|^\{[\w.:!\[\]'\"]*\}$|\{[A-Za-z_]\w*\}|%\(|^%[\w]+%|^%[sdr]$|<%|^<[^>]*>?$|^\[[^\]]*\]?$|process\.env|environ|getenv"
+    r"^\$|\$\{|\$\(|\{\{|\}\}|^\{[\w.:!\[\]'\"]*\}$|\{[A-Za-z_]\w*\}|%\(|^%[\w]+%|^%[sdr]$|%[sdr][.\-:/]|<%|^<[^>]*>?$|^\[[^\]]*\]?$|process\.env|environ|getenv"
     r"|secrets\.|vars\.|^&|^\*|^!|^@|\bsettings\.|\bconfig\.|\bself\.|\bthis\.|\bargs\.|\bNone\b|\bnull\b|\bundefined\b",
 )
 _DIGEST_LINE = re.compile(
@@ -32,11 +33,19 @@ _DIGEST_LINE = re.compile(
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX = re.compile(r"(?:[0-9a-f]{32,}|[0-9A-F]{32,})")
 _PATH = re.compile(
-    r"^(?:https?://|s3://|gs://|file:|arn:|urn:|\.{0,2}/|~/|[A-Za-z]:[\\/])|^[\w.+-]+/[\w.+/-]+$|\.\w{2,4}$|^[\w.+-]+@[\w-]+\."
+    r"^(?:[a-z][a-z0-9+.-]{1,15}:/|file:|arn:|urn:|\.{0,2}/|~/|[A-Za-z]:[\\/])|^[\w.+-]+/[\w.+/-]+$|\.\w{2,4}$|^[\w.+-]+@[\w-]+\.|^[a-z][a-z-]*-\d+(?:\.\d+)+$"
 )
-_DOTTED = re.compile(r"^[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)+$")
+_ASSIGNED = re.compile(
+    r"([\w.\-]+)[\"'`\\\])]{0,4}(?:\s?:?\s?[Ss]tr(?:ing)?)?\s{0,8}(?:=>|[?.+]=|:{1,3}=|={1,2}|[:,>])\s{0,8}[bruf]?[\"'`\\]{0,3}$"
+)
+_ABOUT = re.compile(
+    r"(?:^|[_\-.]|(?<=[a-z0-9])(?=[A-Z]))(?i:id|identifier|name|path|file|dir|ur[li]|type|arn|version|length|size|count|alias|label"
+    r"|field|header|prefix|suffix|format|regex|pattern|class|param|endpoint|provider|method|scope|expires|ttl|hash|digest|status"
+    r"|policy)s?$|(?i:pub(?:lic|lishable|key|[_-]))",
+)
+_DOTTED = re.compile(r"^[A-Za-z_]\w{0,39}(?:(?:\.|::|->)[A-Za-z_]\w{0,39})+$")
 _CODE = re.compile(r"[(){}\[\]<>|]|=>|==|\\[wdsb]|\s")
-_WORDLIKE = re.compile(r"^[^\W\d_]+(?:[_\-.:/ ][^\W\d_]+)*\d{0,2}$")
+_WORDLIKE = re.compile(r"^[^\W\d_]+(?:[_\-.:/ ](?:[^\W\d_]+|[A-Za-z]\d[A-Za-z]))*\d{0,2}$")
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _LOCKS = re.compile(
     r"(?:^|/)(?:[\w.-]*\.lock|[\w-]*lock\.(?:json|yaml|yml|toml)|pnpm-lock\.yaml|go\.sum|npm-shrinkwrap\.json|RECORD"
@@ -120,6 +129,12 @@ def path(context: Context) -> bool:
     return _PATH.search(context.match) is not None or _DOTTED.match(context.match) is not None
 
 
+def label(context: Context) -> bool:
+    """Assigned to something that names, counts or points to a secret, or is public: ``token_url``, ``secretName``."""
+    found = _ASSIGNED.search(context.line[: max(context.line.find(context.match), 0)])
+    return found is not None and _ABOUT.search(found[1]) is not None
+
+
 def code(context: Context) -> bool:
     """An expression rather than a literal."""
     return _CODE.search(context.match) is not None
@@ -160,6 +175,7 @@ STAGES: dict[str, Callable[[Context], bool]] = {
     "digest": digest,
     "lock-file": lock_file,
     "path": path,
+    "label": label,
     "code": code,
     "words": words,
 }

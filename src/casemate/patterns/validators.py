@@ -92,6 +92,11 @@ def mixed(token: str) -> bool | None:
     return None if sum(kinds) + any(not letter.isalnum() for letter in token) >= 2 and any(kinds[1:]) else False
 
 
+def numbered(token: str) -> bool | None:
+    """Letters and at least two digits: identifiers in code seldom have them, issued strings nearly always."""
+    return None if sum(map(str.isdigit, token)) >= 2 and any(map(str.isalpha, token)) else False
+
+
 def _decoded(text: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(
@@ -109,6 +114,7 @@ VALIDATORS: dict[str, Callable[[str], bool | None]] = {
     "luhn": luhn,
     "iban": iban,
     "mixed": mixed,
+    "numbered": numbered,
 }
 """Every validator by the name that packs use."""
 

@@ -100,7 +100,7 @@ def test_scores_know_kind_and_checksum(secrets: Secrets) -> None:
     assert [each.score for each in score.values()] == [PROVEN]
     plain = {each.source: each.score for each in secrets.find(f"x {CLASSIC}000000 y")}
     assert all(each < PROVEN for each in plain.values())
-    loose = list(secrets.find(sample("POSTGRES_PASSWORD=<alnum:16>")))
+    loose = list(secrets.find(sample("  db.password: <alnum:7>!<alnum:7>")))
     assert [(each.source, each.score) for each in loose] == [("generic-password-plain", ELSEWHERE)]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from casemate.patterns.backends import Keep
 from casemate.patterns.engine import Scanner
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
+from casemate.privacy.text.figures import figure
 from casemate.privacy.text.nearby import Nearby
 from casemate.privacy.text.readings import AROUND, SIGNS, readings
 from casemate.privacy.text.readings import around as as_it_looks
@@ -124,7 +125,7 @@ class Structured:
             return None
         proven = judge(by.validators, text[start:stop])
         score = (by.sure if word else by.proven) if proven else (by.near if word else by.alone)
-        if proven is False or score < self._least:
+        if proven is False or score < self._least or (not word and figure(text, start, stop)):
             return None
         why = (*(("checksum holds",) if proven else ()), *((f"near {word!r}",) if word else ()))
         return Span(start, stop, by.type, score, by.id, why)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +90,7 @@ def scan_secrets(path: Path | str, *, key: bytes | None = None, scanner: Scanner
         ...     [finding.message for finding in scan_secrets(folder).findings]
         ['npm token, 40 characters, secret 1']
     """
-    walk = Walk(Path(path))
+    walk = Walk(Path(path), sizes=False)
     try:
         search = _Search(scanner or secrets_scanner(), key)
     except MissingPartError as error:
@@ -131,22 +130,22 @@ def secrets_in(data: bytes, name: str = "", *, key: bytes | None = None) -> tupl
 
 
 def _search_file(search: _Search, entry: Entry) -> None:
-    data = read(entry, MOST)
-    if binary(data):
-        data = data[:HEAD]
+    data = read(entry, MOST + 1)
+    most = HEAD if binary(data) else MOST
+    partly, data = len(data) > most, data[:most]
     search.searched += 1
     search.size += len(data)
-    if len(data) < entry.size:
+    if partly:
         search.partly.append(entry.name)
     _search_bytes(search, data, entry.name)
 
 
 def _search_bytes(search: _Search, data: bytes, name: str) -> None:
-    counts: Counter[str] = Counter()
+    counts: dict[str, int] = {}
     for piece in pieces(data, name):
         for match in _matches(search.scanner, piece.data, name):
-            counts[match.pattern.id] += 1
-            search.findings.append(_finding(search, piece.data, match, name, piece.place, counts[match.pattern.id]))
+            count = counts[match.pattern.id] = counts.get(match.pattern.id, 0) + 1
+            search.findings.append(_finding(search, piece.data, match, name, piece.place, count))
 
 
 def _matches(scanner: Scanner, data: bytes, name: str) -> Iterable[Match]:
