@@ -51,7 +51,20 @@ def test_a_letter_is_one_byte(text: str) -> None:
 def test_points_count_code_points(text: str) -> None:
     data = text.encode()
     at, begins = Points(data), np.frombuffer(data, dtype=np.uint8) & 0xC0 != 0x80
-    assert [at[offset] for offset in range(len(data) + 1)] == [*(np.cumsum(begins) - 1), begins.sum()]
+    counted = [*(np.cumsum(begins) - 1), begins.sum()]
+    assert [at[offset] for offset in range(len(data) + 1)] == counted
+    assert at.many(np.arange(len(data) + 1)).tolist() == counted
+
+
+@pytest.mark.parametrize("word", ["phone", "téléphone"])
+def test_many_places_are_kept_as_each_is(structured: Structured, word: str) -> None:
+    text = f"{word}: 5550199 {'9 ' * 200}" * 5
+    data = text.encode()
+    near = structured._nearby.of(text, None if text.isascii() else Points(data))
+    assert near is not None
+    stops = [*range(1, len(data))]
+    for number in range(len(structured._needy)):
+        assert near(number, stops) == [stop for stop in stops if near(number, [stop])]
 
 
 def test_the_filter_is_used(structured: Structured, monkeypatch: pytest.MonkeyPatch) -> None:

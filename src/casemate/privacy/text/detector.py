@@ -181,7 +181,7 @@ class Points:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self._data, self._all = data, np.zeros(0, dtype=np.int32)
         full = len(data) // _BLOCK
         begins = np.frombuffer(data, dtype=np.int8, count=full * _BLOCK) >= -64
         self._before = [0, *np.cumsum(begins.reshape(full, _BLOCK).sum(axis=1)).tolist()] if full else [0]
@@ -191,3 +191,13 @@ class Points:
         part = self._data[block * _BLOCK : offset + 1]
         more = 1 if offset == len(self._data) else 0  # behind the last code point, where none begins
         return self._before[block] + len(part.translate(None, _CONTINUED)) - 1 + more
+
+    def many(self, offsets: np.ndarray) -> np.ndarray:
+        """Of many offsets at once."""
+        if not len(self._all):
+            begins = np.frombuffer(self._data, dtype=np.int8) >= -64
+            self._all = np.zeros(len(begins) + 1, dtype=np.int32)
+            np.cumsum(begins, dtype=np.int32, out=self._all[:-1])
+            self._all[:-1] -= 1
+            self._all[-1] = self._all[-2] + 1 if len(begins) else 0
+        return np.asarray(self._all[offsets])
