@@ -37,6 +37,11 @@ NAMES = {
     "group": "ORGANIZATION", "corporation": "ORGANIZATION", "org": "ORGANIZATION",
 }  # fmt: skip
 
+WORDS = {
+    "word": "common", "Word": "common", "start": "starts", "label": "labels", "work": "places_of_work", "time": "times",
+}  # fmt: skip
+"""Slots that words.toml fills, none of them with a name."""
+
 
 class Labels(NamedTuple):
     """A text and what is in it: (first, last + 1, type)."""
@@ -99,12 +104,13 @@ def made(seed: int, rounds: int) -> Iterator[tuple[str, Labels]]:
     """Templates, and sentences of them that are filled with names of the lists."""
     rng = random.Random(seed)
     lists = tomllib.loads((HERE / "lists.toml").read_text(encoding="utf-8"))
+    lists |= tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))
     for language, sentences in tomllib.loads((HERE / "templates.toml").read_text(encoding="utf-8")).items():
         if language == "known":
             continue
         for sentence in sentences.strip().splitlines():
             for _ in range(rounds * (3 if language == "en" else 1) if "{" in sentence else max(rounds // 3, 1)):
-                yield sentence, filled(sentence.replace("\\n", "\n"), lists, language, rng)
+                yield sentence, filled(sentence.replace("\\n", "\n").replace("\\t", "\t"), lists, language, rng)
 
 
 def known(seed: int) -> Iterator[Labels]:
@@ -153,6 +159,9 @@ def _value(slot: str, lists: dict[str, dict[str, str]], language: str, rng: rand
         pattern = pattern.replace("{zip}", f"{rng.randint(1000, 99999):05}")
         return re.sub(r"\{n\}", lambda _: str(rng.randint(1, 400)), pattern)
 
+    if slot in WORDS:
+        value = rng.choice(lists[WORDS[slot]][language].split("|"))
+        return (value[0].upper() + value[1:] if slot == "Word" else value), ""
     if slot == "person":
         first, last = one("first"), one("last")
         odd = rng.random()
