@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 BEFORE: Final = 60
@@ -16,6 +17,7 @@ BEFORE: Final = 60
 AFTER: Final = 30
 """Code points after it."""
 _WORD: Final = re.compile(r"[^\W_]+")
+_PLANES: Final = 0x20000
 _JOINED: Final = re.compile("[\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 
 
@@ -91,10 +93,17 @@ def split(text: str) -> list[str]:
     """
     text = text.casefold()
     if not text.isascii():
-        letters = unicodedata.normalize("NFKD", text)
-        text = "".join(letter for letter in letters if not unicodedata.combining(letter))
-        text = unicodedata.normalize("NFC", text)
+        text = unicodedata.normalize("NFC", _marks().sub("", unicodedata.normalize("NFKD", text)))
     return _WORD.findall(text)
+
+
+@cache
+def _marks() -> re.Pattern[str]:
+    """Accents and the like, which stand on other letters; none is above ``_PLANES``."""
+    marks = [code for code in range(0x300, _PLANES) if unicodedata.combining(chr(code))]
+    first = [code for code in marks if not unicodedata.combining(chr(code - 1))]
+    last = [code for code in marks if not unicodedata.combining(chr(code + 1))]
+    return re.compile(f"[{''.join(f'{chr(a)}-{chr(b)}' for a, b in zip(first, last, strict=True))}]+")
 
 
 def _cut(text: str) -> int:

@@ -21,6 +21,8 @@ from casemate.privacy.text.validators import judge
 
 LEAST: Final = 0.15
 """Least score that is told where nothing else is said, so that what needs a word near costs nothing without one."""
+NOWHERE: Final = Around([])
+"""Before anything was read."""
 FEW: Final = 20
 """Expressions that wait for words together: fewer are idle less often, and take more calls when they are not."""
 _BLOCK: Final = 1024
@@ -97,17 +99,20 @@ class Structured:
         data = text.encode("utf-8", "surrogatepass")
         at = None if len(data) == len(text) else Points(data)
         places = self._places(data, self._nearby.of(text, at))
-        near, seen = Around([]), (-1, -1)
+        near, seen, first, last, inside = NOWHERE, (-1, -1), 0, 0, False
         # by place: a number that a hundred recognizers know has one neighbourhood, which is read once
         for start, stop, number in sorted(places):
-            first, last = (start, stop) if at is None else (at[start], at[stop])
+            if (start, stop) != seen:
+                first, last = (start, stop) if at is None else (at[start], at[stop])
+                inside = at is not None and _within(text, first, last)
+                seen, near = (start, stop), NOWHERE
             if number >= len(self._free):
                 signs.append((self._scanner.patterns[number].id, first, last))
                 continue
-            if at is not None and _within(text, first, last):
+            if inside:
                 continue
-            if (first, last) != seen:
-                near, seen = around(text, first, last), (first, last)
+            if near is NOWHERE:
+                near = around(text, first, last)
             for by in self._free[number] if number >= 0 else self._needy[~number]:
                 found = self._judged(text, first, last, near, by)
                 if found is not None:

@@ -127,9 +127,9 @@ class Near:
         before, kept, points = self._most[number] + BEFORE + _BORDER, list[int](), self._points
         if len(stops) > _MANY:
             places = np.array(stops)
-            at = places if points is None else points.many(places)
+            where = places if points is None else points.many(places)
             ends = np.array([*near, _NEVER])
-            there = ends[np.searchsorted(ends, at - before)] <= at + AFTER + _BORDER
+            there = ends[np.searchsorted(ends, where - before)] <= where + AFTER + _BORDER
             return cast("list[int]", places[there].tolist())
         for stop in stops:
             at = stop if points is None else points[stop]

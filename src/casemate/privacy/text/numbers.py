@@ -43,9 +43,12 @@ _PLANS: Final = {
 """Digits after the country code."""
 
 
+_OTHERS: Final = re.compile("[^0-9]+")
+
+
 def digits(text: str) -> str:
     """Only the digits of ASCII."""
-    return "".join(letter for letter in text if letter.isdigit() and letter.isascii())
+    return _OTHERS.sub("", text)
 
 
 def _ranges(table: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, tuple[int, ...]]:
