@@ -10,6 +10,7 @@ import numpy as np
 
 from casemate.patterns.backends import Keep
 from casemate.patterns.engine import Scanner
+from casemate.privacy.text import runs
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
 from casemate.privacy.text.figures import figure
 from casemate.privacy.text.nearby import Nearby
@@ -21,6 +22,8 @@ from casemate.privacy.text.validators import judge
 
 LEAST: Final = 0.15
 """Least score that is told where nothing else is said, so that what needs a word near costs nothing without one."""
+MARGIN: Final = 40
+"""Bytes around what holds a run that are run with it, so that no match ends where its part does."""
 NOWHERE: Final = Around([])
 """Before anything was read."""
 FEW: Final = 20
@@ -62,10 +65,15 @@ class Structured:
         for each in self.recognizers.values():
             alike.setdefault((each.pattern.expression, each.most), []).append(each)
         needy = [group for group in alike.values() if all(each.bare < least for each in group)]
-        self._free = [group for group in alike.values() if any(each.bare >= least for each in group)]
-        self._needy = needy
-        self._scanner = Scanner([*(group[0].pattern for group in self._free), *SIGNS])
+        free = [group for group in alike.values() if any(each.bare >= least for each in group)]
+        free.sort(key=lambda group: runs.leads(group[0].pattern.expression))
+        self._free, self._needy = free, needy
+        numbers = [group[0].pattern for group in free if runs.leads(group[0].pattern.expression)]
+        self._others = len(free) - len(numbers)
+        self._scanner = Scanner([*(group[0].pattern for group in free[: self._others]), *SIGNS])
+        self._runs, self._numbers = Scanner([runs.RUN]), Scanner(numbers)
         self._waiting = Scanner([group[0].pattern for group in needy], together=FEW)
+        self._reach = max((each.most for each in numbers), default=0) + MARGIN
         words = [{word for each in group for word in each.context} for group in needy]
         self._nearby = Nearby(words, [group[0].most for group in needy])
 
@@ -107,7 +115,7 @@ class Structured:
                 inside = at is not None and _within(text, first, last)
                 seen, near = (start, stop), NOWHERE
             if number >= len(self._free):
-                signs.append((self._scanner.patterns[number].id, first, last))
+                signs.append((SIGNS[number - len(self._free)].id, first, last))
                 continue
             if inside:
                 continue
@@ -119,9 +127,28 @@ class Structured:
                     yield found
 
     def _places(self, data: bytes, keep: Keep | None) -> Iterator[tuple[int, int, int]]:
-        """Start, stop and number of a group; the numbers of those that need a word are below zero."""
-        yield from ((start, stop, number) for number, start, stop in self._scanner.places(data))
-        yield from ((start, stop, ~number) for number, start, stop in self._waiting.places(data, keep))
+        """Start, stop and number of a group; those that need a word are below zero, signs above all others."""
+        signs = len(self._free) - self._others
+        for number, start, stop in self._scanner.places(data):
+            yield start, stop, number if number < self._others else number + signs
+        for number, start, stop in self._in_runs(data):
+            yield start, stop, number + self._others
+        for number, start, stop in self._waiting.places(data, keep):
+            yield start, stop, ~number
+
+    def _in_runs(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """What holds a run of digits is looked for around those that there are."""
+        ends = self._runs.ends(data).get(0)
+        if not ends:
+            return
+        parts = list(runs.areas(ends, len(data), self._reach))
+        if sum(last - first for first, last in parts) * 2 > len(data):
+            parts = [(0, len(data))]
+        for first, last in parts:
+            for number, start, stop in self._numbers.places(data[first:last]):
+                # what touches an end may be longer; it lies in this part only if it does not reach so far
+                if (start or not first) and (first + stop < last or last == len(data)):
+                    yield number, first + start, first + stop
 
     def _judged(self, text: str, start: int, stop: int, near: Around, by: Recognizer) -> Span | None:
         mine, others, bare = self._words[by.id]
