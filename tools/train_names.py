@@ -141,9 +141,12 @@ def _odds(weights: np.ndarray, which: np.ndarray) -> np.ndarray:
     return np.concatenate([weights[which[at : at + 8192]].sum(axis=1) for at in range(0, len(which), 8192)])
 
 
-def calibrated(weights: Weights, held: Sequence[Labels], place: Path | None) -> Weights:
-    """Tau, the mixture with the transformer, and the probabilities, from texts that were kept apart."""
-    tagger = Tagger(weights)
+def calibrated(weights: Weights, real: Sequence[Labels], ours: Sequence[Labels], place: Path | None) -> Weights:
+    """Tau, the mixture with the transformer, and the probabilities, from texts that were kept apart.
+
+    Candidates in real texts and in our own sentences count as much as each other, as often as they may be.
+    """
+    held, tagger = [*real, *ours], Tagger(weights)
     transformer = load(place)
     if transformer is None:
         sys.exit("the transformer is not here: python tools/fetch_model.py")
@@ -159,26 +162,34 @@ def calibrated(weights: Weights, held: Sequence[Labels], place: Path | None) -> 
         truth.append(classes(part, words.start))
     odds, other, true = np.concatenate([each.odds for each in plain]), np.concatenate(said), np.concatenate(truth)
     fitted = LogisticRegression(max_iter=400, C=1.0, fit_intercept=False).fit(
-        np.hstack([odds, other, np.ones((len(odds), 1))]), true
+        np.hstack([odds, other, np.ones((len(odds), 1))]),
+        true,
+        _even(np.repeat(np.arange(len(held)) < len(real), [len(each.start) for each in plain])),
     )
     weights = weights._replace(mix=fitted.coef_.T.astype(np.float64), tau=tau(held, plain))
     platt = np.zeros((2, 4, 2))
     for read in (0, 1):
         rows_ = []
-        for part, words, mine in zip(held, plain, said, strict=True):
+        for number, (part, words, mine) in enumerate(zip(held, plain, said, strict=True)):
             now = weights.mixed(words.odds, mine) if read else words.odds
             best, margin = candidates(now)
             for begin, stop in runs(best, words.gap):
                 start, end, kind = int(words.start[begin]), int(words.end[stop - 1]), int(best[begin])
                 right = any(kind == CLASSES.index(name) and overlaps(start, end, a, b) for a, b, name in part.spans)
-                rows_.append((kind, float(margin[begin:stop].mean()), right))
+                rows_.append((kind, float(margin[begin:stop].mean()), right, number < len(real)))
         for kind in (1, 2, 3):
             x = np.array([[each[1]] for each in rows_ if each[0] == kind])
             y = np.array([each[2] for each in rows_ if each[0] == kind])
-            line = LogisticRegression(C=100.0).fit(x, y)
+            share = _even(np.array([each[3] for each in rows_ if each[0] == kind]))
+            line = LogisticRegression(C=100.0).fit(x, y, share)
             platt[read, kind] = line.coef_[0, 0], line.intercept_[0]
             print("read" if read else "tagger", CLASSES[kind], len(y), "candidates, right", y.mean(), platt[read, kind])
     return weights._replace(platt=platt)
+
+
+def _even(real: np.ndarray) -> np.ndarray:
+    """(n,) weights with which both kinds weigh the same, one on the average."""
+    return np.where(real, 0.5 / real.mean(), 0.5 / (1 - real.mean()))
 
 
 def tau(held: Sequence[Labels], labelled: Sequence[Labelled]) -> float:
@@ -212,16 +223,17 @@ def overlaps(start: int, end: int, a: int, b: int) -> bool:
 
 def main() -> None:
     """Train, calibrate, write."""
-    rest, held = corpora(Path(os.environ["CASEMATE_BENCH_DATA"]) / "text")
+    rest, real = corpora(Path(os.environ["CASEMATE_BENCH_DATA"]) / "text")
+    ours: list[Labels] = []
     for sentence, part in made(0, ROUNDS):
-        (held if zlib.crc32(sentence.encode()) % APART == 0 else rest).append(part)
+        (ours if zlib.crc32(sentence.encode()) % APART == 0 else rest).append(part)
     rest += known(0)
     rng = random.Random(0)
     rng.shuffle(rest)
     rest += cased(rest, rng)
     weights = shipped() if "--calibrate" in sys.argv else train(rest)
     save(weights)  # the passes alone, should the transformer be missing
-    save(calibrated(weights, held, None))
+    save(calibrated(weights, real, ours, None))
     print(f"{GOAL.relative_to(ROOT)}: {GOAL.stat().st_size:,} bytes")
 
 

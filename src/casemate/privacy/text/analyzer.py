@@ -22,8 +22,9 @@ Mode = Literal["fast", "balanced", "accurate"]
 """``fast``: expressions and checksums. ``balanced``: names too, by a linear tagger, and by a transformer where the
 tagger is unsure. ``accurate``: the transformer reads wherever the tagger does not rule names out."""
 
-NAMES: Final = {"PERSON": 0.4, "LOCATION": 0.3, "ORGANIZATION": 0.3}
-"""Least scores of names."""
+NAMES: Final = {"PERSON": 0.5, "LOCATION": 0.3, "ORGANIZATION": 0.3}
+"""Least scores of names: a person as likely as not; of places and companies, which often say who it is, the tagger is
+less sure, and half of those between are right."""
 _TOGETHER: Final = 256
 """Texts that are read together."""
 
@@ -37,8 +38,8 @@ class Analyzer:
         types: that are looked for; all if none.
         recognizers: instead of those that come with casemate; then secrets are looked for only if ``types`` says so.
         threshold: least score of what is told.
-        names: least score of a person, place or organization; if none is given those of ``NAMES``, which are lower,
-            because what is missed is in the open for good, while a place too many costs a word.
+        names: least score of a person, place or organization; if none is given those of ``NAMES``; lower ones miss
+            less, and what is missed is in the open for good, while a place too many costs a word.
         model: folder of the transformer's files; the user's cache if none. Without them ``balanced`` and ``accurate``
             go on with the tagger and say so once.
         corrections: what a tenant knows better; their types are looked for too.
