@@ -20,7 +20,7 @@ from casemate.privacy.text.special import Special, special_types
 
 Mode = Literal["fast", "balanced", "accurate"]
 """``fast``: expressions and checksums. ``balanced``: names too, by a linear tagger, and by a transformer where the
-tagger is unsure. ``accurate``: the transformer reads wherever the tagger does not rule names out."""
+tagger is unsure. ``accurate``: the transformer reads wherever the tagger leaves any doubt."""
 
 NAMES: Final = {"PERSON": 0.5, "LOCATION": 0.3, "ORGANIZATION": 0.3}
 """Least scores of names: a person as likely as not; of places and companies, which often say who it is, the tagger is

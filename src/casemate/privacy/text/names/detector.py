@@ -1,4 +1,4 @@
-"""Names as spans: the tagger everywhere, the transformer where it is unsure, or where names are not ruled out."""
+"""Names as spans: the tagger everywhere, the transformer where it is unsure, or wherever there is doubt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHORTEST: Final = 2
 SOURCES: Final = frozenset({"tagger", "transformer"})
 """Of the spans that are told of."""
 Depth = Literal["tagger", "unsure", "everywhere"]
-"""Where the transformer reads: nowhere, where the tagger is unsure, wherever it does not rule names out."""
+"""Where the transformer reads: nowhere, where the tagger is unsure, wherever there is any doubt."""
 _OTHERS: Final = tuple(each for each in TYPES if each not in CLASSES)
 
 
