@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from casemate import __version__
 from casemate.assurance.report.drill import Change, Condition, Goal, Laid, Pictures, Report, page, results
 from casemate.audit.notebook import Notebook, said
 from casemate.audit.output import write
-from casemate.audit.plan import environment
-from casemate.audit.view import folder_name
+from casemate.audit.witness import done, planned
 from casemate.core.measurement import Measurement, Pair, Quality
 from casemate.core.observer import Observer, Silent
 from casemate.core.threat import Access, ThreatModel
@@ -125,30 +121,19 @@ def drill(settings: LaneDrill, folder: Path, *, observer: Observer | None = None
         StorageError: a file cannot be written.
     """
     with Notebook(folder, home) as book:
-        plan = {
-            "drill": "lane",
-            "settings": told(settings),
-            "seed": settings.seed,
-            "casemate": __version__,
-            "environment": environment(),
-            "started": datetime.now(UTC).replace(microsecond=0).isoformat(),
-            "signer": book.verifier,
-        }
         # the plan is signed before the first drive
-        planned = book.record("plan", [(plan, {})])[0]
+        plan = planned(book, {"drill": "lane", "settings": told(settings), "seed": settings.seed}, {})
         played = settings.run(observer or Silent())
         report = reported(settings, played)
         for each in report.conditions:
             subject = {each.network: report.subjects[each.network]}
-            figures = [{"measurement": said(m), "plan": planned.digest} for m in (each.off, each.deviation)]
+            figures = [{"measurement": said(m), "plan": plan.digest} for m in (each.off, each.deviation)]
             book.record("measurement", [(figure, subject) for figure in figures])
         hardened = {"hardened": report.subjects["hardened"]}
-        book.record("pair", [({"pair": said(p), "plan": planned.digest}, hardened) for p in report.pairs])
+        book.record("pair", [({"pair": said(p), "plan": plan.digest}, hardened) for p in report.pairs])
         write(folder / RESULTS, results(report))
         write(folder / PAGE, page(report, pictures(played)))
-        book.bind([RESULTS, PAGE])
-        command = f"casemate verify {folder_name(folder)} --key {shlex.quote(book.verifier)}"
-        return Drilled(folder, report, f"{command} --checkpoint {shlex.quote(str(book.anchor))}")
+        return Drilled(folder, report, done(book, folder, RESULTS, PAGE))
 
 
 def reported(settings: LaneDrill, played: Played) -> Report:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from casemate import __version__
 from casemate.audit.notebook import Notebook, said
 from casemate.audit.output import write
-from casemate.audit.plan import environment
-from casemate.audit.view import folder_name
+from casemate.audit.witness import done, planned
 from casemate.core.digests import Digest
 from casemate.privacy.text.assess import Assessed, document
 from casemate.privacy.text.options import RedactSection
@@ -42,22 +38,15 @@ def witness_leaks(
     """
     source = {sample.name: Digest.of_file(sample).hex}
     with Notebook(folder, home) as book:
-        plan = {
-            "redaction": sample.name,
-            "settings": {**said(section), "secret_file": bool(section.secret_file)},
-            "casemate": __version__,
-            "environment": environment(),
-            "started": datetime.now(UTC).replace(microsecond=0).isoformat(),
-            "signer": book.verifier,
-        }
-        planned = book.record("plan", [(plan, source)])[0]
+        plan = planned(
+            book,
+            {"redaction": sample.name, "settings": {**said(section), "secret_file": bool(section.secret_file)}},
+            source,
+        )
         made = make()
-        figures = [{"measurement": said(each), "plan": planned.digest} for each in made.measurements(sample.name)]
+        figures = [{"measurement": said(each), "plan": plan.digest} for each in made.measurements(sample.name)]
         book.record("measurement", [(each, source) for each in figures])
-        pairs = [{"pair": said(each), "plan": planned.digest} for each in made.pairs(sample.name)]
+        pairs = [{"pair": said(each), "plan": plan.digest} for each in made.pairs(sample.name)]
         book.record("pair", [(each, source) for each in pairs])
         write(folder / RESULTS, msgspec.json.format(msgspec.json.encode(document(made, sample.name))) + b"\n")
-        bound = next((each for each in reversed(book.records) if each.kind == "binding"), None)
-        book.bind({RESULTS, *(bound.predicate["files"] if bound else ())})
-        command = f"casemate verify {folder_name(folder)} --key {shlex.quote(book.verifier)}"
-        return made, f"{command} --checkpoint {shlex.quote(str(book.anchor))}"
+        return made, done(book, folder, RESULTS)

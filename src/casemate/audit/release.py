@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from casemate import __version__
 from casemate.audit.notebook import Notebook, said
 from casemate.audit.output import write
-from casemate.audit.plan import environment
-from casemate.audit.view import folder_name
+from casemate.audit.witness import done, planned
 from casemate.core.digests import Digest
 from casemate.core.measurement import Measurement
 from casemate.core.threat import Access, ThreatModel
@@ -44,30 +40,19 @@ def witness(
     """
     source = {table.name: Digest.of_file(table).hex}
     with Notebook(folder, home) as book:
-        plan = {
-            "release": table.name,
-            "settings": said(section),
-            "casemate": __version__,
-            "environment": environment(),
-            "started": datetime.now(UTC).replace(microsecond=0).isoformat(),
-            "signer": book.verifier,
-        }
-        planned = book.record("plan", [(plan, source)])[0]
+        plan = planned(book, {"release": table.name, "settings": said(section)}, source)
         made = make()
         content, written = report(made)
         about = {**source, **written}
-        size = {"measurement": said(_size(made, table.name, section.seed)), "plan": planned.digest}
+        size = {"measurement": said(_size(made, table.name, section.seed)), "plan": plan.digest}
         book.record("measurement", [(size, about)])
         for each in made.attacks.comparisons if made.attacks else ():
             figures = each.measurements(table.name, section.seed)
-            book.record("measurement", [({"measurement": said(m), "plan": planned.digest}, about) for m in figures])
+            book.record("measurement", [({"measurement": said(m), "plan": plan.digest}, about) for m in figures])
             pair = each.pair(table.name, section.seed)
-            book.record("pair", [({"pair": said(pair), "plan": planned.digest}, about)])
+            book.record("pair", [({"pair": said(pair), "plan": plan.digest}, about)])
         write(folder / RESULTS, content)
-        bound = next((each for each in reversed(book.records) if each.kind == "binding"), None)
-        book.bind({RESULTS, *(bound.predicate["files"] if bound else ())})  # what an audit left there stays bound
-        command = f"casemate verify {folder_name(folder)} --key {shlex.quote(book.verifier)}"
-        return made, f"{command} --checkpoint {shlex.quote(str(book.anchor))}"
+        return made, done(book, folder, RESULTS)
 
 
 def _size(made: Publication, subject: str, seed: int) -> Measurement:
