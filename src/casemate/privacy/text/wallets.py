@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import Final
 
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -77,32 +78,46 @@ def keccak256(data: bytes) -> bytes:
     """
     padded = bytearray(data + b"\x01" + bytes(-(len(data) + 1) % _RATE))
     padded[-1] |= 0x80
-    state = [[0] * 5 for _ in range(5)]
+    state = [0] * 25
     for block in range(0, len(padded), _RATE):
         for lane in range(_RATE // 8):
             at = block + 8 * lane
-            state[lane % 5][lane // 5] ^= int.from_bytes(padded[at : at + 8], "little")
+            state[lane] ^= int.from_bytes(padded[at : at + 8], "little")
         state = _permuted(state)
-    return b"".join(state[lane % 5][lane // 5].to_bytes(8, "little") for lane in range(4))
+    return b"".join(lane.to_bytes(8, "little") for lane in state[:4])
 
 
-def _permuted(a: list[list[int]]) -> list[list[int]]:
-    register = 1
-    for _ in range(24):
-        c = [a[x][0] ^ a[x][1] ^ a[x][2] ^ a[x][3] ^ a[x][4] for x in range(5)]
-        a = [[a[x][y] ^ c[(x - 1) % 5] ^ _turned(c[(x + 1) % 5], 1) for y in range(5)] for x in range(5)]
-        x, y, current = 1, 0, a[1][0]
-        for step in range(24):
-            x, y = y, (2 * x + 3 * y) % 5
-            current, a[x][y] = a[x][y], _turned(current, (step + 1) * (step + 2) // 2)
-        a = [[a[x][y] ^ (~a[(x + 1) % 5][y] & a[(x + 2) % 5][y]) for y in range(5)] for x in range(5)]
-        for bit in range(7):
-            register = ((register << 1) ^ ((register >> 7) * 0x71)) % 256
-            if register & 2:
-                a[0][0] ^= 1 << ((1 << bit) - 1)
+def _permuted(a: list[int]) -> list[int]:
+    """Twenty-four rounds over lanes in the order x + 5 y."""
+    moves, constants = _rounds()
+    for constant in constants:
+        c = [a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20] for x in range(5)]
+        d = [c[x - 1] ^ ((c[x - 4] << 1 | c[x - 4] >> 63) & _MASK) for x in range(5)]
+        b = a.copy()
+        for source, goal, left, right in moves:
+            lane = a[source] ^ d[source % 5]
+            b[goal] = (lane << left | lane >> right) & _MASK
+        for y in range(0, 25, 5):
+            p, q, r, s, t = b[y : y + 5]
+            a[y : y + 5] = p ^ (~q & r), q ^ (~r & s), r ^ (~s & t), s ^ (~t & p), t ^ (~p & q)
+        a[0] ^= constant
     return a
 
 
-def _turned(value: int, by: int) -> int:
-    by %= 64
-    return ((value << by) | (value >> (64 - by))) & _MASK
+@cache
+def _rounds() -> tuple[list[tuple[int, int, int, int]], list[int]]:
+    """Where each lane goes and how far it turns; what is added to the first one in each round."""
+    moves, x, y = [(0, 0, 0, 64)], 1, 0
+    for step in range(24):
+        turn = (step + 1) * (step + 2) // 2 % 64
+        moves.append((x + 5 * y, y + 5 * ((2 * x + 3 * y) % 5), turn, 64 - turn))
+        x, y = y, (2 * x + 3 * y) % 5
+    constants, register = [], 1
+    for _ in range(24):
+        constant = 0
+        for bit in range(7):
+            register = ((register << 1) ^ ((register >> 7) * 0x71)) % 256
+            if register & 2:
+                constant |= 1 << ((1 << bit) - 1)
+        constants.append(constant)
+    return moves, constants
