@@ -43,4 +43,4 @@ def figure(text: str, start: int, stop: int) -> bool:
         return True
     if _PARTED.fullmatch(found) is None:
         return False
-    return _BEFORE.search(before) is not None or _AFTER.match(text, stop) is not None
+    return _BEFORE.search(before) is not None or _AFTER.match(text, stop, stop + NEAR) is not None
