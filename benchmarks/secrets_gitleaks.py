@@ -5,11 +5,11 @@ places where people leave them, and files that only look like it (``_secret_kind
 true and false examples (``_go_examples``, from ``CASEMATE_BENCH_DATA/secrets/gitleaks``; without it SKIPPED). Real: the
 text files of the packages installed in the peers' environments and ours, for speed and for false alarms.
 
-A secret counts as found if a finding lies on one of its lines. A false example of a rule of gitleaks that is, word for
-word, a true example of another rule of its is no false example: a secret is there, of a neighbouring kind. Such texts are
-left out for both sides. Half of the drawn kinds, by the parity of the SHA-256 of
-their names, were never looked at when rules were written; both halves are reported. ``--development`` lists what was
-missed, of the other half only.
+A secret counts as found if a finding lies on one of its lines. A false example of one of gitleaks' rules that is, word
+for word, a true example of another of its rules is left out for both sides: a secret is there, of a neighbouring kind.
+Half of the drawn kinds, by the parity of the SHA-256 of their names, were never looked at when rules were written; both
+halves are reported. ``--development`` lists what was missed, of the other half only. gitleaks' own examples were looked
+at when rules were written, on both sides.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def path(context: Context) -> bool:
 
 
 def label(context: Context) -> bool:
-    """Assigned to something that names, counts or points to a secret, or is public or for once: ``token_url``, ``csrf``."""
+    """Assigned to something that names, counts or points to a secret, or is public: ``token_url``, ``csrf``."""
     found = _ASSIGNED.search(context.line[: max(context.line.find(context.match), 0)])
     return found is not None and _ABOUT.search(found[1]) is not None
 
@@ -164,15 +164,18 @@ def code(context: Context) -> bool:
 
 
 def words(context: Context) -> bool:
-    """Words, perhaps joined, perhaps numbered: "csrf_token", "Authorization", "test-key-1", "node2-eu-1200345"."""
+    """Words, perhaps joined, perhaps numbered: "csrf_token", "Authorization", "test-key-1"."""
     text = unquote(context.match)
-    if _NUMBERED.match(text) is not None:
-        return True
     if _WORDLIKE.match(text) is None:
         return False
     humps = _HUMPS.findall(text)
     vowels = sum(letter in "aeiouyAEIOUY" or not letter.isascii() for letter in text)
     return len(humps) * 4 <= len(text) and vowels * 6 >= len(text)
+
+
+def resource(context: Context) -> bool:
+    """Small words and numbers, joined, as resources are named: "node2-eu-1200345"."""
+    return _NUMBERED.match(context.match) is not None
 
 
 def fixture(name: str) -> bool:
@@ -217,6 +220,7 @@ STAGES: dict[str, Callable[[Context], bool]] = {
     "client": client,
     "code": code,
     "words": words,
+    "resource": resource,
 }
 """Every stage by the name that packs use."""
 
