@@ -48,6 +48,8 @@ RANDOM = sample("<alnum:32>", "stages")
         ("code", "get_token(name)", "", ""),
         ("words", "correct-horse-battery-staple", "", ""),
         ("words", "a%20secret", "", ""),
+        ("word", "connectionnames", "", ""),
+        ("word", "AuthenticationSecret12", "", ""),
         ("resource", "node2-eu-1200345", "", ""),
         ("words", "slaptažodis", "", ""),
         ("words", "비밀번호를입력하세요", "", ""),
@@ -66,6 +68,7 @@ def test_harmless(stage: str, match: str, line: str, name: str) -> None:
         ("client", RANDOM),
         ("code", RANDOM[:22] + "=="),
         ("words", "blue42-sky88"),
+        ("word", "koadrmbifqxhgvjx"),
         ("resource", RANDOM[:8].lower() + "-" + RANDOM[8:16].lower()),
     ],
 )

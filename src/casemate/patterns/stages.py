@@ -55,6 +55,8 @@ _CLIENT = re.compile(r"\w{0,40}SDK\.(?:init\w{0,10}|configure|start)\s?\((?:[\w\
 _DOTTED = re.compile(r"^[A-Za-z_]\w{0,39}(?:(?:\.|::|->)[A-Za-z_]\w{0,39})+$")
 _CODE = re.compile(r"[(){}\[\]<>|]|=>|==(?!$)|\\[wdsb]|\s")
 _WORDLIKE = re.compile(r"^[^\W\d_]+(?:[_\-.:/ ](?:[^\W\d_]+|[A-Za-z]\d[A-Za-z]))*\d{0,2}$")
+_ONE_WORD = re.compile(r"([A-Z]?[a-z]+(?:[A-Z][a-z]{2,})*|[A-Z]+)\d{0,2}")
+_CONSONANTS = re.compile(r"[^aeiouy]{5}", re.IGNORECASE)
 _NUMBERED = re.compile(r"^[a-z]{2,12}\d{0,2}(?:[_\-.](?:[a-z]{2,12}\d{0,2}|\d{1,12})){1,8}$")
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _LOCKS = re.compile(
@@ -173,6 +175,14 @@ def words(context: Context) -> bool:
     return len(humps) * 4 <= len(text) and vowels * 6 >= len(text)
 
 
+def word(context: Context) -> bool:
+    """One long word, or several without a sign between: a third of it vowels, never five consonants on end."""
+    letters = _ONE_WORD.fullmatch(context.match)
+    if letters is None or _CONSONANTS.search(letters[1]):
+        return False
+    return sum(letter in "aeiouyAEIOUY" for letter in letters[1]) * 3 >= len(letters[1])
+
+
 def resource(context: Context) -> bool:
     """Small words and numbers, joined, as resources are named: "node2-eu-1200345"."""
     return _NUMBERED.match(context.match) is not None
@@ -220,6 +230,7 @@ STAGES: dict[str, Callable[[Context], bool]] = {
     "client": client,
     "code": code,
     "words": words,
+    "word": word,
     "resource": resource,
 }
 """Every stage by the name that packs use."""

@@ -99,6 +99,11 @@ def numbered(token: str) -> bool | None:
     return None if sum(map(str.isdigit, token)) >= 2 and any(map(str.isalpha, token)) else False
 
 
+def lettered(token: str) -> bool | None:
+    """Letters and at least one digit."""
+    return None if any(map(str.isdigit, token)) and any(map(str.isalpha, token)) else False
+
+
 def _decoded(text: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(
@@ -117,6 +122,7 @@ VALIDATORS: dict[str, Callable[[str], bool | None]] = {
     "iban": iban,
     "mixed": mixed,
     "numbered": numbered,
+    "lettered": lettered,
 }
 """Every validator by the name that packs use."""
 
