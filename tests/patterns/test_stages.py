@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import string
 import time
 import zlib
 
 import pytest
 
+from casemate.patterns.engine import secrets_scanner
 from casemate.patterns.samples import sample
 from casemate.patterns.stages import STAGES, Context, fixture
 from casemate.patterns.validators import VALIDATORS, checksum62
@@ -35,18 +37,56 @@ RANDOM = sample("<alnum:32>", "stages")
         ("path", "op://Engineering/service/credential", "", ""),
         ("path", "io-jsonwebtoken-0.11.2", "", ""),
         ("placeholder", "password123", "", ""),
+        ("placeholder", "hunter2!", "", ""),
+        ("placeholder", "ChangeMe-4x", "", ""),
+        ("published", "sk_test_" + "4eC39HqLyjWDarjtT1zdP7dc", "", ""),
+        ("client", RANDOM, f"ServiceSDK.initialize(token: {RANDOM})", ""),
+        ("label", RANDOM, f"csrf-token={RANDOM}", ""),
         ("label", RANDOM, f'"tokenId": "{RANDOM}"', ""),
         ("label", RANDOM, f"SECRET_NAME = '{RANDOM}'", ""),
         ("label", RANDOM, f'public_token: str = "{RANDOM}"', ""),
         ("code", "get_token(name)", "", ""),
         ("words", "correct-horse-battery-staple", "", ""),
         ("words", "a%20secret", "", ""),
+        ("word", "connectionnames", "", ""),
+        ("word", "AuthenticationSecret12", "", ""),
+        ("resource", "node2-eu-1200345", "", ""),
         ("words", "slaptažodis", "", ""),
         ("words", "비밀번호를입력하세요", "", ""),
     ],
 )
 def test_harmless(stage: str, match: str, line: str, name: str) -> None:
     assert STAGES[stage](Context(match, line, name))
+
+
+@pytest.mark.parametrize(
+    ("stage", "match"),
+    [
+        ("placeholder", "hunter2-Xk29!lq"),
+        ("placeholder", RANDOM[:12] + "FaKe"),
+        ("published", "sk_test_" + RANDOM[:24]),
+        ("client", RANDOM),
+        ("code", RANDOM[:22] + "=="),
+        ("words", "blue42-sky88"),
+        ("word", "koadrmbifqxhgvjx"),
+        ("resource", RANDOM[:8].lower() + "-" + RANDOM[8:16].lower()),
+    ],
+)
+def test_not_harmless(stage: str, match: str) -> None:
+    assert not STAGES[stage](Context(match, f"token = {match}", ""))
+
+
+def test_a_password_that_begins_like_a_known_one_is_one() -> None:
+    assert [each.pattern.id for each in secrets_scanner().bytes(b'password = "hunter2-Xk29!lq"')] == [
+        "generic-password"
+    ]
+    assert not secrets_scanner().bytes(b'password = "hunter2"\npasswd = "hunter2-abc"')
+
+
+def test_what_a_vendor_marks_may_look_typed() -> None:
+    typed = ("snykToken = 12345678-ABCD-ABCD-ABCD-1234567890AB", "AGE-SECRET-KEY-1" + "Q" * 58)
+    assert all(secrets_scanner().bytes(each.encode()) for each in typed)
+    assert not secrets_scanner().bytes(b"otherToken = 12345678-ABCD-ABCD-ABCD-1234567890AB")
 
 
 def test_a_label_is_what_stands_right_before_the_match() -> None:
@@ -83,6 +123,13 @@ def test_stages_take_no_time_on_long_words() -> None:
             if stage != "repeated":  # quadratic in a match, which is at most a few hundred characters
                 STAGES[stage](Context(text, text, text))
     assert time.process_time() - clock < 5
+
+
+def test_a_damaged_web_token_is_neither_proven_nor_refuted() -> None:
+    first, rest = sample("<jwt>").split(".", 1)
+    damaged = base64.urlsafe_b64encode(base64.urlsafe_b64decode(first + "=")[:-1]).decode().rstrip("=")
+    assert VALIDATORS["web-token"](f"{damaged}.{rest}") is None
+    assert VALIDATORS["web-token"](f"eyJ{RANDOM}.{rest}") is False
 
 
 def test_checksums_prove_and_never_refute() -> None:

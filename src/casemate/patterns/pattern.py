@@ -64,7 +64,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keywords: tuple[str, ...] = ()
     entropy: float = 0.0
     validators: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ("placeholder", "repeated", "sequence", "variable")
+    allow: tuple[str, ...] = ("placeholder", "published", "repeated", "sequence", "variable")
     until: str = ""
     files: tuple[str, ...] = ()
     most: int = 512

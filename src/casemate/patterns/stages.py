@@ -6,19 +6,27 @@ matter for the outcome, only for the reason that is told first.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import math
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Callable
+from importlib import resources
 from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
 
 _WORDS = re.compile(
     r"example|placeholder|change.?me|change.?this|your[_\-. ]?|dummy|\bfake|fake\b|sample|redacted|insert|replace|todo"
-    r"|not.?a?.?real|invalid|foobar|foo.?bar|deadbeef|xxxx|\.\.\.|some[_-]?(?:key|secret|token|password)|my[_-]?(?:key|secret|"
-    r"token|password|api)|abc123|asdf|qwerty|lorem|hunter2|letmein|enter.?here|here>|hidden|masked|t0p.?s3cret|top.?secret"
+    r"|not.?a?.?real|invalid|xxxx|\.\.\.|some[_-]?(?:key|secret|token|password)|my[_-]?(?:key|secret|"
+    r"token|password|api)|lorem|enter.?here|here>|hidden|masked"
     r"|^pass(?:w(?:or)?d)?[\W_]?\d{0,4}\W?$",
+    re.IGNORECASE,
+)
+_TYPED = re.compile(
+    r"foo.?bar|deadbeef|abc123|asdf|qwerty|hunter2|letmein|t0p.?s3cret|top.?secret",
     re.IGNORECASE,
 )
 _VARIABLE = re.compile(
@@ -41,11 +49,15 @@ _ASSIGNED = re.compile(
 _ABOUT = re.compile(
     r"(?:^|[_\-.]|(?<=[a-z0-9])(?=[A-Z]))(?i:id|identifier|name|path|file|dir|ur[li]|type|arn|version|length|size|count|alias|label"
     r"|field|header|prefix|suffix|format|regex|pattern|class|param|endpoint|provider|method|scope|expires|ttl|hash|digest|status"
-    r"|policy)s?$|(?i:pub(?:lic|lishable|key|[_-]))",
+    r"|policy)s?$|(?i:pub(?:lic|lishable|key|[_-])|[cx]srf)",
 )
+_CLIENT = re.compile(r"\w{0,40}SDK\.(?:init\w{0,10}|configure|start)\s?\((?:[\w\s]{0,30}[:=]\s?)?[\"']?$")
 _DOTTED = re.compile(r"^[A-Za-z_]\w{0,39}(?:(?:\.|::|->)[A-Za-z_]\w{0,39})+$")
-_CODE = re.compile(r"[(){}\[\]<>|]|=>|==|\\[wdsb]|\s")
+_CODE = re.compile(r"[(){}\[\]<>|]|=>|==(?!$)|\\[wdsb]|\s")
 _WORDLIKE = re.compile(r"^[^\W\d_]+(?:[_\-.:/ ](?:[^\W\d_]+|[A-Za-z]\d[A-Za-z]))*\d{0,2}$")
+_ONE_WORD = re.compile(r"([A-Z]?[a-z]+(?:[A-Z][a-z]{2,})*|[A-Z]+)\d{0,2}")
+_CONSONANTS = re.compile(r"[^aeiouy]{5}", re.IGNORECASE)
+_NUMBERED = re.compile(r"^[a-z]{2,12}\d{0,2}(?:[_\-.](?:[a-z]{2,12}\d{0,2}|\d{1,12})){1,8}$")
 _HUMPS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _LOCKS = re.compile(
     r"(?:^|/)(?:[\w.-]*\.lock|[\w-]*lock\.(?:json|yaml|yml|toml)|pnpm-lock\.yaml|go\.sum|npm-shrinkwrap\.json|RECORD"
@@ -79,8 +91,16 @@ def entropy(text: str) -> float:
 
 
 def placeholder(context: Context) -> bool:
-    """It says that it is none: "your-key-here", "changeme", "xxxx"."""
-    return _WORDS.search(context.match) is not None
+    """It says that it is none, "your-key-here", or most of it is what everybody types, "qwerty", "hunter2"."""
+    text = context.match
+    if any(_cased(found[0]) for found in _WORDS.finditer(text)):
+        return True
+    return sum(len(found[0]) for found in _TYPED.finditer(text)) * 2 >= max(len(text), 1)
+
+
+def published(context: Context) -> bool:
+    """A key that its owner has put into public documentation or samples, known by its digest."""
+    return hashlib.sha256(context.match.encode()).hexdigest() in _published()
 
 
 def repeated(context: Context) -> bool:
@@ -130,9 +150,14 @@ def path(context: Context) -> bool:
 
 
 def label(context: Context) -> bool:
-    """Assigned to something that names, counts or points to a secret, or is public: ``token_url``, ``secretName``."""
+    """Assigned to something that names, counts or points to a secret, or is public: ``token_url``, ``csrf``."""
     found = _ASSIGNED.search(context.line[: max(context.line.find(context.match), 0)])
     return found is not None and _ABOUT.search(found[1]) is not None
+
+
+def client(context: Context) -> bool:
+    """What a client's SDK is started with: every copy of the program carries it."""
+    return _CLIENT.search(context.line[: max(context.line.find(context.match), 0)]) is not None
 
 
 def code(context: Context) -> bool:
@@ -150,6 +175,19 @@ def words(context: Context) -> bool:
     return len(humps) * 4 <= len(text) and vowels * 6 >= len(text)
 
 
+def word(context: Context) -> bool:
+    """One long word, or several without a sign between: a third of it vowels, never five consonants on end."""
+    letters = _ONE_WORD.fullmatch(context.match)
+    if letters is None or _CONSONANTS.search(letters[1]):
+        return False
+    return sum(letter in "aeiouyAEIOUY" for letter in letters[1]) * 3 >= len(letters[1])
+
+
+def resource(context: Context) -> bool:
+    """Small words and numbers, joined, as resources are named: "node2-eu-1200345"."""
+    return _NUMBERED.match(context.match) is not None
+
+
 def fixture(name: str) -> bool:
     """Whether a file's path says that it is a test, an example or documentation.
 
@@ -160,6 +198,18 @@ def fixture(name: str) -> bool:
     return _FIXTURE.search(name) is not None
 
 
+def _cased(word: str) -> bool:
+    """Written as people write: a random string holds "fAkE" sooner than "fake", "FAKE", "Fake" or "ChangeMe"."""
+    humps = _HUMPS.findall(word)
+    return sum(map(len, humps)) * 2 >= len(humps) * 5
+
+
+@functools.cache
+def _published() -> frozenset[str]:
+    text = (resources.files("casemate.patterns") / "packs" / "published.toml").read_text(encoding="utf-8")
+    return frozenset(digest for each in tomllib.loads(text)["published"] for digest in each["sha256"])
+
+
 def _period(text: str) -> bool:
     return len(text) >= 12 and any(
         text == (text[:n] * (len(text) // n + 1))[: len(text)] for n in range(1, len(text) // 2)
@@ -168,6 +218,7 @@ def _period(text: str) -> bool:
 
 STAGES: dict[str, Callable[[Context], bool]] = {
     "placeholder": placeholder,
+    "published": published,
     "repeated": repeated,
     "sequence": sequence,
     "variable": variable,
@@ -176,8 +227,11 @@ STAGES: dict[str, Callable[[Context], bool]] = {
     "lock-file": lock_file,
     "path": path,
     "label": label,
+    "client": client,
     "code": code,
     "words": words,
+    "word": word,
+    "resource": resource,
 }
 """Every stage by the name that packs use."""
 

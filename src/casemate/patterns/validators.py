@@ -35,6 +35,8 @@ def checksum62(token: str) -> bool | None:
 def web_token(token: str) -> bool | None:
     """A JSON web token's first part is a JSON object that names an algorithm (RFC 7519, section 5).
 
+    What begins as one and is damaged may still be one.
+
     Example:
         >>> web_token("eyJub3RoaW5nIjoxfQ.e30.x")
         False
@@ -43,7 +45,7 @@ def web_token(token: str) -> bool | None:
     try:
         found = json.loads(header)
     except (ValueError, RecursionError):
-        return False
+        return None if header.startswith((b'{"alg":', b'{"typ":', b'{"kid":')) else False
     return isinstance(found, dict) and isinstance(found.get("alg", found.get("enc")), str)
 
 
@@ -97,6 +99,11 @@ def numbered(token: str) -> bool | None:
     return None if sum(map(str.isdigit, token)) >= 2 and any(map(str.isalpha, token)) else False
 
 
+def lettered(token: str) -> bool | None:
+    """Letters and at least one digit."""
+    return None if any(map(str.isdigit, token)) and any(map(str.isalpha, token)) else False
+
+
 def _decoded(text: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(
@@ -115,6 +122,7 @@ VALIDATORS: dict[str, Callable[[str], bool | None]] = {
     "iban": iban,
     "mixed": mixed,
     "numbered": numbered,
+    "lettered": lettered,
 }
 """Every validator by the name that packs use."""
 
