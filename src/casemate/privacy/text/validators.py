@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import ipaddress
 from collections.abc import Callable
@@ -162,8 +163,25 @@ def judge(names: tuple[str, ...], text: str) -> bool | None:
     return True if True in answers else None
 
 
+def _clean(original: Callable[[str, str], str], number: str, deletechars: str = "") -> str:
+    """What python-stdnum's ``clean`` makes of a number, for text of ASCII without a loop over its letters in Python.
+
+    Every check begins with it, and spends half of its time there; so the modules that are loaded here use this one.
+    """
+    return number.translate(_without(deletechars)) if number.isascii() else original(number, deletechars)
+
+
+@cache
+def _without(letters: str) -> dict[int, str | None]:
+    return {**dict.fromkeys(map(ord, letters)), ord("`"): None if "'" in letters else "'"}
+
+
 def _stdnum(name: str) -> Validator:
     module = _module(name)
+
+    original = getattr(module, "clean", None)
+    if original is importlib.import_module("stdnum.util").clean:
+        module.clean = functools.partial(_clean, original)
 
     def valid(text: str) -> bool | None:
         try:
