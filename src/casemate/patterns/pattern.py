@@ -20,12 +20,14 @@ from __future__ import annotations
 import functools
 import tomllib
 from importlib import resources
+from typing import Final
 
 import msgspec
 
 from casemate.core.errors import UsageError
 
-_BEFORE = r"(?:^|[^0-9A-Za-z_]|\\[nrt]|%[0-9A-Fa-f]{2})"
+BEFORE: Final = r"(?:^|[^0-9A-Za-z_]|\\[nrt]|%[0-9A-Fa-f]{2})"
+"""What may stand before a token: no part of its word, but the end of an escape."""
 _AFTER = r"(?:[^0-9A-Za-z_-]|$)"
 _ASSIGNED = (
     r"""[\w.\- ]{0,24}["'`\\\])]{0,4}\s{0,4}(?:>\s{0,12}|(?:=>|[?.+]=|:{1,3}=|={1,2}|[:,])\s{0,4})[bruf]?["'`\\]{0,3}"""
@@ -84,7 +86,7 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             '(ab)'
         """
         if self.token:
-            return f"{_BEFORE}({self.token}){_AFTER}"
+            return f"{BEFORE}({self.token}){_AFTER}"
         if self.value:
             return f"(?i:{'|'.join(self.names)}){_ASSIGNED}({self.value}){_ENDED}"
         return self.regex

@@ -17,8 +17,10 @@ from typing import Final
 import msgspec
 
 from casemate.core.errors import UsageError
-from casemate.patterns.pattern import Pattern
+from casemate.patterns.pattern import BEFORE, Pattern
 
+_AFTER: Final = r"(?:[^0-9A-Za-z_\xc3-\xd1-]|$)"
+"""Behind a token: no letter of ASCII, nor the first byte of one of another alphabet with capitals (UTF-8)."""
 _NO_DECIMAL: Final = r"(?:^|[^0-9A-Za-z_.]|[^0-9]\.|\\[nrt]|%[0-9A-Fa-f]{2})"
 _ENDED: Final = r"(?:[^0-9A-Za-z_.-]|\.(?:[^0-9]|$)|$)"
 
@@ -75,9 +77,13 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     @property
     def pattern(self) -> Pattern:
         """What the engine looks for."""
-        regex = f"{_NO_DECIMAL}({self.number}){_ENDED}" if self.number else self.regex
+        regex = self.regex
+        if self.token:
+            regex = f"{BEFORE}({self.token}){_AFTER}"
+        elif self.number:
+            regex = f"{_NO_DECIMAL}({self.number}){_ENDED}"
         return Pattern(
-            id=self.id, title=self.title, kind="personal", token=self.token, regex=regex,
+            id=self.id, title=self.title, kind="personal", regex=regex,
             anchor=self.anchor, most=self.most, allow=(), true=self.true, false=self.false,
         )  # fmt: skip
 
