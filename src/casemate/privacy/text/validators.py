@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 import ipaddress
+import itertools
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from casemate.core.errors import UsageError
 from casemate.patterns.validators import iban, luhn
 from casemate.privacy.text import national, numbers, wallets
 
 Validator = Callable[[str], bool | None]
+MIXED: Final = 3
+"""Turns between digits and others from which on no word with a number behind is meant."""
 _SIGNS = str.maketrans("", "", " .-/")
 
 
@@ -100,6 +103,21 @@ def verhoeff(text: str) -> bool | None:
     return True if _module("verhoeff").is_valid(numbers.digits(text)) else None
 
 
+def password(text: str) -> bool | None:
+    """True for what nobody writes but as a password: capitals, small letters and digits, with a sign or in turn.
+
+    Example:
+        >>> password("Paw3w9c5rp!"), password("obligatoria"), password("os.environ1"), password("Version20")
+        (True, False, False, False)
+    """
+    kinds = [str.isupper, str.islower, str.isdigit]
+    mixed = all(any(map(kind, text)) for kind in kinds)
+    signs = any(not letter.isalnum() for letter in text)
+    turns = sum(one.isdigit() != two.isdigit() for one, two in itertools.pairwise(text))
+    code = any(each in text for each in "()[]{}<>") or "://" in text
+    return mixed and not code and (signs or turns >= MIXED)
+
+
 VALIDATORS: dict[str, Validator] = {
     "au-medicare": national.medicare_au,
     "bic": bic,
@@ -126,6 +144,8 @@ VALIDATORS: dict[str, Validator] = {
     "mac": hardware,
     "nino": numbers.nino,
     "npi": numbers.npi,
+    "password": password,
+    "phone-iberia": numbers.phone_iberia,
     "phone-international": numbers.phone_international,
     "phone-near": numbers.phone_near,
     "phone-north-american": numbers.phone_north_american,
