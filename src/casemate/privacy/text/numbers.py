@@ -25,6 +25,11 @@ _WIDE: Final = (
     ("35", (16,)),
     ("81-82", (16, 17, 18, 19)),
 )
+_COUNTED: Final = frozenset(
+    "euro euros eur usd chf dollar dollars pfund kronen franken francs menschen einwohner besucher mitarbeiter personen"
+    " leute teilnehmer zuschauer stück stueck kilometer km meter jahre tage stunden minuten zeilen exemplare bytes mb"
+    " people users items lines files rows records tests points words".split()
+)
 _DIGITS: Final = re.compile(r"\d")
 _GROUPS: Final = re.compile(r"\d+")
 _DATED: Final = re.compile(r"\(?\d{1,2}([/ .-])\d{1,2}\1(?:19|20)\d\d(?!\d)")
@@ -177,6 +182,18 @@ def phone_near(text: str) -> bool | None:
     dated = (len(groups) == 3 and calendar(text) and text[2:3] != " ") or _DATED.match(text) is not None
     long = 7 <= len(number) <= 13 or (text[2:3] == " " and [*map(len, groups)] == [2, 2, 2])
     return None if long and not dated and len(set(number)) > 1 else False
+
+
+def place_code(text: str) -> bool | None:
+    """A postal code with a place behind it: what is counted or priced is no place, and a year is no code.
+
+    Example:
+        >>> place_code("50832 Agrigento"), place_code("12000 Euro"), place_code("2019 Report"), place_code("1017 GL Goes")
+        (None, False, False, None)
+    """
+    code, _, place = text.partition(" ")
+    year = code.isdigit() and len(code) == 4 and code[:2] in ("18", "19", "20") and not place[:2].isupper()
+    return False if year or place.split()[0].rstrip(",.").lower() in _COUNTED else None
 
 
 def calendar(text: str) -> bool | None:

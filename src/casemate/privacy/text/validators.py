@@ -150,6 +150,7 @@ VALIDATORS: dict[str, Validator] = {
     "phone-near": numbers.phone_near,
     "phone-north-american": numbers.phone_north_american,
     "phone-trunk": numbers.phone_trunk,
+    "place-code": numbers.place_code,
     "sg-registration": national.registration_sg,
     "ssn": numbers.ssn,
     "th-province": national.province_th,
