@@ -30,6 +30,18 @@ _COUNTED: Final = frozenset(
     " leute teilnehmer zuschauer stück stueck kilometer km meter jahre tage stunden minuten zeilen exemplare bytes mb"
     " people users items lines files rows records tests points words".split()
 )
+_NUMBERED: Final = frozenset(
+    "windows version page pages seite chapter section figure fig table tabelle line zeile step level room gate flight"
+    " boeing airbus python ubuntu ios android iphone ipad galaxy pentium world war article artikel section art part band"
+    " volume vol no nr number type class grade round week year day unit item phase covid top in on at the of by for box"
+    " kapitel absatz seite page chapitre capítulo capitolo artículo articolo artigo hoofdstuk pagina página".split()
+)
+_MONTHS: Final = frozenset(
+    "jan feb mar mär apr may mai mei maj jun jul aug sep oct okt ott out nov dec dez dic déc ene fév abr avr ago aoû gen"
+    " giu lug mag fev set mon tue wed thu fri sat sun".split()
+)
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_PLACE: Final = re.compile(r"(\d{4,5}(?:-\d{3}| ?[A-Z]{2})? (?:[-–] )?[^\W\d_].*)$")
 _DIGITS: Final = re.compile(r"\d")
 _GROUPS: Final = re.compile(r"\d+")
 _DATED: Final = re.compile(r"\(?\d{1,2}([/ .-])\d{1,2}\1(?:19|20)\d\d(?!\d)")
@@ -193,7 +205,30 @@ def place_code(text: str) -> bool | None:
     """
     code, _, place = text.partition(" ")
     year = code.isdigit() and len(code) == 4 and code[:2] in ("18", "19", "20") and not place[:2].isupper()
-    return False if year or place.split()[0].rstrip(",.").lower() in _COUNTED else None
+    first = re.split(r"[^\w'-]+", place.lstrip("-– "))[0]
+    return False if year or first.lower() in _COUNTED else None
+
+
+def place_behind(text: str) -> bool | None:
+    """An address whose postal code has a place behind it; see ``place_code``.
+
+    Example:
+        >>> place_behind("Zeil 60a, 09885 Hannover"), place_behind("Version 3, 12000 Euro")
+        (None, False)
+    """
+    found = _PLACE.search(text)
+    return place_code(found[1]) if found else None
+
+
+def no_month(text: str) -> bool | None:
+    """A name with a number behind it in which no word is a month, a unit or something with versions and pages.
+
+    Example:
+        >>> no_month("Laat 217"), no_month("May 3"), no_month("Windows 10")
+        (None, False, False)
+    """
+    words = {word.casefold() for word in _LETTERS.findall(text)}
+    return False if words & _NUMBERED or any(word[:3] in _MONTHS and len(word) < 10 for word in words) else None
 
 
 def calendar(text: str) -> bool | None:
