@@ -168,3 +168,13 @@ def short_es(text: str) -> bool | None:
     """
     number = _solid(text)
     return number[-1] == "TRWAGMYFPDXBNJZSQVHLCKE"[int(number[:-1]) % 23]
+
+
+def unlabelled(text: str) -> bool | None:
+    """A number whose letters are not the name of another one, as in "NIF 23030924N".
+
+    Example:
+        >>> unlabelled("NIF 23030924N"), unlabelled("GODE 561231 GR8")
+        (False, None)
+    """
+    return False if text.split(" ")[0].upper() in ("NIF", "NIE", "DNI", "CIF", "RFC", "NIT", "RUT", "RUN") else None

@@ -143,6 +143,8 @@ VALIDATORS: dict[str, Validator] = {
     "luhn": luhn,
     "mac": hardware,
     "nino": numbers.nino,
+    "no-address": lambda text: False if text.count(".") == 3 and address(text) else None,
+    "no-label": national.unlabelled,
     "no-month": numbers.no_month,
     "npi": numbers.npi,
     "password": password,
