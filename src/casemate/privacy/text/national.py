@@ -177,4 +177,5 @@ def unlabelled(text: str) -> bool | None:
         >>> unlabelled("NIF 23030924N"), unlabelled("GODE 561231 GR8")
         (False, None)
     """
-    return False if text.split(" ")[0].upper() in ("NIF", "NIE", "DNI", "CIF", "RFC", "NIT", "RUT", "RUN") else None
+    first = text.partition(" ")[0].upper()
+    return False if first in ("NIF", "NIE", "DNI", "CIF", "RFC", "NIT", "RUT", "RUN") else None

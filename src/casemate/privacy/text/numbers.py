@@ -25,23 +25,6 @@ _WIDE: Final = (
     ("35", (16,)),
     ("81-82", (16, 17, 18, 19)),
 )
-_COUNTED: Final = frozenset(
-    "euro euros eur usd chf dollar dollars pfund kronen franken francs menschen einwohner besucher mitarbeiter personen"
-    " leute teilnehmer zuschauer stück stueck kilometer km meter jahre tage stunden minuten zeilen exemplare bytes mb"
-    " people users items lines files rows records tests points words".split()
-)
-_NUMBERED: Final = frozenset(
-    "windows version page pages seite chapter section figure fig table tabelle line zeile step level room gate flight"
-    " boeing airbus python ubuntu ios android iphone ipad galaxy pentium world war article artikel section art part band"
-    " volume vol no nr number type class grade round week year day unit item phase covid top in on at the of by for box"
-    " kapitel absatz seite page chapitre capítulo capitolo artículo articolo artigo hoofdstuk pagina página".split()
-)
-_MONTHS: Final = frozenset(
-    "jan feb mar mär apr may mai mei maj jun jul aug sep oct okt ott out nov dec dez dic déc ene fév abr avr ago aoû gen"
-    " giu lug mag fev set mon tue wed thu fri sat sun".split()
-)
-_LETTERS: Final = re.compile(r"[^\W\d_]+")
-_PLACE: Final = re.compile(r"(\d{4,5}(?:-\d{3}| ?[A-Z]{2})? (?:[-–] )?[^\W\d_].*)$")
 _DIGITS: Final = re.compile(r"\d")
 _GROUPS: Final = re.compile(r"\d+")
 _DATED: Final = re.compile(r"\(?\d{1,2}([/ .-])\d{1,2}\1(?:19|20)\d\d(?!\d)")
@@ -194,41 +177,6 @@ def phone_near(text: str) -> bool | None:
     dated = (len(groups) == 3 and calendar(text) and text[2:3] != " ") or _DATED.match(text) is not None
     long = 7 <= len(number) <= 13 or (text[2:3] == " " and [*map(len, groups)] == [2, 2, 2])
     return None if long and not dated and len(set(number)) > 1 else False
-
-
-def place_code(text: str) -> bool | None:
-    """A postal code with a place behind it: what is counted or priced is no place, and a year is no code.
-
-    Example:
-        >>> place_code("50832 Agrigento"), place_code("12000 Euro"), place_code("2019 Report"), place_code("1017 GL Goes")
-        (None, False, False, None)
-    """
-    code, _, place = text.partition(" ")
-    year = code.isdigit() and len(code) == 4 and code[:2] in ("18", "19", "20") and not place[:2].isupper()
-    first = re.split(r"[^\w'-]+", place.lstrip("-– "))[0]
-    return False if year or first.lower() in _COUNTED else None
-
-
-def place_behind(text: str) -> bool | None:
-    """An address whose postal code has a place behind it; see ``place_code``.
-
-    Example:
-        >>> place_behind("Zeil 60a, 09885 Hannover"), place_behind("Version 3, 12000 Euro")
-        (None, False)
-    """
-    found = _PLACE.search(text)
-    return place_code(found[1]) if found else None
-
-
-def no_month(text: str) -> bool | None:
-    """A name with a number behind it in which no word is a month, a unit or something with versions and pages.
-
-    Example:
-        >>> no_month("Laat 217"), no_month("May 3"), no_month("Windows 10")
-        (None, False, False)
-    """
-    words = {word.casefold() for word in _LETTERS.findall(text)}
-    return False if words & _NUMBERED or any(word[:3] in _MONTHS and len(word) < 10 for word in words) else None
 
 
 def calendar(text: str) -> bool | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from casemate.core.errors import UsageError
 from casemate.patterns.validators import iban, luhn
-from casemate.privacy.text import national, numbers, wallets
+from casemate.privacy.text import national, numbers, places, wallets
 
 Validator = Callable[[str], bool | None]
 MIXED: Final = 3
@@ -145,7 +145,6 @@ VALIDATORS: dict[str, Validator] = {
     "nino": numbers.nino,
     "no-address": lambda text: False if text.count(".") == 3 and address(text) else None,
     "no-label": national.unlabelled,
-    "no-month": numbers.no_month,
     "npi": numbers.npi,
     "password": password,
     "phone-iberia": numbers.phone_iberia,
@@ -153,10 +152,11 @@ VALIDATORS: dict[str, Validator] = {
     "phone-near": numbers.phone_near,
     "phone-north-american": numbers.phone_north_american,
     "phone-trunk": numbers.phone_trunk,
-    "place-behind": numbers.place_behind,
-    "place-code": numbers.place_code,
+    "place-behind": places.place_behind,
+    "place-code": places.place_code,
     "sg-registration": national.registration_sg,
     "ssn": numbers.ssn,
+    "street": places.street,
     "th-province": national.province_th,
     "verhoeff": verhoeff,
     "vin": numbers.vehicle,
