@@ -6,16 +6,16 @@ import re
 from typing import Final
 
 _COUNTED: Final = (
-    "euro euros eur usd chf dollar dollars pfund kronen franken francs menschen einwohner besucher mitarbeiter personen "
-    "leute teilnehmer zuschauer stück kilometer km meter jahre tage stunden minuten zeilen exemplare bytes mb people "
-    "users items lines files rows records tests points words"
+    "euro euros eur usd chf dollar dollars pfund kronen franken francs menschen einwohner besucher mitarbeiter "
+    "personen leute teilnehmer zuschauer stück kilometer km meter jahre tage stunden minuten zeilen exemplare "
+    "bytes mb people users items lines files rows records tests points words"
 )
 """Of these there may be so many that the number looks like a postal code."""
 _NUMBERED: Final = (
     "windows version page pages seite chapter section figure fig table tabelle line zeile step level room gate flight "
     "boeing airbus python ubuntu ios android iphone ipad galaxy pentium world war article artikel art part band volume "
-    "vol no nr number type class grade round week year day unit item phase covid top in on at the of by for box kapitel "
-    "absatz chapitre capítulo capitolo artículo articolo artigo hoofdstuk pagina página"
+    "vol no nr number type class grade round week year day unit item phase covid top in on at the of by for box "
+    "kapitel absatz chapitre capítulo capitolo artículo articolo artigo hoofdstuk pagina página"
 )
 _MONTHS: Final = (
     "january february march april may june july august september october november december jan feb mar apr jun jul aug "
