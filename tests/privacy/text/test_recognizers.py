@@ -141,10 +141,6 @@ def test_a_card_is_found_before_other_digits() -> None:
     ]
 
 
-def test_what_needs_a_word_near_is_below_the_threshold_alone() -> None:
-    assert {each.id for each in built_in() if each.context and 0.4 < each.bare < 0.5} == set()
-
-
 def test_a_checksum_comes_before_a_model_that_is_sure_of_the_same_place() -> None:
     model = Span(0, 15, "PHONE_NUMBER", 0.999, "transformer")
     checked = Span(0, 15, "IMEI", 0.98, "imei", ("checksum holds", "near 'imei'"))
