@@ -44,13 +44,19 @@ def settled(spans: Iterable[Span], threshold: float) -> list[Span]:
 def _one(group: list[Span], kept: list[Span]) -> Span:
     """The stretch of a group; the longest gives the type, and of those equally long the surest.
 
-    A secret gives it before all others: whoever keeps URLs does not mean to keep the password in one.
+    A secret gives it before all others: whoever keeps URLs does not mean to keep the password in one. Of those equally
+    long, a checksum that holds and a word near come before what only looks like something, however sure a model is.
     """
     if len(group) == 1 and not (kept and kept[-1].end > group[0].start):
         return group[0]
-    best = max(group, key=lambda each: (each.type == "SECRET", each.end - each.start, each.score, each.source))
+    best = max(group, key=_strength)
     start, end = group[0].start, max(each.end for each in group)
     start = max(start, kept[-1].end) if kept else start  # where a chain was cut
     if (start, end) == (best.start, best.end):
         return best
     return Span(start, end, best.type, best.score, best.source, best.why)
+
+
+def _strength(span: Span) -> tuple[bool, int, bool, float, str]:
+    told = span.score == 1 or any(each == "checksum holds" or each.startswith("near ") for each in span.why)
+    return span.type == "SECRET", span.end - span.start, told, span.score, span.source

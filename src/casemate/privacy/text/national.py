@@ -168,3 +168,14 @@ def short_es(text: str) -> bool | None:
     """
     number = _solid(text)
     return number[-1] == "TRWAGMYFPDXBNJZSQVHLCKE"[int(number[:-1]) % 23]
+
+
+def unlabelled(text: str) -> bool | None:
+    """A number whose letters are not the name of another one, as in "NIF 23030924N".
+
+    Example:
+        >>> unlabelled("NIF 23030924N"), unlabelled("GODE 561231 GR8")
+        (False, None)
+    """
+    first = text.partition(" ")[0].upper()
+    return False if first in ("NIF", "NIE", "DNI", "CIF", "RFC", "NIT", "RUT", "RUN") else None

@@ -27,6 +27,7 @@ _WIDE: Final = (
 )
 _DIGITS: Final = re.compile(r"\d")
 _GROUPS: Final = re.compile(r"\d+")
+_DATED: Final = re.compile(r"\(?\d{1,2}([/ .-])\d{1,2}\1(?:19|20)\d\d(?!\d)")
 _COUNTRIES: Final = (
     "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86"
     " 90 91 92 93 94 95 98 211 212 213 216 218 220-269 290 291 297-299 350-359 370-378 379 380-383 385-387 389 420 421"
@@ -145,22 +146,40 @@ def phone_trunk(text: str) -> bool | None:
     Example:
         >>> phone_trunk("030 9018 2000"), phone_trunk("01-02-2020"), phone_trunk("02110-1301")
         (None, False, False)
+        >>> phone_trunk("08-11-2021 138")
+        False
     """
     number = digits(text)
     postal = len(text) == 10 and text[5] == "-"
-    return None if 9 <= len(number) <= 12 and number[1] != "0" and len(set(number)) > 2 and not postal else False
+    other = postal or _DATED.match(text) is not None
+    return None if 9 <= len(number) <= 12 and number[1] != "0" and len(set(number)) > 2 and not other else False
 
 
-def phone_near(text: str) -> bool | None:
-    """Seven to thirteen digits, and no date: enough where a word near speaks of a telephone.
+def phone_iberia(text: str) -> bool | None:
+    """Nine or ten digits that are no round number, which is written in the same groups.
+
+    Source: CNMC, "Plan nacional de numeración telefónica"; ANACOM, "Plano Nacional de Numeração"; AGCOM, 8/15/CIR.
 
     Example:
-        >>> phone_near("555-0123"), phone_near("12/12/2020"), phone_near("13 2021")
+        >>> phone_iberia("612 345 678"), phone_iberia("612 345 600"), phone_iberia("612 612 612")
         (None, False, False)
     """
     number = digits(text)
-    dated = len(_GROUPS.findall(text)) == 3 and calendar(text)
-    return None if 7 <= len(number) <= 13 and not dated and len(set(number)) > 1 else False
+    return None if not number.endswith("00") and len(set(number)) > 3 else False
+
+
+def phone_near(text: str) -> bool | None:
+    """Seven to thirteen digits, or three pairs, and no date: enough where a word near speaks of a telephone.
+
+    Example:
+        >>> phone_near("555-0123"), phone_near("85 97 44"), phone_near("12/12/2020"), phone_near("13 2021")
+        (None, None, False, False)
+    """
+    number = digits(text)
+    groups = _GROUPS.findall(text)
+    dated = (len(groups) == 3 and calendar(text) and text[2:3] != " ") or _DATED.match(text) is not None
+    long = 7 <= len(number) <= 13 or (text[2:3] == " " and [*map(len, groups)] == [2, 2, 2])
+    return None if long and not dated and len(set(number)) > 1 else False
 
 
 def calendar(text: str) -> bool | None:

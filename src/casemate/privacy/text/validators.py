@@ -5,15 +5,18 @@ from __future__ import annotations
 import functools
 import importlib
 import ipaddress
+import itertools
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from casemate.core.errors import UsageError
 from casemate.patterns.validators import iban, luhn
-from casemate.privacy.text import national, numbers, wallets
+from casemate.privacy.text import national, numbers, places, wallets
 
 Validator = Callable[[str], bool | None]
+MIXED: Final = 3
+"""Turns between digits and others from which on no word with a number behind is meant."""
 _SIGNS = str.maketrans("", "", " .-/")
 
 
@@ -101,6 +104,21 @@ def verhoeff(text: str) -> bool | None:
     return True if _module("verhoeff").is_valid(numbers.digits(text)) else None
 
 
+def password(text: str) -> bool | None:
+    """True for what nobody writes but as a password: capitals, small letters and digits, with a sign or in turn.
+
+    Example:
+        >>> password("Paw3w9c5rp!"), password("obligatoria"), password("os.environ1"), password("Version20")
+        (True, False, False, False)
+    """
+    kinds = [str.isupper, str.islower, str.isdigit]
+    mixed = all(any(map(kind, text)) for kind in kinds)
+    signs = any(not letter.isalnum() for letter in text)
+    turns = sum(one.isdigit() != two.isdigit() for one, two in itertools.pairwise(text))
+    code = any(each in text for each in "()[]{}<>") or "://" in text
+    return mixed and not code and (signs or turns >= MIXED)
+
+
 VALIDATORS: dict[str, Validator] = {
     "au-medicare": national.medicare_au,
     "bic": bic,
@@ -126,13 +144,20 @@ VALIDATORS: dict[str, Validator] = {
     "luhn": luhn,
     "mac": hardware,
     "nino": numbers.nino,
+    "no-address": lambda text: False if text.count(".") == 3 and address(text) else None,
+    "no-label": national.unlabelled,
     "npi": numbers.npi,
+    "password": password,
+    "phone-iberia": numbers.phone_iberia,
     "phone-international": numbers.phone_international,
     "phone-near": numbers.phone_near,
     "phone-north-american": numbers.phone_north_american,
     "phone-trunk": numbers.phone_trunk,
+    "place-behind": places.place_behind,
+    "place-code": places.place_code,
     "sg-registration": national.registration_sg,
     "ssn": numbers.ssn,
+    "street": places.street,
     "th-province": national.province_th,
     "verhoeff": verhoeff,
     "vin": numbers.vehicle,
