@@ -18,7 +18,7 @@ AFTER: Final = 30
 """Code points after it."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _PLANES: Final = 0x20000
-_JOINED: Final = re.compile("[\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
+JOINED: Final = re.compile("[\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 
 
 class Words:
@@ -37,7 +37,7 @@ class Words:
         phrases: dict[str, list[str]] = {}
         for each in words:
             parts = split(each)
-            if _JOINED.search(each):
+            if JOINED.search(each):
                 self._inside.append("".join(parts))
             else:
                 phrases.setdefault(parts[0], []).append(f" {' '.join(parts)} ")

@@ -20,7 +20,7 @@ import numpy as np
 
 from casemate.patterns.engine import Scanner
 from casemate.patterns.pattern import Pattern
-from casemate.privacy.text.context import AFTER, BEFORE, split
+from casemate.privacy.text.context import AFTER, BEFORE, JOINED, split
 
 _SIZE: Final = 0x10000
 _SHARP, _OTHER, _UNSURE = 2, 3, 255
@@ -56,9 +56,9 @@ class Nearby:
         self._most = most
         self._elsewhere, owners = set[int](), dict[str, list[int]]()
         for number, phrases in enumerate(words):
-            for first in {split(each)[0] for each in phrases}:
-                if first.isascii():
-                    owners.setdefault(first, []).append(number)
+            for word in set(map(_rarest, phrases)):
+                if word:
+                    owners.setdefault(word, []).append(number)
                 else:
                     self._elsewhere.add(number)
         self._words: list[list[int]] = [[] for _ in words]
@@ -144,6 +144,12 @@ class Near:
             found = [self._ends[word] for word in self._words[number] if word in self._ends]
             self._known[number] = sorted(end for each in found for end in each) if len(found) != 1 else found[0]
         return self._known[number]
+
+
+def _rarest(phrase: str) -> str:
+    """The longest of its words of ASCII, which stands for them all; "" if there is none, or it may be within a word."""
+    parts = [] if JOINED.search(phrase) else split(phrase)
+    return max((each for each in reversed(parts) if each.isascii()), key=len, default="")
 
 
 def folded(text: str) -> np.ndarray:
