@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final, Protocol, cast
 
@@ -33,8 +33,11 @@ _NONE: Final = ((-1, -1), (-1, -1))
 class Keep(Protocol):
     """Says what is not wanted before work is spent on it."""
 
-    def any_of(self, numbers: range) -> bool:
-        """Whether matches of any of these patterns are wanted."""
+    def areas(self, numbers: range, size: int) -> Iterable[tuple[int, int]]:
+        """Stretches of a block of ``size`` bytes, in order, in which all wanted matches of these patterns lie.
+
+        What ends where a stretch does, and the block does not, is not wanted.
+        """
 
     def __call__(self, number: int, stops: list[int]) -> list[int]:
         """Of the places, in order, where matches of a pattern may end, those that are worth confirming."""
@@ -138,18 +141,22 @@ class OnePass:
     def ends(self, data: bytes, keep: Keep | None = None) -> dict[int, list[int]]:
         """See ``Backend``; what has an anchor may end elsewhere."""
         ends: dict[int, list[int]] = {}
-        left = MOST_HITS
+        left, size = MOST_HITS, len(data)
 
-        def hit(number: int, _start: int, stop: int, _flags: int, first: int) -> bool | None:
+        def hit(number: int, _start: int, stop: int, _flags: int, part: tuple[int, int, int]) -> bool | None:
             nonlocal left
             left -= 1
-            ends.setdefault(first + number, []).append(stop)
+            first, begin, end = part
+            if stop != end:
+                ends.setdefault(first + number, []).append(begin + stop)
             return True if left < 0 else None
 
         try:
             for numbers, each in self._databases:
-                if keep is None or keep.any_of(numbers):
-                    each.scan(data, match_event_handler=hit, context=numbers.start)
+                for begin, end in ((0, size),) if keep is None else keep.areas(numbers, size):
+                    block = data if end - begin == size else data[begin:end]
+                    part = numbers.start, begin, -1 if end == size else end - begin
+                    each.scan(block, match_event_handler=hit, context=part)
         except self._error as error:
             raise OverflowError("too many matches") from error
         return ends
@@ -231,7 +238,7 @@ class ByKeyword:
         """See ``Backend``. Every turn moves ``at`` forward."""
         folded, left = data.lower(), MOST_HITS
         for number, (search, words) in enumerate(zip(self._search, self._keywords, strict=True)):
-            unwanted = keep is not None and not keep.any_of(range(number, number + 1))
+            unwanted = keep is not None and not list(keep.areas(range(number, number + 1), len(data)))
             if unwanted or (words and not any(word in folded for word in words)):
                 continue
             at = 0

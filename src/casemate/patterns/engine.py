@@ -45,9 +45,9 @@ class Named:
     def __init__(self, patterns: Sequence[Pattern], name: str) -> None:
         self._patterns, self._name = patterns, name.lower()
 
-    def any_of(self, numbers: range) -> bool:
+    def areas(self, numbers: range, size: int) -> Iterable[tuple[int, int]]:
         """See ``Keep``."""
-        return any(map(self._fits, numbers))
+        return ((0, size),) if any(map(self._fits, numbers)) else ()
 
     def __call__(self, number: int, stops: list[int]) -> list[int]:
         """See ``Keep``."""

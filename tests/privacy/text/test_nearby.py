@@ -36,8 +36,20 @@ def test_numbers_without_words_are_dropped(structured: Structured) -> None:
     near = structured._nearby.of("1234 " * 50, None)
     assert near is not None
     numbers = range(len(structured._needy))
-    assert not near.any_of(numbers)
+    assert not list(near.areas(numbers, 250))
     assert [number for number in numbers if near(number, [*range(5, 250, 5)])] == []
+
+
+@pytest.mark.parametrize("filler", ["lorem ipsum ", "dolor sit améten "])
+def test_in_long_texts_the_places_around_words_are_looked_at(structured: Structured, filler: str) -> None:
+    examples = [text for each in built_in() if each.bare < 0.5 for text in each.true]
+    text = "".join(f"{each}. {filler * 150}" for each in examples[::3])
+    found = [each for each in structured.find(text) if each.source in structured._words]
+    whole = {each.source for each in found}
+    assert len(whole) > 60
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nearby.Nearby, "of", lambda *_: None)
+        assert found == list(structured.find(text))
 
 
 @given(st.text(max_size=60))
@@ -54,6 +66,9 @@ def test_points_count_code_points(text: str) -> None:
     counted = [*(np.cumsum(begins) - 1), begins.sum()]
     assert [at[offset] for offset in range(len(data) + 1)] == counted
     assert at.many(np.arange(len(data) + 1)).tolist() == counted
+    assert at.bytes_of(np.arange(len(text) + 1)).tolist() == [
+        len(text[:each].encode()) for each in range(len(text) + 1)
+    ]
 
 
 @pytest.mark.parametrize("word", ["phone", "téléphone"])

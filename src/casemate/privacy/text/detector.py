@@ -226,10 +226,17 @@ class Points:
 
     def many(self, offsets: np.ndarray) -> np.ndarray:
         """Of many offsets at once."""
+        return np.asarray(self._table()[offsets])
+
+    def bytes_of(self, points: np.ndarray) -> np.ndarray:
+        """Where code points begin; the end of the text for the one behind the last."""
+        return np.searchsorted(self._table(), points)
+
+    def _table(self) -> np.ndarray:
         if not len(self._all):
             begins = np.frombuffer(self._data, dtype=np.int8) >= -64
             self._all = np.zeros(len(begins) + 1, dtype=np.int32)
             np.cumsum(begins, dtype=np.int32, out=self._all[:-1])
             self._all[:-1] -= 1
             self._all[-1] = self._all[-2] + 1 if len(begins) else 0
-        return np.asarray(self._all[offsets])
+        return self._all

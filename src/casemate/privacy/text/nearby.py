@@ -21,6 +21,7 @@ import numpy as np
 from casemate.patterns.engine import Scanner
 from casemate.patterns.pattern import Pattern
 from casemate.privacy.text.context import AFTER, BEFORE, JOINED, split
+from casemate.privacy.text.runs import areas
 
 _SIZE: Final = 0x10000
 _SHARP, _OTHER, _UNSURE = 2, 3, 255
@@ -29,6 +30,8 @@ _LETTER: Final = r"0-9a-z\x02\x03"
 _ALL: Final = 4096
 _MANY: Final = 64
 """Places from which on arrays are faster than a loop."""
+_LONG: Final = 8_192
+"""Bytes from which on it pays to look at parts of a text alone."""
 _NEVER: Final = 1 << 62
 _BORDER: Final = 2
 """Places that an end may lie behind what it ends."""
@@ -42,6 +45,9 @@ class Counted(Protocol):
 
     def many(self, offsets: np.ndarray) -> np.ndarray:
         """Those that hold some bytes."""
+
+    def bytes_of(self, points: np.ndarray) -> np.ndarray:
+        """Where some code points begin."""
 
 
 class Nearby:
@@ -113,9 +119,18 @@ class Near:
         self._most, self._points = most, points
         self._known: dict[int, list[int]] = {}
 
-    def any_of(self, numbers: range) -> bool:
-        """See ``Keep``."""
-        return not self._some.isdisjoint(numbers)
+    def areas(self, numbers: range, size: int) -> Iterable[tuple[int, int]]:
+        """See ``Keep``: in long texts, around the words of these patterns."""
+        if self._some.isdisjoint(numbers):
+            return ()
+        if size < _LONG or not self._everywhere.isdisjoint(numbers):
+            return ((0, size),)
+        ends = sorted({end for number in numbers for end in self._places(number)})
+        wide, points = BEFORE + AFTER + 2 * _BORDER, self._points
+        if points is not None:
+            ends, wide = points.bytes_of(np.array(ends)).tolist(), 4 * wide
+        parts = list(areas(ends, size, max(self._most[number] for number in numbers) + wide))
+        return parts if 2 * sum(last - first for first, last in parts) < size else ((0, size),)
 
     def __call__(self, number: int, stops: list[int]) -> list[int]:
         """See ``Keep``."""
