@@ -248,3 +248,11 @@ def test_what_cannot_be_downloaded_is_said_in_one_line(monkeypatch: pytest.Monke
         rampart.fetch(tmp_path / "model")
     assert rampart.REQUIREMENT in str(caught.value)
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(("text", "end"), [("Ms Klara Lind met Klara.", 13), ("Frau Klara Lind, eine Frau, Klara", 15)])
+def test_titles_are_nobodys_name(text: str, end: int) -> None:
+    found = propagated(text, [Span(0, end, "PERSON", 0.9, "tagger")])
+    words = [text[each.start : each.end] for each in found]
+    assert words.count("Klara") == 2
+    assert "Frau" not in words

@@ -1,8 +1,9 @@
 """A name found once is found everywhere in a document: where nothing but the word itself speaks for it.
 
-Looked for are whole names as they were written, and of persons also the first and the last word by itself, if it has a
-capital and at least ``LEAST`` letters. Words in small letters are never found, so "mark" is not a person because Mark
-is one. In a stream only what comes after counts (``forward``), because what has been sent cannot be taken back.
+Looked for are whole names as they were written, and of persons also the first and the last word by itself that has a
+capital, at least ``LEAST`` letters, and is no title. Words in small letters are never found, so "mark" is not a person
+because Mark is one. In a stream only what comes after counts (``forward``), because what has been sent cannot be taken
+back.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ LEAST: Final = 4
 """Letters of a part of a name that is looked for by itself."""
 MOST: Final = 10_000
 """Names that are remembered; further ones are not looked for."""
+TITLES: Final = frozenset(
+    "miss lord lady dame doctor professor sister brother uncle aunt herr frau fräulein doktor schwester onkel tante madame"
+    " monsieur mademoiselle docteur docteure professeur señor señora señorita profesor profesora doctora signor signore"
+    " signora signorina dottor dottore dottoressa professore professoressa senhor senhora doutor doutora professora dona"
+    " meneer mevrouw dokter zuster".split()
+)
+"""What stands before a name and belongs to everybody."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _CAPITAL: Final = re.compile(r"(?<![^\W_])[^\W\d_a-z][^\W_]*")
 """Words that do not begin with a small letter of ASCII, as no name does that is looked for."""
@@ -53,7 +61,8 @@ class Known:
         parts = [whole]
         words = _WORD.findall(whole)
         if span.type == "PERSON" and len(words) > 1:
-            parts += [word for word in (words[0], words[-1]) if len(word) >= LEAST]
+            long = [word for word in words if len(word) >= LEAST and word.casefold() not in TITLES]
+            parts += long[:1] + long[-1:]
         for part in parts:
             first = _WORD.search(part)
             if first is None or first.start() or len(part) <= 2 or not part[0].isupper():
