@@ -10,14 +10,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
-from casemate.privacy.text.context import split
+from casemate.privacy.text.context import JOINED, split
 
 ENDING: Final = 8
 """Letters that may follow where a phrase says ``*``."""
 _WORD: Final = re.compile(r"[^\W_]+(?:[\u0300-\u036f]+[^\W_]*)*")
 _GAP: Final = 3
 """Code points between two words of a phrase, at most."""
-_JOINED: Final = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 T = TypeVar("T")
 
 
@@ -43,7 +42,7 @@ class Phrases(Generic[T]):
         self.most = 0
         for phrase, means in phrases:
             parts = tuple(_folded(word) + "*" * word.endswith("*") for word in _words(phrase))
-            if _JOINED.search(phrase):
+            if JOINED.search(phrase):
                 self._inside.append((phrase, means))
             elif parts:
                 starts = self._begin if parts[0].endswith("*") else self._exact
