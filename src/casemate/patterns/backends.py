@@ -7,9 +7,10 @@ is no search, and whoever asks is told so.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final, Protocol, cast
 
@@ -23,6 +24,8 @@ TOGETHER: Final = 60
 """Expressions in one database unless said otherwise: compiling hundreds of numbers and dates together takes four times
 as long as in parts, and a scan is hardly faster for it, since most of its time goes to what is found."""
 
+Place = tuple[int, int, int]
+"""Number of the pattern, start and stop of its group."""
 Spans = Sequence[tuple[int, int]]
 """Start and stop of a match, then of its group; (-1, -1) for none."""
 Search = Callable[[bytes, int, int], Spans]
@@ -48,8 +51,8 @@ class Backend(Protocol):
 
     name: str
 
-    def spans(self, data: bytes, keep: Keep | None = None) -> Iterator[tuple[int, int, int]]:
-        """(number of the pattern, start and stop of its group), in no particular order.
+    def spans(self, data: bytes, keep: Keep | None = None) -> Iterable[Place]:
+        """All matches, in no particular order.
 
         Args:
             data: the block.
@@ -66,6 +69,9 @@ class Backend(Protocol):
             OverflowError: as above.
         """
 
+    def confirmed(self, data: bytes, ends: Mapping[int, list[int]], keep: Keep | None = None) -> Iterable[Place]:
+        """All matches of those that end somewhere, by what ``ends`` said."""
+
 
 def _part(name: str) -> ModuleType | None:
     try:
@@ -74,8 +80,12 @@ def _part(name: str) -> ModuleType | None:
         return None
 
 
-def backend(patterns: tuple[Pattern, ...], together: int = TOGETHER) -> Backend:
+def backend(patterns: tuple[Pattern, ...], together: int | Sequence[int] = TOGETHER) -> Backend:
     """The fastest backend there is.
+
+    Args:
+        patterns: what to look for.
+        together: how many are compiled into one database, of all or one by one.
 
     Raises:
         MissingPartError: neither hyperscan nor google-re2 is installed.
@@ -124,7 +134,11 @@ class OnePass:
     """
 
     def __init__(
-        self, patterns: tuple[Pattern, ...], hyperscan: ModuleType, re2: ModuleType | None, together: int = TOGETHER
+        self,
+        patterns: tuple[Pattern, ...],
+        hyperscan: ModuleType,
+        re2: ModuleType | None,
+        together: int | Sequence[int] = TOGETHER,
     ) -> None:
         self.name = "hyperscan and RE2" if re2 else "hyperscan"
         self._error = hyperscan.ScanTerminated
@@ -133,9 +147,13 @@ class OnePass:
         self._expressions = [pattern.expression.encode() for pattern in patterns]
         self._compiler, self._searches = _compiler(re2), dict[int, Search]()
         first = [(pattern.anchor or pattern.expression).encode() for pattern in patterns]
+        if isinstance(together, int):
+            together = [together] * -(-len(first) // together)
+        ends = [min(each, len(first)) for each in itertools.accumulate(together)]
         self._databases = [
-            (range(at, min(at + together, len(first))), database(hyperscan, first[at : at + together]))
-            for at in range(0, len(first), together)
+            (range(at, end), database(hyperscan, first[at:end]))
+            for at, end in itertools.pairwise([0, *ends])
+            if at < end
         ]
 
     def ends(self, data: bytes, keep: Keep | None = None) -> dict[int, list[int]]:
@@ -161,14 +179,20 @@ class OnePass:
             raise OverflowError("too many matches") from error
         return ends
 
-    def spans(self, data: bytes, keep: Keep | None = None) -> Iterator[tuple[int, int, int]]:
+    def spans(self, data: bytes, keep: Keep | None = None) -> list[Place]:
         """See ``Backend``."""
-        for number, stops in self.ends(data, keep).items():
+        return self.confirmed(data, self.ends(data, keep), keep)
+
+    def confirmed(self, data: bytes, ends: Mapping[int, list[int]], keep: Keep | None = None) -> list[Place]:
+        """See ``Backend``."""
+        found: list[Place] = []
+        for number, stops in ends.items():
             places = sorted(set(stops)) if len(stops) > 1 else stops
             if keep is not None:
                 places = keep(number, places)
             if places:
-                yield from (self._around if self._anchored[number] else self._confirmed)(data, number, places)
+                (self._around if self._anchored[number] else self._before)(data, number, places, found)
+        return found
 
     def _search(self, number: int) -> Search:
         """Most expressions never match anything, and compiling them all takes longer than a small scan."""
@@ -177,7 +201,7 @@ class OnePass:
             found = self._searches[number] = self._compiler(self._expressions[number])
         return found
 
-    def _confirmed(self, data: bytes, number: int, stops: list[int]) -> Iterator[tuple[int, int, int]]:
+    def _before(self, data: bytes, number: int, stops: list[int], found: list[Place]) -> None:
         """Every loop moves ``at`` forward, to the end of a match or one byte past its start."""
         search, most, real = self._search(number), self._most[number], set(stops)
         for first, last in _runs(stops, most):
@@ -187,12 +211,12 @@ class OnePass:
                 if end < 0:
                     break
                 if end in real:  # "$" also matches where a window ends
-                    yield number, start, stop
+                    found.append((number, start, stop))
                     at = max(stop, at + 1)
                 else:
                     at = begin + 1
 
-    def _around(self, data: bytes, number: int, places: list[int]) -> Iterator[tuple[int, int, int]]:
+    def _around(self, data: bytes, number: int, places: list[int], found: list[Place]) -> None:
         """As above, in windows around places; what ends with a window is no match, a window holds more than one."""
         search, most = self._search(number), self._most[number]
         for first, last in _runs(places, 2 * most + 2):
@@ -202,19 +226,22 @@ class OnePass:
                 if end < 0:
                     break
                 if end < bound or bound == len(data):
-                    yield number, start, stop
+                    found.append((number, start, stop))
                 at = max(stop, at + 1)
 
 
-def _runs(stops: list[int], most: int) -> Iterator[tuple[int, int]]:
+def _runs(stops: list[int], most: int) -> list[tuple[int, int]]:
     """First and last end of each group of ends whose windows touch."""
     first = last = stops[0]
+    if stops[-1] - first <= most:
+        return [(first, stops[-1])]
+    made = []
     for stop in stops[1:]:
         if stop - last > most:
-            yield first, last
+            made.append((first, last))
             first = stop
         last = stop
-    yield first, last
+    return [*made, (first, last)]
 
 
 class ByKeyword:
@@ -234,10 +261,15 @@ class ByKeyword:
             ends.setdefault(number, []).append(stop)
         return ends
 
-    def spans(self, data: bytes, keep: Keep | None = None) -> Iterator[tuple[int, int, int]]:
+    def spans(self, data: bytes, keep: Keep | None = None) -> Iterator[Place]:
+        """See ``Backend``."""
+        return self.confirmed(data, range(len(self._search)), keep)
+
+    def confirmed(self, data: bytes, ends: Iterable[int], keep: Keep | None = None) -> Iterator[Place]:
         """See ``Backend``. Every turn moves ``at`` forward."""
         folded, left = data.lower(), MOST_HITS
-        for number, (search, words) in enumerate(zip(self._search, self._keywords, strict=True)):
+        for number in ends:
+            search, words = self._search[number], self._keywords[number]
             unwanted = keep is not None and not list(keep.areas(range(number, number + 1), len(data)))
             if unwanted or (words and not any(word in folded for word in words)):
                 continue

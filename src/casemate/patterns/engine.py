@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from casemate.patterns.backends import TOGETHER, Keep, backend
+from casemate.patterns.backends import TOGETHER, Keep, Place, backend
 from casemate.patterns.normalize import normalize
 from casemate.patterns.pattern import Pattern, pack
 from casemate.patterns.stages import Context, allowed, entropy
@@ -63,7 +63,8 @@ class Scanner:
 
     Args:
         patterns: what to look for.
-        together: how many are compiled into one database; more cost more to compile, and less in short texts.
+        together: how many are compiled into one database, of all or one by one; more cost more to compile, and less in
+            short texts.
 
     Raises:
         MissingPartError: neither hyperscan nor google-re2 is installed.
@@ -75,7 +76,7 @@ class Scanner:
         [('npm-token', 6)]
     """
 
-    def __init__(self, patterns: Iterable[Pattern], together: int = TOGETHER) -> None:
+    def __init__(self, patterns: Iterable[Pattern], together: int | Sequence[int] = TOGETHER) -> None:
         self.patterns = tuple(patterns)
         self._backend = backend(self.patterns, together)
 
@@ -84,7 +85,7 @@ class Scanner:
         """What runs it, for the report."""
         return self._backend.name
 
-    def places(self, data: bytes, keep: Keep | None = None) -> Iterator[tuple[int, int, int]]:
+    def places(self, data: bytes, keep: Keep | None = None) -> Iterable[Place]:
         """(number of the pattern, start, stop) of every match of an expression, as it is, in no particular order.
 
         Args:
@@ -97,12 +98,16 @@ class Scanner:
         return self._backend.spans(data, keep)
 
     def ends(self, data: bytes) -> dict[int, list[int]]:
-        """Where matches of expressions without anchors end, by the number of the pattern, in any order.
+        """Where matches may end (of expressions with an anchor, where the anchor does), by the number of the pattern.
 
         Raises:
             OverflowError: as ``judged`` does.
         """
         return self._backend.ends(data)
+
+    def confirmed(self, data: bytes, ends: Mapping[int, list[int]]) -> Iterable[Place]:
+        """The matches of which ``ends`` said that there may be some."""
+        return self._backend.confirmed(data, ends)
 
     def judged(self, data: bytes, name: str = "") -> Iterator[Match]:
         """Every match, with the reason why it does not count where it does not.

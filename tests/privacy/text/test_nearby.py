@@ -7,8 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from casemate.patterns import backends
 from casemate.privacy.text import detector, nearby
-from casemate.privacy.text.detector import Points, Structured
+from casemate.privacy.text.detector import Structured
+from casemate.privacy.text.encoded import Encoded, Points
 from casemate.privacy.text.recognizer import built_in
 
 WORDS = sorted({word for each in built_in() for word in each.context})
@@ -33,7 +35,7 @@ def test_nothing_is_dropped_that_counts(structured: Structured, parts: list[str]
 
 
 def test_numbers_without_words_are_dropped(structured: Structured) -> None:
-    near = structured._nearby.of("1234 " * 50, None)
+    near = structured._search._nearby.of(Encoded("1234 " * 50))
     assert near is not None
     numbers = range(len(structured._needy))
     assert not list(near.areas(numbers, 250))
@@ -75,7 +77,7 @@ def test_points_count_code_points(text: str) -> None:
 def test_many_places_are_kept_as_each_is(structured: Structured, word: str) -> None:
     text = f"{word}: 5550199 {'9 ' * 200}" * 5
     data = text.encode()
-    near = structured._nearby.of(text, None if text.isascii() else Points(data))
+    near = structured._search._nearby.of(Encoded(text))
     assert near is not None
     stops = [*range(1, len(data))]
     for number in range(len(structured._needy)):
@@ -93,3 +95,20 @@ def test_the_filter_is_used(structured: Structured, monkeypatch: pytest.MonkeyPa
 def test_the_table_says_what_each_letter_says() -> None:
     table = nearby._table()
     assert [code for code in range(len(table) - 1) if table[code] != nearby._one(chr(code))] == []
+
+
+@given(st.lists(st.lists(st.sampled_from([*WORDS, *NUMBERS, *GLUE]), max_size=6).map("".join), max_size=6))
+def test_many_texts_are_read_as_one_by_one(structured: Structured, texts: list[str]) -> None:
+    assert [[*each] for each in structured.find_all(texts)] == [[*structured.find(each)] for each in texts]
+
+
+def test_one_text_that_is_too_dense_does_not_keep_the_others_from_being_read(
+    structured: Structured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "MOST_HITS", 200_000)
+    texts = ["mail a@example.com", "1 " * 200_000, "call 212-555-0123"]
+    with pytest.raises(OverflowError):
+        structured._search.places([Encoded(texts[1])])
+    found = [[*each] for each in structured.find_all(texts)]
+    assert [bool(each) for each in found[::2]] == [True, True]
+    assert found[::2] == [[*structured.find(each)] for each in texts[::2]]

@@ -106,10 +106,12 @@ class Analyzer:
         made = []
         for at in range(0, len(texts), _TOGETHER):
             some = texts[at : at + _TOGETHER]
-            names = [each.find_all(some) for each in self.detectors if isinstance(each, Names)]
-            others = [each for each in self.detectors if not isinstance(each, Names)]
-            for text, *named in zip(some, *names, strict=True):
-                made.append(self._settled(text, [*(each.find(text) for each in others), *named], streaming))
+            # one detector after the other, not one text after the other: each fills the processor's caches by itself
+            found = [
+                [[*each] for each in (by.find_all(some) if isinstance(by, (Structured, Names)) else map(by.find, some))]
+                for by in self.detectors
+            ]
+            made += [self._settled(text, spans, streaming) for text, *spans in zip(some, *found, strict=True)]
         return made
 
     def _settled(self, text: str, found: Iterable[Iterable[Span]], streaming: bool) -> list[Span]:

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
-import numpy as np
-
-from casemate.patterns.backends import Keep
-from casemate.patterns.engine import Scanner
-from casemate.privacy.text import runs
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
+from casemate.privacy.text.encoded import Encoded
 from casemate.privacy.text.figures import figure
-from casemate.privacy.text.nearby import Nearby
 from casemate.privacy.text.readings import AROUND, SIGNS, readings
 from casemate.privacy.text.readings import around as as_it_looks
 from casemate.privacy.text.recognizer import Recognizer
+from casemate.privacy.text.search import Search
 from casemate.privacy.text.spans import Reach, Span
 from casemate.privacy.text.validators import judge
 
 LEAST: Final = 0.15
 """Least score that is told where nothing else is said, so that what needs a word near costs nothing without one."""
-MARGIN: Final = 40
-"""Bytes around what holds a run that are run with it, so that no match ends where its part does."""
 NOWHERE: Final = Around([])
 """Before anything was read."""
-FEW: Final = 20
-"""Expressions that wait for words together: fewer are idle less often, and take more calls when they are not."""
-_BLOCK: Final = 1024
-_CONTINUED: Final = bytes(range(0x80, 0xC0))
 
 
 class Detector(Protocol):
@@ -64,18 +54,13 @@ class Structured:
         alike: dict[tuple[str, int], list[Recognizer]] = {}  # many numbers look alike: one search for all
         for each in self.recognizers.values():
             alike.setdefault((each.pattern.expression, each.most), []).append(each)
-        needy = [group for group in alike.values() if all(each.bare < least for each in group)]
-        free = [group for group in alike.values() if any(each.bare >= least for each in group)]
-        free.sort(key=lambda group: runs.leads(group[0].pattern.expression))
-        self._free, self._needy = free, needy
-        numbers = [group[0].pattern for group in free if runs.leads(group[0].pattern.expression)]
-        self._others = len(free) - len(numbers)
-        self._scanner = Scanner([*(group[0].pattern for group in free[: self._others]), *SIGNS])
-        self._runs, self._numbers = Scanner([runs.RUN]), Scanner(numbers)
-        self._waiting = Scanner([group[0].pattern for group in needy], together=FEW)
-        self._reach = max((each.most for each in numbers), default=0) + MARGIN
-        words = [{word for each in group for word in each.context} for group in needy]
-        self._nearby = Nearby(words, [group[0].most for group in needy])
+        self._needy = [group for group in alike.values() if all(each.bare < least for each in group)]
+        self._free = [group for group in alike.values() if any(each.bare >= least for each in group)]
+        self._search = Search(
+            [*(group[0].pattern for group in self._free), *SIGNS],
+            [group[0].pattern for group in self._needy],
+            [{word for each in group for word in each.context} for group in self._needy],
+        )
 
     @property
     def reach(self) -> Reach:
@@ -86,12 +71,26 @@ class Structured:
         """See ``Detector``: in the text as it stands, and as it reads where that differs."""
         return parted(self._whole, self.reach, text)
 
+    def find_all(self, texts: Sequence[str]) -> Iterator[Iterable[Span]]:
+        """What `find` says of each of many texts, step by step for all of them: each step fits a processor's caches."""
+        each = [Encoded(text) for text in texts]
+        try:
+            places = self._search.places(each)
+        except OverflowError:  # one of them has more matches than are held at once
+            return map(self.find, texts)
+        return map(self._read, each, places)
+
     def _whole(self, text: str) -> Iterator[Span]:
-        signs: list[tuple[str, int, int]] = []
-        plain = list(self._plain(text, signs))
+        given = [Encoded(text)]
+        return self._read(given[0], self._search.places(given)[0])
+
+    def _read(self, given: Encoded, places: list[tuple[int, int, int]]) -> Iterator[Span]:
+        text, signs = given.text, list[tuple[str, int, int]]()
+        plain = list(self._plain(given, places, signs))
         yield from plain
         for start, seen in itertools.chain(as_it_looks(text), readings(text, signs)):
-            for each in self._plain(seen.text, []):
+            other = Encoded(seen.text)
+            for each in self._plain(other, self._search.places([other])[0], []):
                 first, last = seen.original(each.start, each.end)
                 first, last = start + first, start + last
                 if last - first > self._most or text[first:last] == seen.text[each.start : each.end]:
@@ -102,11 +101,11 @@ class Structured:
                 ):
                     yield Span(first, last, each.type, each.score, each.source, (*each.why, "as it reads"))
 
-    def _plain(self, text: str, signs: list[tuple[str, int, int]]) -> Iterator[Span]:
+    def _plain(
+        self, given: Encoded, places: list[tuple[int, int, int]], signs: list[tuple[str, int, int]]
+    ) -> Iterator[Span]:
         """Spans in this very text; what asks for another reading goes to ``signs``."""
-        data = text.encode("utf-8", "surrogatepass")
-        at = None if len(data) == len(text) else Points(data)
-        places = self._places(data, self._nearby.of(text, at))
+        text, at = given.text, given.points
         near, seen, first, last, inside = NOWHERE, (-1, -1), 0, 0, False
         # by place: a number that a hundred recognizers know has one neighbourhood, which is read once
         for start, stop, number in sorted(places):
@@ -125,30 +124,6 @@ class Structured:
                 found = self._judged(text, first, last, near, by)
                 if found is not None:
                     yield found
-
-    def _places(self, data: bytes, keep: Keep | None) -> Iterator[tuple[int, int, int]]:
-        """Start, stop and number of a group; those that need a word are below zero, signs above all others."""
-        signs = len(self._free) - self._others
-        for number, start, stop in self._scanner.places(data):
-            yield start, stop, number if number < self._others else number + signs
-        for number, start, stop in self._in_runs(data):
-            yield start, stop, number + self._others
-        for number, start, stop in self._waiting.places(data, keep):
-            yield start, stop, ~number
-
-    def _in_runs(self, data: bytes) -> Iterator[tuple[int, int, int]]:
-        """What holds a run of digits is looked for around those that there are."""
-        ends = self._runs.ends(data).get(0)
-        if not ends:
-            return
-        parts = list(runs.areas(ends, len(data), self._reach))
-        if sum(last - first for first, last in parts) * 2 > len(data):
-            parts = [(0, len(data))]
-        for first, last in parts:
-            for number, start, stop in self._numbers.places(data[first:last]):
-                # what touches an end may be longer; it lies in this part only if it does not reach so far
-                if (start or not first) and (first + stop < last or last == len(data)):
-                    yield number, first + start, first + stop
 
     def _judged(self, text: str, start: int, stop: int, near: Around, by: Recognizer) -> Span | None:
         mine, others, bare = self._words[by.id]
@@ -198,45 +173,3 @@ def _within(text: str, start: int, stop: int) -> bool:
 def _cased(letter: str) -> bool:
     """A letter of an alphabet that has capitals, and so writes spaces between words; none of ASCII."""
     return letter > "\x7f" and letter.lower() != letter.upper()
-
-
-class Points:
-    """Code points by offset in UTF-8, counted where they are asked for.
-
-    Args:
-        data: UTF-8, lone surrogates too.
-
-    Example:
-        >>> at = Points("né!".encode())
-        >>> [at[0], at[1], at[2], at[3], at[4]]
-        [0, 1, 1, 2, 3]
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self._data, self._all = data, np.zeros(0, dtype=np.int32)
-        full = len(data) // _BLOCK
-        begins = np.frombuffer(data, dtype=np.int8, count=full * _BLOCK) >= -64
-        self._before = [0, *np.cumsum(begins.reshape(full, _BLOCK).sum(axis=1)).tolist()] if full else [0]
-
-    def __getitem__(self, offset: int) -> int:
-        block = offset // _BLOCK
-        part = self._data[block * _BLOCK : offset + 1]
-        more = 1 if offset == len(self._data) else 0  # behind the last code point, where none begins
-        return self._before[block] + len(part.translate(None, _CONTINUED)) - 1 + more
-
-    def many(self, offsets: np.ndarray) -> np.ndarray:
-        """Of many offsets at once."""
-        return np.asarray(self._table()[offsets])
-
-    def bytes_of(self, points: np.ndarray) -> np.ndarray:
-        """Where code points begin; the end of the text for the one behind the last."""
-        return np.searchsorted(self._table(), points)
-
-    def _table(self) -> np.ndarray:
-        if not len(self._all):
-            begins = np.frombuffer(self._data, dtype=np.int8) >= -64
-            self._all = np.zeros(len(begins) + 1, dtype=np.int32)
-            np.cumsum(begins, dtype=np.int32, out=self._all[:-1])
-            self._all[:-1] -= 1
-            self._all[-1] = self._all[-2] + 1 if len(begins) else 0
-        return self._all

@@ -12,15 +12,16 @@ from __future__ import annotations
 import bisect
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import numpy as np
 
 from casemate.patterns.engine import Scanner
 from casemate.patterns.pattern import Pattern
 from casemate.privacy.text.context import AFTER, BEFORE, JOINED, split
+from casemate.privacy.text.encoded import Encoded, Points
 from casemate.privacy.text.runs import areas
 
 _SIZE: Final = 0x10000
@@ -33,21 +34,12 @@ _MANY: Final = 64
 _LONG: Final = 8_192
 """Bytes from which on it pays to look at parts of a text alone."""
 _NEVER: Final = 1 << 62
+_LETTERS: Final = frozenset("aeioy")
+"""Those that are words of some language."""
+_SOME: Final = 0.01
+"""Share of letters that fold to none up to which it pays to look where they stand."""
 _BORDER: Final = 2
 """Places that an end may lie behind what it ends."""
-
-
-class Counted(Protocol):
-    """Code points by byte."""
-
-    def __getitem__(self, offset: int) -> int:
-        """The code point that holds a byte."""
-
-    def many(self, offsets: np.ndarray) -> np.ndarray:
-        """Those that hold some bytes."""
-
-    def bytes_of(self, points: np.ndarray) -> np.ndarray:
-        """Where some code points begin."""
 
 
 class Nearby:
@@ -59,39 +51,39 @@ class Nearby:
     """
 
     def __init__(self, words: Sequence[Iterable[str]], most: Sequence[int]) -> None:
-        self._most = most
-        self._elsewhere, owners = set[int](), dict[str, list[int]]()
+        self._most, self._elsewhere = most, 0
+        owners = dict[str, list[int]]()
         for number, phrases in enumerate(words):
             for word in set(map(_rarest, phrases)):
                 if word:
                     owners.setdefault(word, []).append(number)
                 else:
-                    self._elsewhere.add(number)
-        self._words: list[list[int]] = [[] for _ in words]
-        self._owners = [numbers for _, numbers in sorted(owners.items())]
-        for place, numbers in enumerate(self._owners):
-            for number in numbers:
+                    self._elsewhere |= 1 << number
+        self._words: list[list[int]] = [[len(owners)] if self._elsewhere >> at & 1 else [] for at in range(len(words))]
+        self._owners = [sum(1 << number for number in numbers) for _, numbers in sorted(owners.items())]
+        for place, word in enumerate(sorted(owners)):
+            for number in owners[word]:
                 self._words[number].append(place)
         self._scanner = Scanner(map(_pattern, sorted(owners)), together=_ALL)
 
-    def of(self, text: str, points: Counted | None) -> Near | None:
-        """What to keep, or None where all must be.
-
-        Args:
-            text: that is searched.
-            points: code point by byte of it; None where they are the same.
-        """
-        if points is None:
-            data, others = text.lower().encode(), False
+    def of(self, given: Encoded) -> Near | None:
+        """What to keep of a text that is searched, or None where all must be."""
+        ends, some, everywhere = dict[int, list[int]](), 0, 0
+        if given.points is None:
+            data = given.text.lower().encode()
         else:
-            letters = folded(text)
+            letters = folded(given.text)
             if (letters == _UNSURE).any():
                 return None
-            data, others = letters.tobytes(), bool((letters == _OTHER).any())
-        ends = self._scanner.ends(data)
-        some = {number for word in ends for number in self._owners[word]}
-        everywhere = self._elsewhere if others else frozenset()
-        return Near(ends, self._words, some | everywhere, everywhere, self._most, points)
+            data, others = letters.tobytes(), np.flatnonzero(letters == _OTHER) + 1
+            if len(others):
+                some = self._elsewhere
+                everywhere = some if len(others) > len(letters) * _SOME else 0
+                ends[len(self._owners)] = others.tolist()
+        for word, places in self._scanner.ends(data).items():
+            some |= self._owners[word]
+            ends[word] = places
+        return Near(ends, self._words, some, everywhere, self._most, given.points)
 
 
 class Near:
@@ -100,7 +92,7 @@ class Near:
     Args:
         ends: where each word ends.
         words: of each pattern.
-        some: patterns of which something may be kept.
+        some: patterns of which something may be kept, a bit for each.
         everywhere: patterns of which everything is kept.
         most: bytes that each pattern can match.
         points: code point by byte; None where they are the same.
@@ -110,10 +102,10 @@ class Near:
         self,
         ends: Mapping[int, list[int]],
         words: Sequence[Sequence[int]],
-        some: Set[int],
-        everywhere: Set[int],
+        some: int,
+        everywhere: int,
         most: Sequence[int],
-        points: Counted | None,
+        points: Points | None,
     ) -> None:
         self._ends, self._words, self._some, self._everywhere = ends, words, some, everywhere
         self._most, self._points = most, points
@@ -121,9 +113,10 @@ class Near:
 
     def areas(self, numbers: range, size: int) -> Iterable[tuple[int, int]]:
         """See ``Keep``: in long texts, around the words of these patterns."""
-        if self._some.isdisjoint(numbers):
+        mine = ((1 << len(numbers)) - 1) << numbers.start
+        if not self._some & mine:
             return ()
-        if size < _LONG or not self._everywhere.isdisjoint(numbers):
+        if size < _LONG or self._everywhere & mine:
             return ((0, size),)
         ends = sorted({end for number in numbers for end in self._places(number)})
         wide, points = BEFORE + AFTER + 2 * _BORDER, self._points
@@ -134,7 +127,7 @@ class Near:
 
     def __call__(self, number: int, stops: list[int]) -> list[int]:
         """See ``Keep``."""
-        if number in self._everywhere:
+        if self._everywhere >> number & 1:
             return stops
         near = self._places(number)
         if not near:
@@ -164,7 +157,8 @@ class Near:
 def _rarest(phrase: str) -> str:
     """The longest of its words of ASCII, which stands for them all; "" if there is none, or it may be within a word."""
     parts = [] if JOINED.search(phrase) else split(phrase)
-    return max((each for each in reversed(parts) if each.isascii()), key=len, default="")
+    words = [each for each in reversed(parts) if each.isascii()]
+    return max(words, key=lambda each: (len(each), each not in _LETTERS), default="")
 
 
 def folded(text: str) -> np.ndarray:

@@ -6,7 +6,7 @@ two of them. Such expressions are only run around places where a text has that (
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple
@@ -138,3 +138,22 @@ def areas(ends: Sequence[int], size: int, reach: int) -> Iterator[tuple[int, int
         last = min(end + reach, size)
     if last > 0:
         yield max(first, 0), last
+
+
+def common(one: Iterable[tuple[int, int]], other: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Stretches that are in both of two lists of stretches in order.
+
+    Example:
+        >>> list(common([(0, 10), (20, 30)], [(5, 22), (25, 40)]))
+        [(5, 10), (20, 22), (25, 30)]
+    """
+    left, right = iter(one), iter(other)
+    mine, theirs = next(left, None), next(right, None)
+    while mine is not None and theirs is not None:
+        first, last = max(mine[0], theirs[0]), min(mine[1], theirs[1])
+        if first < last:
+            yield first, last
+        if mine[1] < theirs[1]:
+            mine = next(left, None)
+        else:
+            theirs = next(right, None)

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Final
 
 from casemate.patterns.engine import GROWS, LINE, Match, Scanner, secrets_scanner
-from casemate.privacy.text.detector import Points, parted
+from casemate.privacy.text.detector import parted
+from casemate.privacy.text.encoded import Encoded
 from casemate.privacy.text.readings import around as as_it_looks
 from casemate.privacy.text.spans import Reach, Span
 
@@ -68,9 +69,9 @@ class Secrets:
                     yield Span(first, last, each.type, each.score, each.source, (*each.why, "as it reads"))
 
     def _plain(self, text: str) -> Iterator[Span]:
-        data = text.encode("utf-8", "surrogatepass")
-        places = None if len(data) == len(text) else Points(data)
-        for match in self._scanner.judged(data):
+        given = Encoded(text)
+        places = given.points
+        for match in self._scanner.judged(given.data):
             if not match.harmless:
                 start, stop = match.start, match.stop
                 if places is not None:

@@ -14,7 +14,7 @@ from typing import Final
 from casemate.patterns.engine import Scanner
 from casemate.privacy.text.attacks.outcome import Attacked
 from casemate.privacy.text.context import split
-from casemate.privacy.text.detector import Points
+from casemate.privacy.text.encoded import Points
 from casemate.privacy.text.labeled import Labeled
 from casemate.privacy.text.leaks import Count
 from casemate.privacy.text.readings import SIGNS, around, readings
