@@ -61,7 +61,7 @@ class Points:
 
     def bytes_of(self, points: np.ndarray) -> np.ndarray:
         """Where code points begin; the end of the text for the one behind the last."""
-        return np.searchsorted(self._table(), points)
+        return np.searchsorted(self._table(), points.astype(np.int32))  # of one type, or the table is converted
 
     def _table(self) -> np.ndarray:
         if not len(self._all):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from casemate.patterns.engine import Scanner
@@ -32,10 +32,11 @@ class Search:
         MissingPartError: neither hyperscan nor google-re2 is installed.
     """
 
-    def __init__(self, free: Sequence[Pattern], needy: Sequence[Pattern], words: Sequence[Iterable[str]]) -> None:
+    def __init__(self, free: Sequence[Pattern], needy: Sequence[Pattern], words: Sequence[Collection[str]]) -> None:
         anywhere, numbers = _halves(free)
         others, identifiers = _halves(needy)
-        waiting = identifiers + others
+        # what waits for the most common words together, so that the rest is idle
+        waiting = identifiers + sorted(others, key=lambda each: min(map(len, words[each]), default=0))
         self._anywhere = anywhere
         self._after = [*numbers, *(~each for each in waiting)]
         self._free, self._leading = len(numbers), len(numbers) + len(identifiers)
