@@ -256,3 +256,8 @@ def test_titles_are_nobodys_name(text: str, end: int) -> None:
     words = [text[each.start : each.end] for each in found]
     assert words.count("Klara") == 2
     assert "Frau" not in words
+
+
+def test_a_salutation_is_nobody() -> None:
+    text = "Dear Ms. Ana García,"
+    assert [text[each.start : each.end] for each in Names("tagger").find(text)] == ["Ana García"]

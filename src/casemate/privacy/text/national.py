@@ -170,12 +170,18 @@ def short_es(text: str) -> bool | None:
     return number[-1] == "TRWAGMYFPDXBNJZSQVHLCKE"[int(number[:-1]) % 23]
 
 
+_LABELS: Final = frozenset({
+    "ABN", "ACN", "BSN", "BTW", "CIF", "CNP", "CPF", "DNI", "EIN", "IVA", "MRN", "MST", "NHS", "NIE", "NIF", "NIN",
+    "NIR", "NIT", "NPI", "PAN", "RFC", "RUN", "RUT", "SIN", "SSN", "TFN", "TIN", "TVA", "UEN", "UST", "VAT",
+})  # fmt: skip
+
+
 def unlabelled(text: str) -> bool | None:
     """A number whose letters are not the name of another one, as in "NIF 23030924N".
 
     Example:
-        >>> unlabelled("NIF 23030924N"), unlabelled("GODE 561231 GR8")
-        (False, None)
+        >>> unlabelled("NIF 23030924N"), unlabelled("BSN 111222333"), unlabelled("GODE 561231 GR8")
+        (False, False, None)
     """
     first = text.partition(" ")[0].upper()
-    return False if first in ("NIF", "NIE", "DNI", "CIF", "RFC", "NIT", "RUT", "RUN") else None
+    return False if first in _LABELS else None

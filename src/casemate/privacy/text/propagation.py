@@ -14,20 +14,13 @@ from itertools import zip_longest
 from typing import Final
 
 from casemate.privacy.text.spans import Span
+from casemate.privacy.text.titles import TITLES
 
 TYPES: Final = frozenset({"PERSON", "ORGANIZATION", "LOCATION"})
 LEAST: Final = 4
 """Letters of a part of a name that is looked for by itself."""
 MOST: Final = 10_000
 """Names that are remembered; further ones are not looked for."""
-TITLES: Final = frozenset({
-    "miss", "lord", "lady", "dame", "doctor", "professor", "sister", "brother", "uncle", "aunt", "herr", "frau",
-    "fräulein", "doktor", "schwester", "onkel", "tante", "madame", "monsieur", "mademoiselle", "docteur",
-    "docteure", "professeur", "señor", "señora", "señorita", "profesor", "profesora", "doctora", "signor",
-    "signore", "signora", "signorina", "dottor", "dottore", "dottoressa", "professore", "professoressa", "senhor",
-    "senhora", "doutor", "doutora", "professora", "dona", "meneer", "mevrouw", "dokter", "zuster",
-})  # fmt: skip
-"""What stands before a name and belongs to everybody."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _CAPITAL: Final = re.compile(r"(?<![^\W_])[^\W\d_a-z][^\W_]*")
 """Words that do not begin with a small letter of ASCII, as no name does that is looked for."""

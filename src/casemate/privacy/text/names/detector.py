@@ -15,6 +15,7 @@ from casemate.privacy.text.names.tagger import CLASSES, REACH, Labelled, Tagger,
 from casemate.privacy.text.names.tokens import GAP, LONGEST, PARAGRAPH
 from casemate.privacy.text.names.windows import LIMIT, windows
 from casemate.privacy.text.spans import Reach, Span
+from casemate.privacy.text.titles import after_titles
 from casemate.privacy.text.transformer import TYPES, Read, Transformer, load
 
 RUN: Final = 10
@@ -107,6 +108,8 @@ class Names:
                 start += 1
             while end > start and not (text[end - 1].isalnum() or (text[end - 1] == "." and text[end - 2].isupper())):
                 end -= 1
+            if CLASSES[int(best[begin])] == "PERSON":
+                start = after_titles(text, start, end)
             if end - start < SHORTEST:
                 continue
             kind, by = int(best[begin]), read is not None and bool(read[begin])
