@@ -39,7 +39,8 @@ class Known:
     """
 
     def __init__(self) -> None:
-        self._names: dict[str, list[tuple[str, Span]]] = {}
+        self._names: dict[str, list[tuple[str, int, Span]]] = {}
+        self._learned: set[tuple[str, str]] = set()
         self._seen: set[tuple[str, str]] = set()
 
     def learn(self, text: str, span: Span) -> None:
@@ -52,6 +53,10 @@ class Known:
         if span.type not in TYPES:
             return
         whole = text[span.start : span.end]
+        if (whole, span.type) in self._learned:
+            return
+        if len(self._learned) < MOST:
+            self._learned.add((whole, span.type))
         parts = [whole]
         words = _WORD.findall(whole)
         if span.type == "PERSON" and len(words) > 1:
@@ -63,7 +68,7 @@ class Known:
                 continue
             if (part, span.type) not in self._seen and len(self._seen) < MOST:
                 self._seen.add((part, span.type))
-                self._names.setdefault(first[0], []).append((part, span))
+                self._names.setdefault(first[0], []).append((part, len(part), span))
 
     def find(self, text: str, start: int = 0, end: int | None = None) -> Iterator[Span]:
         """Whole words that are known.
@@ -75,9 +80,14 @@ class Known:
         """
         if not self._names:
             return
+        names = self._names
         for word in _CAPITAL.finditer(text, start, len(text) if end is None else end):
-            for name, span in self._names.get(word[0], ()):
-                at, stop = word.start(), word.start() + len(name)
+            known = names.get(word[0])
+            if known is None:
+                continue
+            at = word.start()
+            for name, size, span in known:
+                stop = at + size
                 if text.startswith(name, at) and not text[stop : stop + 1].isalnum():
                     score = span.score * _FACTOR
                     yield Span(at, stop, span.type, score, span.source, ("found elsewhere in the document",))
