@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from casemate.core.errors import UsageError
-from casemate.privacy.text.arbiter import settled
+from casemate.privacy.text.arbiter import beside, settled
 from casemate.privacy.text.corrections import SOURCE as CORRECTED
 from casemate.privacy.text.corrections import Correction, Corrections
 from casemate.privacy.text.detector import Detector, Structured
@@ -17,6 +17,7 @@ from casemate.privacy.text.recognizer import Recognizer, built_in, chosen
 from casemate.privacy.text.secrets import SECRET, Secrets
 from casemate.privacy.text.spans import Span
 from casemate.privacy.text.special import Special, special_types
+from casemate.privacy.text.types import numbered
 
 Mode = Literal["fast", "balanced", "accurate"]
 """``fast``: expressions and checksums. ``balanced``: names too, by a linear tagger, and by a transformer where the
@@ -115,7 +116,12 @@ class Analyzer:
         return made
 
     def _settled(self, text: str, found: Iterable[Iterable[Span]], streaming: bool) -> list[Span]:
-        first = settled((each for one in found for each in one if self._wanted(each) and self.keeps(text, each)), 0.0)
+        wanted = [each for one in found for each in one if self._wanted(each) and self.keeps(text, each)]
+        numbers = [each for each in wanted if each.source not in SOURCES and each.type in numbered()]
+        if numbers and self.mode != "fast":
+            names = [each for each in wanted if each.source in SOURCES]
+            wanted = [*(each for each in wanted if each.source not in SOURCES), *beside(text, names, numbers)]
+        first = settled(wanted, 0.0)
         if self.mode == "fast":
             return first
         again = [each for each in propagated(text, first, forward=streaming) if self.keeps(text, each)]

@@ -6,7 +6,8 @@ becomes longer than ``MOST``, so that a stream never has to wait for the end of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import bisect
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from casemate.privacy.text.spans import Span
@@ -39,6 +40,46 @@ def settled(spans: Iterable[Span], threshold: float) -> list[Span]:
     if group:
         kept.append(_one(group, kept))
     return kept
+
+
+def beside(text: str, names: Iterable[Span], numbers: Iterable[Span]) -> Iterator[Span]:
+    r"""Names without the numbers that they run into: a telephone number below an address is no part of it.
+
+    Args:
+        text: in which they are.
+        names: what is likely, by its words.
+        numbers: what is certain, by its form.
+
+    Example:
+        >>> text = "Main Street 5\n+49 30 901820"
+        >>> place, phone = Span(0, 27, "LOCATION", 0.7, "tagger"), Span(14, 27, "PHONE_NUMBER", 0.97, "phone")
+        >>> [text[each.start : each.end] for each in beside(text, [place], [phone])]
+        ['Main Street 5']
+    """
+    borders: list[tuple[int, int]] = []
+    for start, end in sorted((each.start, each.end) for each in numbers):
+        if borders and start <= borders[-1][1]:
+            borders[-1] = borders[-1][0], max(end, borders[-1][1])
+        else:
+            borders.append((start, end))
+    for name in names:
+        at, first = name.start, max(bisect.bisect_left(borders, (name.start,)) - 1, 0)
+        for start, end in map(borders.__getitem__, range(first, len(borders))):
+            if start >= name.end:
+                break
+            if end > at:
+                yield from _piece(text, name, at, start)
+                at = end
+        yield from [name] if at == name.start else _piece(text, name, at, name.end)
+
+
+def _piece(text: str, name: Span, start: int, end: int) -> Iterator[Span]:
+    while start < end and not text[start].isalnum():
+        start += 1
+    while end > start and not text[end - 1].isalnum():
+        end -= 1
+    if end - start > 1:
+        yield Span(start, end, name.type, name.score, name.source, name.why)
 
 
 def _one(group: list[Span], kept: list[Span]) -> Span:

@@ -16,6 +16,8 @@ BEFORE: Final = 60
 """Code points before a match in which words are looked for."""
 AFTER: Final = 30
 """Code points after it."""
+LEFT, RIGHT = 4, 2
+"""Words that stand right before and after a match."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _PLANES: Final = 0x20000
 JOINED: Final = re.compile("[\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
@@ -59,12 +61,23 @@ class Words:
 class Around:
     """The whole words before and after a match."""
 
-    __slots__ = ("ascii", "line", "words")
+    __slots__ = ("ascii", "line", "parts", "words")
 
     def __init__(self, parts: list[str]) -> None:
+        self.parts = parts
         self.words = frozenset(parts) - {"\0"}
         self.line = f" {' '.join(parts)} "
         self.ascii = self.line.isascii()
+
+    def beside(self) -> Around:
+        """The few words right before and after the match.
+
+        Example:
+            >>> sorted(around("an invoice of ten euros, call: 1 or write", 31, 32).beside().words)
+            ['call', 'euros', 'of', 'or', 'ten', 'write']
+        """
+        at = self.parts.index("\0")
+        return Around([*self.parts[max(at - LEFT, 0) : at], "\0", *self.parts[at + 1 : at + 1 + RIGHT]])
 
 
 def around(text: str, start: int, stop: int) -> Around:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
@@ -18,8 +19,12 @@ from casemate.privacy.text.validators import judge
 
 LEAST: Final = 0.15
 """Least score that is told where nothing else is said, so that what needs a word near costs nothing without one."""
+TYPICAL: Final = 0.9
+"""Score of what looks like one thing only."""
 NOWHERE: Final = Around([])
 """Before anything was read."""
+_LAST: Final = re.compile(r"(?<=\d)\.? {1,2}\d{1,5}$")
+"""A last group of digits that is as short as a house number."""
 
 
 class Detector(Protocol):
@@ -95,9 +100,13 @@ class Structured:
                 first, last = start + first, start + last
                 if last - first > self._most or text[first:last] == seen.text[each.start : each.end]:
                     continue
-                # what is whole as it stands is not made longer: the next line is not the rest of an address
+                # what is whole as it stands is not made longer: another line is not the rest of an address or a number
                 if not any(
-                    one.type == each.type and one.start == first and "\n" in text[one.end : last] for one in plain
+                    one.type == each.type
+                    and one.start < last
+                    and first < one.end
+                    and "\n" in text[first : one.start] + text[one.end : last]
+                    for one in plain
                 ):
                     yield Span(first, last, each.type, each.score, each.source, (*each.why, "as it reads"))
 
@@ -125,12 +134,21 @@ class Structured:
                 if found is not None:
                     yield found
 
+    @staticmethod
+    def _against(others: Words, near: Around, bare: float) -> str:
+        """A word that says that something else is meant: right beside what hardly looks like anything else."""
+        word = others.among(near)
+        return others.among(near.beside()) if word and bare >= TYPICAL else word
+
     def _judged(self, text: str, start: int, stop: int, near: Around, by: Recognizer) -> Span | None:
         mine, others, bare = self._words[by.id]
         word = mine.among(near)
-        if not word and (bare < self._least or others.among(near)):
+        if not word and (bare < self._least or self._against(others, near, bare)):
             return None
         proven = judge(by.validators, text[start:stop])
+        if proven is False and by.groups and (last := _LAST.search(text, start, stop)) is not None:
+            stop = last.start()
+            proven = judge(by.validators, text[start:stop])
         score = (by.sure if word else by.proven) if proven else (by.near if word else by.alone)
         if proven is False or score < self._least or (not word and figure(text, start, stop)):
             return None

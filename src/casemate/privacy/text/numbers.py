@@ -141,18 +141,21 @@ def phone_north_american(text: str) -> bool | None:
 
 
 def phone_trunk(text: str) -> bool | None:
-    """Nine to twelve digits behind a trunk prefix of 0, no date, and no ZIP code of the USA.
+    """Nine to twelve digits behind a trunk prefix of 0, or eight behind an area in brackets; no date, no ZIP code.
 
     Example:
-        >>> phone_trunk("030 9018 2000"), phone_trunk("01-02-2020"), phone_trunk("02110-1301")
-        (None, False, False)
+        >>> phone_trunk("030 9018 2000"), phone_trunk("(32) 960-001")
+        (None, None)
+        >>> phone_trunk("01-02-2020"), phone_trunk("02110-1301")
+        (False, False)
         >>> phone_trunk("08-11-2021 138")
         False
     """
     number = digits(text)
     postal = len(text) == 10 and text[5] == "-"
     other = postal or _DATED.match(text) is not None
-    return None if 9 <= len(number) <= 12 and number[1] != "0" and len(set(number)) > 2 and not other else False
+    least = 8 if text.startswith("(") and number[0] != "0" else 9
+    return None if least <= len(number) <= 12 and number[1] != "0" and len(set(number)) > 2 and not other else False
 
 
 def phone_iberia(text: str) -> bool | None:

@@ -38,6 +38,8 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         languages: in whose texts it is looked for; all if none.
         countries: that issue it, as ISO 3166-1 alpha-2 codes; for selection and for people.
         most: bytes that the expression can match.
+        groups: whether the last group of digits may be of something else, as a house number behind a telephone number:
+            what no validator accepts is tried without it.
         validators: names in `casemate.privacy.text.validators`, "stdnum:de.idnr" for modules of python-stdnum.
         context: words that are near when it is meant; whole words, in any case.
         against: words that are near when something else is meant.
@@ -55,6 +57,7 @@ class Recognizer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     languages: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     most: int = 128
+    groups: bool = False
     validators: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     against: tuple[str, ...] = ()

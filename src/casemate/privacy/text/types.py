@@ -34,3 +34,9 @@ def types() -> dict[str, Type]:
     """All types by name, in the order of ``packs/types.toml``."""
     text = (resources.files("casemate.privacy.text") / "packs" / "types.toml").read_text(encoding="utf-8")
     return {each.name: each for each in msgspec.convert(tomllib.loads(text), _File).type}
+
+
+@cache
+def numbered() -> frozenset[str]:
+    """Types that identify by what they look like: all that are direct, but persons."""
+    return frozenset(name for name, each in types().items() if each.relation == "direct" and name != "PERSON")

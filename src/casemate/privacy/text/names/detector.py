@@ -22,6 +22,8 @@ RUN: Final = 10
 """Words of the longest span; a longer run of names is that many words, then each word by itself."""
 SHORTEST: Final = 2
 """Code points of the shortest: an initial that stands alone names nobody."""
+_PHONE: Final = 7
+"""Digits of the shortest telephone number."""
 SOURCES: Final = frozenset({"tagger", "transformer"})
 """Of the spans that are told of."""
 Depth = Literal["tagger", "unsure", "everywhere"]
@@ -158,8 +160,23 @@ def _others(text: str, said: Read, start: int) -> Iterator[Span]:
                 first -= 1
             while last < len(text) and text[last - 1].isalnum() and text[last].isalnum():
                 last += 1
-            yield Span(first, last, _OTHERS[kind - 3], float(np.exp(said.odds[at:stop, kind].mean())), "transformer")
+            type = _plausible(text[first:last], _OTHERS[kind - 3])
+            if type:
+                yield Span(first, last, type, float(np.exp(said.odds[at:stop, kind].mean())), "transformer")
         at = stop
+
+
+def _plausible(found: str, type: str) -> str:
+    """The type, where what was found can be of it: a shorter number than any telephone's is one of an address.
+
+    Example:
+        >>> [_plausible(each, "PHONE_NUMBER") for each in ("555-0123", "16454", "fax")]
+        ['PHONE_NUMBER', 'ZIP_CODE', '']
+    """
+    if type == "PHONE_NUMBER":
+        digits = sum(map(str.isdigit, found))
+        return type if digits >= _PHONE else "ZIP_CODE" if digits else ""
+    return "" if type == "EMAIL_ADDRESS" and "@" not in found else type
 
 
 _SAID: set[str] = set()
