@@ -172,7 +172,7 @@ def short_es(text: str) -> bool | None:
 
 _LABELS: Final = frozenset({
     "ABN", "ACN", "BSN", "BTW", "CIF", "CNP", "CPF", "DNI", "EIN", "IVA", "MRN", "MST", "NHS", "NIE", "NIF", "NIN",
-    "NIR", "NIT", "NPI", "PAN", "RFC", "RUN", "RUT", "SIN", "SSN", "TFN", "TIN", "TVA", "UEN", "UST", "VAT",
+    "NIR", "NIT", "NPI", "PAN", "RFC", "RUN", "RUT", "SSN", "TFN", "TIN", "TVA", "UEN", "UST", "VAT",
 })  # fmt: skip
 
 
