@@ -108,6 +108,11 @@ def _compiler(re2: ModuleType | None) -> Callable[[bytes], Search]:
     return lambda expression: _re2(re2.compile(expression, options))
 
 
+def searching(expression: str) -> Search:
+    """A search for one expression of the subset, by RE2 if it is installed."""
+    return _compiler(_part("re2"))(expression.encode())
+
+
 def _searching(regex: re.Pattern[bytes]) -> Search:
     def search(data: bytes, at: int, stop: int) -> Spans:
         found = regex.search(data, at, stop)

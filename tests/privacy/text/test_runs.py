@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from casemate.privacy.text import search
+from casemate.privacy.text import runs
 from casemate.privacy.text.detector import Structured
 from casemate.privacy.text.recognizer import Recognizer, built_in
-from casemate.privacy.text.runs import RUN, leads
+from casemate.privacy.text.runs import leads
 from tests.privacy.text.adversarial import made
 
 NUMBERS = tuple(each for each in built_in() if leads(each.pattern.expression))
@@ -22,7 +22,7 @@ def test_what_leads_has_a_run(by: Recognizer) -> None:
     expression = by.pattern.expression
     written = [made(expression, most=most) for most in (False, True)]
     for text in (*by.true, *(each for each in written if re.search(expression, each))):
-        assert re.search(RUN.regex, text), text
+        assert re.search(runs._RUN, text), text
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_numbers_are_found_in_parts_as_in_the_whole(monkeypatch: pytest.MonkeyPa
         gaps = [rng.choice(("", " ", "x" * rng.randint(1, 400), "9", "\n", "é")) for _ in range(12)]
         texts.append("".join(gap + rng.choice(examples) for gap in gaps) + "y" * rng.choice((0, 1, 3000)))
     parts = [list(structured.find(text)) for text in texts]
-    monkeypatch.setattr(search, "_areas", lambda _ends, size, _reach: ((0, size),))
+    monkeypatch.setattr(runs, "areas", lambda data, _reach: ((0, len(data)),))
     assert parts == [list(structured.find(text)) for text in texts]

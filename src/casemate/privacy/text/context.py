@@ -44,14 +44,21 @@ class Words:
             else:
                 phrases.setdefault(parts[0], []).append(f" {' '.join(parts)} ")
         self._phrases = {first: sorted(found, key=len, reverse=True) for first, found in phrases.items()}
-        self._first = frozenset(self._phrases)
+        self._starts = frozenset(self._phrases)
 
     def among(self, seen: Around) -> str:
         """The first of them that is there, or ""."""
-        for first in sorted(self._first & seen.words):
-            for phrase in self._phrases[first]:
-                if phrase in seen.line:
-                    return phrase.strip()
+        found = seen.said.get(self)
+        if found is None:  # many recognizers have the same words
+            found = seen.said[self] = self._first_of(seen)
+        return found
+
+    def _first_of(self, seen: Around) -> str:
+        if not self._starts.isdisjoint(seen.words):
+            for first in sorted(self._starts & seen.words):
+                for phrase in self._phrases[first]:
+                    if phrase in seen.line:
+                        return phrase.strip()
         if self._inside and not seen.ascii:
             solid = seen.line.replace(" ", "")
             return next((word for word in self._inside if word in solid), "")
@@ -61,10 +68,10 @@ class Words:
 class Around:
     """The whole words before and after a match."""
 
-    __slots__ = ("ascii", "line", "parts", "words")
+    __slots__ = ("ascii", "line", "parts", "said", "words")
 
     def __init__(self, parts: list[str]) -> None:
-        self.parts = parts
+        self.parts, self.said = parts, dict[Words, str]()
         self.words = frozenset(parts) - {"\0"}
         self.line = f" {' '.join(parts)} "
         self.ascii = self.line.isascii()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Final, Protocol
 
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
@@ -23,6 +26,9 @@ TYPICAL: Final = 0.9
 """Score of what looks like one thing only."""
 NOWHERE: Final = Around([])
 """Before anything was read."""
+Verdicts = dict[tuple[tuple[str, ...], str], bool | None]
+"""By validators and what was found."""
+_begin = operator.attrgetter("start")
 _LAST: Final = re.compile(r"(?<=\d)\.? {1,2}\d{1,5}$")
 """A last group of digits that is as short as a house number."""
 
@@ -53,8 +59,9 @@ class Structured:
         self._least = least
         self.recognizers = {each.id: each for each in recognizers}
         self._most = max((each.most for each in self.recognizers.values()), default=0)
+        words = cache(Words)
         self._words = {
-            each.id: (Words(each.context), Words(each.against), each.bare) for each in self.recognizers.values()
+            each.id: (words(each.context), words(each.against), each.bare) for each in self.recognizers.values()
         }
         alike: dict[tuple[str, int], list[Recognizer]] = {}  # many numbers look alike: one search for all
         for each in self.recognizers.values():
@@ -91,7 +98,7 @@ class Structured:
 
     def _read(self, given: Encoded, places: list[tuple[int, int, int]]) -> Iterator[Span]:
         text, signs = given.text, list[tuple[str, int, int]]()
-        plain = list(self._plain(given, places, signs))
+        plain = sorted(self._plain(given, places, signs), key=_begin)
         yield from plain
         for start, seen in itertools.chain(as_it_looks(text), readings(text, signs)):
             other = Encoded(seen.text)
@@ -100,15 +107,17 @@ class Structured:
                 first, last = start + first, start + last
                 if last - first > self._most or text[first:last] == seen.text[each.start : each.end]:
                     continue
-                # what is whole as it stands is not made longer: another line is not the rest of an address or a number
-                if not any(
-                    one.type == each.type
-                    and one.start < last
-                    and first < one.end
-                    and "\n" in text[first : one.start] + text[one.end : last]
-                    for one in plain
-                ):
+                if not self._joined(text, first, last, each.type, plain):
                     yield Span(first, last, each.type, each.score, each.source, (*each.why, "as it reads"))
+
+    def _joined(self, text: str, first: int, last: int, type: str, plain: Sequence[Span]) -> bool:
+        """Whether what reads as one is whole as it stands, and the next line is not the rest of it."""
+        low = bisect.bisect_left(plain, first - self._most, key=_begin)
+        high = bisect.bisect_left(plain, last, key=_begin)
+        return any(
+            one.type == type and first < one.end and "\n" in text[first : one.start] + text[one.end : last]
+            for one in plain[low:high]
+        )
 
     def _plain(
         self, given: Encoded, places: list[tuple[int, int, int]], signs: list[tuple[str, int, int]]
@@ -116,6 +125,7 @@ class Structured:
         """Spans in this very text; what asks for another reading goes to ``signs``."""
         text, at = given.text, given.points
         near, seen, first, last, inside = NOWHERE, (-1, -1), 0, 0, False
+        judged: Verdicts = {}
         # by place: a number that a hundred recognizers know has one neighbourhood, which is read once
         for start, stop, number in sorted(places):
             if (start, stop) != seen:
@@ -130,7 +140,7 @@ class Structured:
             if near is NOWHERE:
                 near = around(text, first, last)
             for by in self._free[number] if number >= 0 else self._needy[~number]:
-                found = self._judged(text, first, last, near, by)
+                found = self._judged(text, first, last, near, by, judged)
                 if found is not None:
                     yield found
 
@@ -140,20 +150,28 @@ class Structured:
         word = others.among(near)
         return others.among(near.beside()) if word and bare >= TYPICAL else word
 
-    def _judged(self, text: str, start: int, stop: int, near: Around, by: Recognizer) -> Span | None:
+    def _judged(self, text: str, start: int, stop: int, near: Around, by: Recognizer, judged: Verdicts) -> Span | None:
         mine, others, bare = self._words[by.id]
         word = mine.among(near)
         if not word and (bare < self._least or self._against(others, near, bare)):
             return None
-        proven = judge(by.validators, text[start:stop])
+        proven = _verdict(by.validators, text[start:stop], judged)
         if proven is False and by.groups and (last := _LAST.search(text, start, stop)) is not None:
             stop = last.start()
-            proven = judge(by.validators, text[start:stop])
+            proven = _verdict(by.validators, text[start:stop], judged)
         score = (by.sure if word else by.proven) if proven else (by.near if word else by.alone)
         if proven is False or score < self._least or (not word and figure(text, start, stop)):
             return None
         why = (*(("checksum holds",) if proven else ()), *((f"near {word!r}",) if word else ()))
         return Span(start, stop, by.type, score, by.id, why)
+
+
+def _verdict(validators: tuple[str, ...], found: str, judged: Verdicts) -> bool | None:
+    """What validators say, once for what a text says often."""
+    key = validators, found
+    if key not in judged:
+        judged[key] = judge(validators, found)
+    return judged[key]
 
 
 def parted(find: Callable[[str], Iterable[Span]], reach: Reach, text: str) -> Iterator[Span]:

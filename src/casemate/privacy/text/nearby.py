@@ -2,9 +2,9 @@
 
 One byte stands for each code point of the text: its letter without case and accents, or a space. In that form words of
 ASCII letters are found in one pass; a match that has none of its words in reach is dropped unread. What is kept may
-still have none (`casemate.privacy.text.context` reads closely), what is dropped never has one: words with other letters
-count as near wherever the text has such letters, and texts with letters that fold to more than one (ligatures) or with
-combining marks are not filtered.
+still have none (`casemate.privacy.text.context` reads closely), what is dropped never has one: words of other alphabets
+count as near where the text has a letter of theirs, and texts with letters that fold to more than one (ligatures) or
+with combining marks are not filtered.
 """
 
 from __future__ import annotations
@@ -20,14 +20,19 @@ import numpy as np
 
 from casemate.patterns.engine import Scanner
 from casemate.patterns.pattern import Pattern
+from casemate.privacy.text import runs
 from casemate.privacy.text.context import AFTER, BEFORE, JOINED, split
 from casemate.privacy.text.encoded import Encoded, Points
-from casemate.privacy.text.runs import areas
 
 _SIZE: Final = 0x10000
-_SHARP, _OTHER, _UNSURE = 2, 3, 255
-"""For "ß", for letters that are not ASCII, and for what may be a part of a letter or several of them."""
-_LETTER: Final = r"0-9a-z\x02\x03"
+_SHARP, _OTHER, _UNSURE = 2, 16, 255
+"""For "ß", for other letters that are not ASCII, and for what may be a part of a letter or several of them."""
+_SCRIPTS: Final = (
+    (0x370, 0x400), (0x400, 0x530), (0x590, 0x600), (0x600, 0x700), (0xE00, 0xE80), (0x3040, 0x3100), (0x4E00, 0xA000),
+    (0xAC00, 0xD7A4),
+)  # fmt: skip
+"""Alphabets that have a byte of their own, behind that of all others."""
+_LETTER: Final = r"0-9a-z\x02\x10-\x18"
 _ALL: Final = 4096
 _MANY: Final = 64
 """Places from which on arrays are faster than a loop."""
@@ -37,7 +42,7 @@ _NEVER: Final = 1 << 62
 _LETTERS: Final = frozenset("aeioy")
 """Those that are words of some language."""
 _SOME: Final = 0.01
-"""Share of letters that fold to none up to which it pays to look where they stand."""
+"""Share of letters of an alphabet up to which it pays to look where they stand."""
 _BORDER: Final = 2
 """Places that an end may lie behind what it ends."""
 
@@ -51,18 +56,22 @@ class Nearby:
     """
 
     def __init__(self, words: Sequence[Iterable[str]], most: Sequence[int]) -> None:
-        self._most, self._elsewhere = most, 0
-        owners = dict[str, list[int]]()
+        self._most = most
+        self._scripts, owners = dict[int, int](), dict[str, list[int]]()
+        elsewhere: list[set[int]] = [set() for _ in words]
         for number, phrases in enumerate(words):
-            for word in set(map(_rarest, phrases)):
+            for phrase in phrases:
+                word = rarest(phrase)
                 if word:
                     owners.setdefault(word, []).append(number)
                 else:
-                    self._elsewhere |= 1 << number
-        self._words: list[list[int]] = [[len(owners)] if self._elsewhere >> at & 1 else [] for at in range(len(words))]
-        self._owners = [sum(1 << number for number in numbers) for _, numbers in sorted(owners.items())]
+                    letter = next((each for each in folded(phrase).tolist() if each >= _OTHER), _OTHER)
+                    self._scripts[letter] = self._scripts.get(letter, 0) | 1 << number
+                    elsewhere[number].add(letter)
+        self._words: list[list[int]] = [[len(owners) + letter for letter in each] for each in elsewhere]
+        self._owners = [sum(1 << number for number in set(numbers)) for _, numbers in sorted(owners.items())]
         for place, word in enumerate(sorted(owners)):
-            for number in owners[word]:
+            for number in sorted(set(owners[word])):
                 self._words[number].append(place)
         self._scanner = Scanner(map(_pattern, sorted(owners)), together=_ALL)
 
@@ -75,11 +84,13 @@ class Nearby:
             letters = folded(given.text)
             if (letters == _UNSURE).any():
                 return None
-            data, others = letters.tobytes(), np.flatnonzero(letters == _OTHER) + 1
-            if len(others):
-                some = self._elsewhere
-                everywhere = some if len(others) > len(letters) * _SOME else 0
-                ends[len(self._owners)] = others.tolist()
+            data = letters.tobytes()
+            for letter, mine in self._scripts.items():
+                if letter.to_bytes() in data:
+                    there = np.flatnonzero(letters == letter) + 1
+                    some |= mine
+                    everywhere |= mine if len(there) > len(letters) * _SOME else 0
+                    ends[len(self._owners) + letter] = there.tolist()
         for word, places in self._scanner.ends(data).items():
             some |= self._owners[word]
             ends[word] = places
@@ -122,7 +133,7 @@ class Near:
         wide, points = BEFORE + AFTER + 2 * _BORDER, self._points
         if points is not None:
             ends, wide = points.bytes_of(np.array(ends)).tolist(), 4 * wide
-        parts = list(areas(ends, size, max(self._most[number] for number in numbers) + wide))
+        parts = list(runs.around(ends, size, max(self._most[number] for number in numbers) + wide))
         return parts if 2 * sum(last - first for first, last in parts) < size else ((0, size),)
 
     def __call__(self, number: int, stops: list[int]) -> list[int]:
@@ -154,8 +165,13 @@ class Near:
         return self._known[number]
 
 
-def _rarest(phrase: str) -> str:
-    """The longest of its words of ASCII, which stands for them all; "" if there is none, or it may be within a word."""
+def rarest(phrase: str) -> str:
+    """The longest of its words of ASCII, which stands for them all; "" if there is none, or it may be within a word.
+
+    Example:
+        >>> rarest("Número de la seguridad social"), rarest("ИНН")
+        ('seguridad', '')
+    """
     parts = [] if JOINED.search(phrase) else split(phrase)
     words = [each for each in reversed(parts) if each.isascii()]
     return max(words, key=lambda each: (len(each), each not in _LETTERS), default="")
@@ -180,6 +196,8 @@ def folded(text: str) -> np.ndarray:
 def _table() -> np.ndarray:
     """(_SIZE + 1,) what stands for each code point."""
     table = np.full(_SIZE + 1, _OTHER, dtype=np.uint8)
+    for at, (first, last) in enumerate(_SCRIPTS, _OTHER + 1):
+        table[first:last] = at
     for code in range(_SIZE):
         if not (0x3400 <= code < 0x4DB6 or 0x4E00 <= code < 0x9FD6 or 0xAC00 <= code < 0xD7A4):  # letters, all of them
             table[code] = _one(chr(code))
@@ -199,8 +217,14 @@ def _one(letter: str) -> int:
     if not parts:
         return ord(" ")
     if len(read) > 1:
-        return _UNSURE if any(each in "abcdefghijklmnopqrstuvwxyz0123456789" for each in parts) else _OTHER
-    return ord(read) if read.isascii() else _OTHER
+        return _UNSURE if any(each in "abcdefghijklmnopqrstuvwxyz0123456789" for each in parts) else _script(read)
+    return ord(read) if read.isascii() else _script(read)
+
+
+def _script(letter: str) -> int:
+    """The byte of its alphabet; of the parts of a syllable of Hangul, that of the syllable."""
+    code = 0xAC00 if 0x1100 <= ord(letter[0]) < 0x1200 else ord(letter[0])
+    return next((at for at, (first, last) in enumerate(_SCRIPTS, _OTHER + 1) if first <= code < last), _OTHER)
 
 
 def _pattern(word: str) -> Pattern:

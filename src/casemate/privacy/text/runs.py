@@ -7,19 +7,18 @@ two of them. Such expressions are only run around places where a text has that (
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple
 
-from casemate.patterns.pattern import Pattern
+from casemate.patterns.backends import Search, searching
 
 LEAST: Final = 6
 GAP: Final = 3
 _DIGITS: Final = frozenset(range(ord("0"), ord("9") + 1))
-RUN: Final = Pattern(
-    id="run", title="run of digits", kind="reading", regex=rf"(\d(?:[^\d]{{0,{GAP}}}\d){{{LEAST - 1}}})",
-    most=LEAST * (GAP + 1), allow=(), true=(), false=(),
-)  # fmt: skip
+_RUN: Final = rf"(\d(?:[^\d]{{0,{GAP}}}\d){{{LEAST - 1},60}})"
+"""A run, or as much of it as is taken at once."""
 
 
 class _Runs(NamedTuple):
@@ -122,11 +121,39 @@ def _width(tree: Any) -> int:
     return min(int(tree.getwidth()[1]), _FAR)
 
 
-def areas(ends: Sequence[int], size: int, reach: int) -> Iterator[tuple[int, int]]:
-    """Stretches around the ends of runs, in order, apart from each other.
+@cache
+def _search() -> Search:
+    return searching(_RUN)
+
+
+def areas(data: bytes, reach: int) -> Sequence[tuple[int, int]]:
+    """Stretches around runs, in order, apart from each other; all of it where they are most of it.
 
     Example:
-        >>> list(areas([5, 50, 60, 200], 205, 10))
+        >>> areas(b"x" * 50 + b"123456" + b"x" * 900, 20), areas(b"x" * 50 + b"12345", 20), areas(b"123456", 20)
+        (((30, 76),), (), ((0, 6),))
+    """
+    search, size, at = _search(), len(data), 0
+    made: list[tuple[int, int]] = []
+    while True:
+        (start, end), _ = search(data, at, size)
+        if end < 0:
+            break
+        if size <= reach:
+            return ((0, size),)
+        if made and start - reach <= made[-1][1]:
+            made[-1] = made[-1][0], min(end + reach, size)
+        else:
+            made.append((max(start - reach, 0), min(end + reach, size)))
+        at = end
+    return tuple(made) if 2 * sum(last - first for first, last in made) <= size else ((0, size),)
+
+
+def around(ends: Sequence[int], size: int, reach: int) -> Iterator[tuple[int, int]]:
+    """Stretches around some places, in order, apart from each other.
+
+    Example:
+        >>> list(around([5, 50, 60, 200], 205, 10))
         [(0, 15), (40, 70), (190, 205)]
     """
     first = last = -reach

@@ -9,7 +9,7 @@ from casemate.patterns.engine import Scanner
 from casemate.patterns.pattern import Pattern
 from casemate.privacy.text import runs
 from casemate.privacy.text.encoded import Encoded
-from casemate.privacy.text.nearby import Near, Nearby
+from casemate.privacy.text.nearby import Near, Nearby, rarest
 
 MARGIN: Final = 40
 """Bytes around what holds a run that are run with it, so that no match ends where its part does."""
@@ -35,15 +35,22 @@ class Search:
     def __init__(self, free: Sequence[Pattern], needy: Sequence[Pattern], words: Sequence[Collection[str]]) -> None:
         anywhere, numbers = _halves(free)
         others, identifiers = _halves(needy)
-        # what waits for the most common words together, so that the rest is idle
+        # together what waits for words of other alphabets, and for the most common words, so that the rest is idle
+        abroad = [each for each in identifiers if not all(map(rarest, words[each]))]
+        identifiers = abroad + [each for each in identifiers if each not in abroad]
         waiting = identifiers + sorted(others, key=lambda each: min(map(len, words[each]), default=0))
         self._anywhere = anywhere
         self._after = [*numbers, *(~each for each in waiting)]
         self._free, self._leading = len(numbers), len(numbers) + len(identifiers)
-        self._scanner = Scanner([*(free[each] for each in anywhere), runs.RUN], together=len(anywhere) + 1)
+        self._scanner = Scanner([free[each] for each in anywhere], together=len(anywhere))
         self._waiting = Scanner(
             [free[each] for each in numbers] + [needy[each] for each in waiting],
-            together=[len(numbers), *_parts(len(identifiers), FEW), *_parts(len(others), FEWER)],
+            together=[
+                len(numbers),
+                len(abroad),
+                *_parts(len(identifiers) - len(abroad), FEW),
+                *_parts(len(others), FEWER),
+            ],
         )
         self._reach = max((each.most for each in self._waiting.patterns[: self._leading]), default=0) + MARGIN
         self._nearby = Nearby([words[each] for each in waiting], [needy[each].most for each in waiting])
@@ -56,16 +63,13 @@ class Search:
         """
         # step by step for all texts: expressions of one step drive those of another out of the processor's caches
         ends = [self._scanner.ends(each.data) for each in texts]
-        digits = [each.pop(len(self._anywhere), []) for each in ends]
+        digits = [runs.areas(each.data, self._reach) for each in texts]
         found = [
             [(start, stop, self._anywhere[number]) for number, start, stop in self._scanner.confirmed(each.data, some)]
             for each, some in zip(texts, ends, strict=True)
         ]
         nearby = map(self._nearby.of, texts)
-        where = [
-            _Where(self._free, self._leading, _areas(some, len(each.data), self._reach), near)
-            for each, some, near in zip(texts, digits, nearby, strict=True)
-        ]
+        where = [_Where(self._free, self._leading, parts, near) for parts, near in zip(digits, nearby, strict=True)]
         for each, keep, mine in zip(texts, where, found, strict=True):
             mine += [
                 (start, stop, self._after[number]) for number, start, stop in self._waiting.places(each.data, keep)
@@ -107,11 +111,3 @@ def _halves(patterns: Sequence[Pattern]) -> tuple[list[int], list[int]]:
 
 def _parts(count: int, most: int) -> list[int]:
     return [min(most, count - at) for at in range(0, count, most)]
-
-
-def _areas(ends: Sequence[int], size: int, reach: int) -> Sequence[tuple[int, int]]:
-    """Parts around runs, or all where they are most of it."""
-    if not ends or size <= reach:
-        return ((0, size),) if ends else ()
-    parts = tuple(runs.areas(ends, size, reach))
-    return parts if sum(last - first for first, last in parts) * 2 <= size else ((0, size),)
