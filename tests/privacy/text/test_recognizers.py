@@ -149,8 +149,9 @@ def test_a_checksum_comes_before_a_model_that_is_sure_of_the_same_place() -> Non
 
 
 CONTEXTS = (
-    "{}-Office, {}-Fax", "Office:{}", "Ana,{},x", "Ms. Bell-{}", "[{}]", "({})", "{} 14 Hill Road", "{}. 3 of 4", "{}|{}",
-    "Your order came.\nWe said that you would hear of us, and now you do: {}", "Apt. 7\nLeeds 20401\n{}\n",
+    "{}-Office, {}-Fax", "Office:{}", "Ana,{},x", "Ms. Bell-{}", "[{}]", "({})", "{} 14 Hill Road", "{}. 3 of 4",
+    "{}|{}", "Your order came.\nWe said that you would hear of us, and now you do: {}",
+    "Apt. 7\nLeeds 20401\n{}\n",
 )  # fmt: skip
 PHONES = ("020 7946 0018", "(01632) 960001", "212-555-0123", "+33 1 99 00 12 34", "612 345 678")
 

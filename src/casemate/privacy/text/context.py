@@ -112,7 +112,7 @@ def split(text: str) -> list[str]:
         ['numero', 'de', 'strasse']
     """
     text = text.casefold()
-    if not text.isascii():
+    if not text.isascii() and not (unicodedata.is_normalized("NFKD", text) and _marks().search(text) is None):
         text = unicodedata.normalize("NFC", _marks().sub("", unicodedata.normalize("NFKD", text)))
     return _WORD.findall(text)
 

@@ -137,9 +137,14 @@ class Structured:
                 continue
             if inside:
                 continue
-            if near is NOWHERE:
-                near = around(text, first, last)
+            said = text[first:last]
             for by in self._free[number] if number >= 0 else self._needy[~number]:
+                # numbers with a checksum mostly fail it; what needs a word was kept for having one near
+                verdict = _verdict if number >= 0 else _known
+                if not by.groups and verdict(by.validators, said, judged) is False:
+                    continue
+                if near is NOWHERE:
+                    near = around(text, first, last)
                 found = self._judged(text, first, last, near, by, judged)
                 if found is not None:
                     yield found
@@ -172,6 +177,11 @@ def _verdict(validators: tuple[str, ...], found: str, judged: Verdicts) -> bool 
     if key not in judged:
         judged[key] = judge(validators, found)
     return judged[key]
+
+
+def _known(validators: tuple[str, ...], found: str, judged: Verdicts) -> bool | None:
+    """What validators have said of it before."""
+    return judged.get((validators, found))
 
 
 def parted(find: Callable[[str], Iterable[Span]], reach: Reach, text: str) -> Iterator[Span]:
