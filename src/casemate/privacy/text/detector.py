@@ -31,6 +31,8 @@ Verdicts = dict[tuple[tuple[str, ...], str], bool | None]
 _begin = operator.attrgetter("start")
 _LAST: Final = re.compile(r"(?<=\d)\.? {1,2}\d{1,5}$")
 """A last group of digits that is as short as a house number."""
+_MORE: Final = re.compile(r"[ ./-]{0,2}\d")
+"""A row of groups goes on."""
 
 
 class Detector(Protocol):
@@ -161,9 +163,11 @@ class Structured:
         if not word and (bare < self._least or self._against(others, near, bare)):
             return None
         proven = _verdict(by.validators, text[start:stop], judged)
-        if proven is False and by.groups and (last := _LAST.search(text, start, stop)) is not None:
-            stop = last.start()
-            proven = _verdict(by.validators, text[start:stop], judged)
+        if proven is False and by.groups and _MORE.match(text, stop) is None:
+            last = _LAST.search(text, start, stop)
+            if last is not None:
+                stop = last.start()
+                proven = _verdict(by.validators, text[start:stop], judged)
         score = (by.sure if word else by.proven) if proven else (by.near if word else by.alone)
         if proven is False or score < self._least or (not word and figure(text, start, stop)):
             return None
