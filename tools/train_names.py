@@ -35,7 +35,7 @@ from casemate.privacy.text.transformer import load  # noqa: E402
 GOAL = ROOT / "src" / "casemate" / "privacy" / "text" / "names" / "weights.npz"
 BATCH, RATE, DECAY, EPOCHS = 2048, 0.15, 2e-6, 5
 ROUNDS = 24
-FOLDS, APART, MOST_READ = 2, 12, 0.005
+FOLDS, APART, MOST_READ = 2, 12, 0.003
 """One text or template of ``APART`` is kept from the training, for the probabilities and for tau, which lets the
 transformer read ``MOST_READ`` of the letters."""
 
