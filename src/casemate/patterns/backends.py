@@ -10,6 +10,7 @@ import functools
 import itertools
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final, Protocol, cast
@@ -163,7 +164,7 @@ class OnePass:
 
     def ends(self, data: bytes, keep: Keep | None = None) -> dict[int, list[int]]:
         """See ``Backend``; what has an anchor may end elsewhere."""
-        ends: dict[int, list[int]] = {}
+        ends = defaultdict[int, list[int]](list)
         left, size = MOST_HITS, len(data)
 
         def hit(number: int, _start: int, stop: int, _flags: int, part: tuple[int, int, int]) -> bool | None:
@@ -171,7 +172,7 @@ class OnePass:
             left -= 1
             first, begin, end = part
             if stop != end:
-                ends.setdefault(first + number, []).append(begin + stop)
+                ends[first + number].append(begin + stop)
             return True if left < 0 else None
 
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from typing import Final, Protocol
 
+from casemate.patterns.normalize import Normalized
 from casemate.privacy.text import runs
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
 from casemate.privacy.text.encoded import Encoded
@@ -62,7 +63,7 @@ class Structured:
         self._least = least
         self.recognizers = {each.id: each for each in recognizers}
         self._most = max((each.most for each in self.recognizers.values()), default=0)
-        words = cache(Words)
+        words = functools.cache(Words)
         self._words = {
             each.id: (words(each.context), words(each.against), each.bare) for each in self.recognizers.values()
         }
@@ -108,7 +109,8 @@ class Structured:
         yield from plain
         for start, seen in itertools.chain(as_it_looks(text), readings(text, signs)):
             other = Encoded(seen.text)
-            for each in self._plain(other, self._search.places([other])[0], []):
+            alike = functools.partial(_alike, text, start, seen)
+            for each in self._plain(other, self._search.places([other])[0], [], alike):
                 first, last = seen.original(each.start, each.end)
                 first, last = start + first, start + last
                 if last - first > self._most or text[first:last] == seen.text[each.start : each.end]:
@@ -126,9 +128,13 @@ class Structured:
         )
 
     def _plain(
-        self, given: Encoded, places: list[tuple[int, int, int]], signs: list[tuple[str, int, int]]
+        self,
+        given: Encoded,
+        places: list[tuple[int, int, int]],
+        signs: list[tuple[str, int, int]],
+        known: Callable[[int, int], bool] | None = None,
     ) -> Iterator[Span]:
-        """Spans in this very text; what asks for another reading goes to ``signs``."""
+        """Spans in this very text but where it is ``known``; what asks for another reading goes to ``signs``."""
         text, at = given.text, given.points
         near, seen, first, last, inside = NOWHERE, (-1, -1), 0, 0, False
         judged: Verdicts = {}
@@ -136,7 +142,7 @@ class Structured:
         for start, stop, number in sorted(places):
             if (start, stop) != seen:
                 first, last = (start, stop) if at is None else (at[start], at[stop])
-                inside = at is not None and _within(text, first, last)
+                inside = (at is not None and _within(text, first, last)) or (known is not None and known(first, last))
                 seen, near = (start, stop), NOWHERE
             if number >= len(self._free):
                 signs.append((SIGNS[number - len(self._free)].id, first, last))
@@ -146,9 +152,10 @@ class Structured:
             said = text[first:last]
             for by in self._free[number] if number >= 0 else self._needy[~number]:
                 # numbers with a checksum mostly fail it; what needs a word was kept for having one near
-                verdict = _verdict if number >= 0 else _known
-                if not by.groups and verdict(by.validators, said, judged) is False:
-                    continue
+                if by.validators and not by.groups:
+                    verdict = _verdict if number >= 0 else _known
+                    if verdict(by.validators, said, judged) is False:
+                        continue
                 if near is NOWHERE:
                     near = around(text, first, last)
                 found = self._judged(text, first, last, near, by, judged)
@@ -179,8 +186,16 @@ class Structured:
         return Span(start, stop, by.type, score, by.id, why)
 
 
+def _alike(text: str, begin: int, seen: Normalized, start: int, stop: int) -> bool:
+    """Whether ``seen.text[start:stop]`` is as it was written, in the stretch of a text that begins there."""
+    first, last = seen.original(start, stop)
+    return text[begin + first : begin + last] == seen.text[start:stop]
+
+
 def _verdict(validators: tuple[str, ...], found: str, judged: Verdicts) -> bool | None:
     """What validators say, once for what a text says often."""
+    if not validators:
+        return None
     key = validators, found
     if key not in judged:
         judged[key] = judge(validators, found)
