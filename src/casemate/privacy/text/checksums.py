@@ -1,4 +1,4 @@
-"""Checksums of identifiers, computed at once: most digits in a text are no identifier, and python-stdnum says so slowly.
+"""Checksums of identifiers, at once: most digits in a text are no identifier, and python-stdnum takes long to say so.
 
 What fails here fails in python-stdnum; what holds here is judged there, by its dates, regions and lengths too. Each
 checksum is digits times weights, whose sum leaves one of a few rests: with the check digits among the weights, the rest

@@ -212,9 +212,11 @@ def _stdnum(name: str) -> Validator:
         module.clean = functools.partial(_clean, original)
 
     def valid(text: str) -> bool | None:
+        bare = text.translate(_SIGNS)
+        if checksums.fails(name, bare):
+            return False
         try:
-            bare = text.translate(_SIGNS)
-            return not checksums.fails(name, bare) and bool(module.is_valid(bare) or (bare != text and module.is_valid(text)))
+            return bool(module.is_valid(bare) or (bare != text and module.is_valid(text)))
         except (LookupError, TypeError, ValueError):  # some modules look parts up in tables that lack them
             return False
 
