@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
 from typing import Final
 
 BEFORE: Final = 60
@@ -19,7 +18,6 @@ AFTER: Final = 30
 LEFT, RIGHT = 4, 2
 """Words that stand right before and after a match."""
 _WORD: Final = re.compile(r"[^\W_]+")
-_PLANES: Final = 0x20000
 JOINED: Final = re.compile("[\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 
 
@@ -112,18 +110,21 @@ def split(text: str) -> list[str]:
         ['numero', 'de', 'strasse']
     """
     text = text.casefold()
-    if not text.isascii() and not (unicodedata.is_normalized("NFKD", text) and _marks().search(text) is None):
-        text = unicodedata.normalize("NFC", _marks().sub("", unicodedata.normalize("NFKD", text)))
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(_BARE))
     return _WORD.findall(text)
 
 
-@cache
-def _marks() -> re.Pattern[str]:
-    """Accents and the like, which stand on other letters; none is above ``_PLANES``."""
-    marks = [code for code in range(0x300, _PLANES) if unicodedata.combining(chr(code))]
-    first = [code for code in marks if not unicodedata.combining(chr(code - 1))]
-    last = [code for code in marks if not unicodedata.combining(chr(code + 1))]
-    return re.compile(f"[{''.join(f'{chr(a)}-{chr(b)}' for a, b in zip(first, last, strict=True))}]+")
+class _Bare(dict[int, str]):
+    """Letters without accents and the like, which stand on them; each is taken apart when it is first seen."""
+
+    def __missing__(self, code: int) -> str:
+        parts = unicodedata.normalize("NFKD", chr(code))
+        made = self[code] = "".join(each for each in parts if not unicodedata.combining(each))
+        return made
+
+
+_BARE: Final = _Bare()
 
 
 def _cut(text: str) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from casemate.patterns.normalize import Normalized
+from casemate.privacy.text import runs
 from casemate.privacy.text.context import AFTER, BEFORE, Around, Words, around
 from casemate.privacy.text.encoded import Encoded
 from casemate.privacy.text.figures import figure
@@ -66,9 +67,12 @@ class Structured:
         self._words = {
             each.id: (words(each.context), words(each.against), each.bare) for each in self.recognizers.values()
         }
-        alike: dict[tuple[str, int], list[Recognizer]] = {}  # many numbers look alike: one search for all
+        # many numbers look alike: one search for all, or one without and one with a word
+        alike: dict[tuple[str, int, bool], list[Recognizer]] = {}
         for each in self.recognizers.values():
-            alike.setdefault((each.pattern.expression, each.most), []).append(each)
+            expression = each.pattern.expression
+            apart = each.bare < least and runs.leads(expression)
+            alike.setdefault((expression, each.most, apart), []).append(each)
         self._needy = [group for group in alike.values() if all(each.bare < least for each in group)]
         self._free = [group for group in alike.values() if any(each.bare >= least for each in group)]
         self._search = Search(

@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 
 _BLOCK: Final = 1024
+_OFTEN: Final = 64
+"""Bytes for each look-up from which on counting them all is faster."""
 _CONTINUED: Final = bytes(range(0x80, 0xC0))
 
 
@@ -43,6 +45,7 @@ class Points:
 
     def __init__(self, data: bytes) -> None:
         self._data, self._all = data, np.zeros(0, dtype=np.int32)
+        self._left, self._list = len(data) // _OFTEN, list[int]()
         full = len(data) // _BLOCK
         self._before = [0]
         if full:
@@ -50,6 +53,11 @@ class Points:
             self._before += np.cumsum(begins.reshape(full, _BLOCK).sum(axis=1)).tolist()
 
     def __getitem__(self, offset: int) -> int:
+        if self._list:
+            return self._list[offset]
+        self._left -= 1
+        if self._left < 0:
+            self._list = self._table().tolist()
         block = offset // _BLOCK
         part = self._data[block * _BLOCK : offset + 1]
         more = 1 if offset == len(self._data) else 0  # behind the last code point, where none begins

@@ -28,6 +28,10 @@ _WIDE: Final = (
 _DIGITS: Final = re.compile(r"\d")
 _GROUPS: Final = re.compile(r"\d+")
 _DATED: Final = re.compile(r"\(?\d{1,2}([/ .-])\d{1,2}\1(?:19|20)\d\d(?!\d)")
+_VEHICLE: Final = dict(
+    zip("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", map(int, "12345678123457923456789" + "0123456789"), strict=True)
+)
+"""Values of letters (49 CFR 565.15, table III)."""
 _COUNTRIES: Final = (
     "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86"
     " 90 91 92 93 94 95 98 211 212 213 216 218 220-269 290 291 297-299 350-359 370-378 379 380-383 385-387 389 420 421"
@@ -81,8 +85,9 @@ def card_wide(text: str) -> bool | None:
 
 
 def _card(number: str, ranges: dict[str, tuple[int, ...]]) -> bool:
-    issued = any(len(number) in ranges.get(number[:length], ()) for length in range(1, 7))
-    return issued and len(set(number)) > 1 and luhn(number) is True
+    if luhn(number) is not True or len(set(number)) == 1:
+        return False
+    return any(len(number) in ranges.get(number[:length], ()) for length in range(1, 7))
 
 
 def _country_codes() -> frozenset[str]:
@@ -219,11 +224,10 @@ def vehicle(text: str) -> bool | None:
         >>> vehicle("1M8GDM9AXKP042788"), vehicle("WVWZZZ1JZ3W386752"), vehicle("11111111111111112")
         (True, None, False)
     """
-    values = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", "12345678123457923456789" + "0123456789", strict=True))
-    if any(letter not in values for letter in text) or text.isdigit() or text.isalpha():
+    if text.isdigit() or text.isalpha() or not _VEHICLE.keys() >= set(text):
         return False
     weights = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
-    rest = sum(int(values[letter]) * weight for letter, weight in zip(text, weights, strict=True)) % 11
+    rest = sum(_VEHICLE[letter] * weight for letter, weight in zip(text, weights, strict=True)) % 11
     return True if text[8] == "0123456789X"[rest] else None if text[0] not in "145" else False
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from casemate.core.errors import UsageError
 from casemate.patterns.validators import iban, luhn
-from casemate.privacy.text import national, numbers, places, wallets
+from casemate.privacy.text import checksums, national, numbers, places, wallets
 
 Validator = Callable[[str], bool | None]
 MIXED: Final = 3
@@ -182,10 +182,13 @@ def validator(name: str) -> Validator:
 
 def judge(names: tuple[str, ...], text: str) -> bool | None:
     """False if any validator says no; else True if any says yes; else None."""
-    answers = [validator(name)(text) for name in names]
-    if False in answers:
-        return False
-    return True if True in answers else None
+    proven = None
+    for name in names:
+        answer = validator(name)(text)
+        if answer is False:
+            return False
+        proven = proven or answer
+    return proven
 
 
 def _clean(original: Callable[[str, str], str], number: str, deletechars: str = "") -> str:
@@ -209,8 +212,10 @@ def _stdnum(name: str) -> Validator:
         module.clean = functools.partial(_clean, original)
 
     def valid(text: str) -> bool | None:
+        bare = text.translate(_SIGNS)
+        if checksums.fails(name, bare):
+            return False
         try:
-            bare = text.translate(_SIGNS)
             return bool(module.is_valid(bare) or (bare != text and module.is_valid(text)))
         except (LookupError, TypeError, ValueError):  # some modules look parts up in tables that lack them
             return False
