@@ -9,6 +9,8 @@ import numpy as np
 _BLOCK: Final = 1024
 _OFTEN: Final = 64
 """Bytes for each look-up from which on counting them all is faster."""
+_FEW: Final = 48
+"""Look-ups that are cheaper one by one however short a text is."""
 _CONTINUED: Final = bytes(range(0x80, 0xC0))
 
 
@@ -45,7 +47,7 @@ class Points:
 
     def __init__(self, data: bytes) -> None:
         self._data, self._all = data, np.zeros(0, dtype=np.int32)
-        self._left, self._list = len(data) // _OFTEN, list[int]()
+        self._left, self._list = max(len(data) // _OFTEN, _FEW), list[int]()
         full = len(data) // _BLOCK
         self._before = [0]
         if full:
