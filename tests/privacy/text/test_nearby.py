@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -12,6 +14,7 @@ from casemate.privacy.text import detector, nearby
 from casemate.privacy.text.detector import Structured
 from casemate.privacy.text.encoded import Encoded, Points
 from casemate.privacy.text.recognizer import built_in
+from casemate.privacy.text.spans import Span
 
 WORDS = sorted({word for each in built_in() for word in each.context})
 NUMBERS = ("123456789", "12-3456789", "AB123456C", "4111 1111 1111 1111", "2125550123", "78701", "12.03.1984")
@@ -112,3 +115,19 @@ def test_one_text_that_is_too_dense_does_not_keep_the_others_from_being_read(
     found = [[*each] for each in structured.find_all(texts)]
     assert [bool(each) for each in found[::2]] == [True, True]
     assert found[::2] == [[*structured.find(each)] for each in texts[::2]]
+
+
+def test_a_reading_with_too_many_matches_is_read_again_in_parts(
+    structured: Structured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, read, left = ["mail a%40example.com", "call 212-555-0123"], Structured._read, [1]
+
+    def dense(self: Structured, given: Encoded, places: list[tuple[int, int, int]]) -> Iterator[Span]:
+        if left and left.pop():
+            raise OverflowError
+        return read(self, given, places)
+
+    expected = [[*structured.find(each)] for each in texts]
+    monkeypatch.setattr(Structured, "_read", dense)
+    assert [[*each] for each in structured.find_all(texts)] == expected
+    assert not left

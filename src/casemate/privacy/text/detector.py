@@ -97,7 +97,13 @@ class Structured:
             places = self._search.places(each)
         except OverflowError:  # one of them has more matches than are held at once
             return map(self.find, texts)
-        return map(self._read, each, places)
+        return map(self._kept, each, places)
+
+    def _kept(self, given: Encoded, places: list[tuple[int, int, int]]) -> list[Span]:
+        try:
+            return list(self._read(given, places))
+        except OverflowError:  # another reading has more
+            return list(self.find(given.text))
 
     def _whole(self, text: str) -> Iterator[Span]:
         given = [Encoded(text)]
