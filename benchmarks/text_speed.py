@@ -32,7 +32,7 @@ MESSAGES, KILOBYTE = 400, 1_000
 
 
 def percentiles(analyzer: Analyzer, texts: list[str]) -> tuple[float, float]:
-    """Milliseconds of the middle and of the slowest of a hundred, of the middle one of some passes, after a first one."""
+    """Milliseconds of the middle and of the slowest of a hundred: of the middle one of some passes, after a first."""
     for text in texts:
         analyzer.find(text)
     passes = []
