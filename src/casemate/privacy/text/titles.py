@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 SALUTATIONS: Final = frozenset({
-    "mr", "mrs", "ms", "mx", "dr", "prof", "rev", "herr", "herrn", "frau", "hr", "fr", "m", "mme", "mlle", "madame",
+    "mr", "mrs", "ms", "mx", "dr", "prof", "rev", "herr", "herrn", "frau", "hr", "fr", "mme", "mlle", "madame",
     "monsieur", "mademoiselle", "sr", "sra", "srta", "señor", "señora", "señorita", "dra", "sig", "signor", "signora",
     "signorina", "dott", "dottor", "dottoressa", "senhor", "senhora", "dhr", "mevr", "mevrouw", "meneer",
 })  # fmt: skip

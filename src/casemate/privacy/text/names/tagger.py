@@ -31,11 +31,11 @@ _BREAK: Final = "\n\n"
 SHIFT: Final = 1.5
 """How much less likely than nothing a name may be and still be a candidate; its probability decides."""
 _RULED_OUT: Final = -2.5
-"""Margin below which a word is no name. Reading all above -3 finds 4 of 10,000 letters more in the development
-templates, for a tenth more work."""
+"""Margin below which a word is no name. Reading all above -3 finds 3 of 10,000 letters more in the development
+templates, for a twentieth more work."""
 _DOUBTLESS: Final = 2.0
 """Margin above which a word is a name, whatever a transformer says: reading for those up to 6 too finds 5 of 10,000
-letters more there, for another tenth."""
+letters more there, for a tenth."""
 _SURE: Final = (1.0, 3.0)
 """Margins of the first pass between unsure, fair and sure."""
 
